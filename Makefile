@@ -1,0 +1,47 @@
+# The whole house in one word each. Needs make, Python 3.11 or newer and a network; no root.
+PYTHON ?= python3
+BIN = .venv/bin
+FILES = src agents scripts tests bench
+
+.DEFAULT_GOAL := help
+.PHONY: help run setup test check lint bench format clean
+
+help: ## what there is
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+run: ## set up what is missing, start everything, open http://localhost:8000 (ARGS="--port 8001" changes it)
+	@$(PYTHON) -m scripts.setup run
+	@exec $(BIN)/unbroken up --demo $(ARGS)
+
+setup: ## what `make run` needs, without starting anything
+	@$(PYTHON) -m scripts.setup run
+
+test: ## linters, then all tests, with the real livekit-server and a browser
+	@$(PYTHON) -m scripts.setup test
+	@$(MAKE) --no-print-directory lint
+	@$(BIN)/pytest $(ARGS)
+
+check: ## format, ruff, types, layers, lengths, fast tests: under a minute
+	@$(PYTHON) -m scripts.setup check
+	@$(MAKE) --no-print-directory lint
+	@$(BIN)/pytest -q -m "not e2e and not browser" $(ARGS)
+
+lint:
+	@$(BIN)/ruff format --check --quiet $(FILES) || { echo "make format repairs the formatting"; exit 1; }
+	@$(BIN)/ruff check --quiet $(FILES)
+	@$(BIN)/mypy --no-error-summary
+	@out=$$($(BIN)/lint-imports) || { echo "$$out"; exit 1; }
+	@$(BIN)/python scripts/lengths.py
+
+format: ## ruff puts the code in shape
+	@$(BIN)/ruff format --quiet $(FILES)
+	@$(BIN)/ruff check --quiet --fix $(FILES)
+
+bench: ## measure; results in bench/results
+	@$(PYTHON) -m scripts.setup test
+	@$(BIN)/python -m bench $(ARGS)
+
+clean: ## remove everything that was built here; conversations stay where they are
+	@rm -rf .venv .tools console/node_modules console/dist src/unbroken/service/console
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
