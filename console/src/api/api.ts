@@ -1,0 +1,117 @@
+/** The service's REST interface. Every failure is an ApiError that says what a person can do. */
+
+import { BadAnswer } from "./check";
+import {
+  parseConversationDetail, parseConversations, parseMessages, parseRoom, parseSystem, parseTurns,
+} from "./parse";
+import type { Conversation, ConversationDetail, Message, Page, Room, System, Turn } from "./types";
+
+const KEY = "unbroken.api-key";
+const TIMEOUT_MS = 10_000;
+
+export type Trouble = "unreachable" | "unauthorized" | "missing" | "refused" | "broken";
+
+export class ApiError extends Error {
+  override readonly name = "ApiError";
+  constructor(readonly trouble: Trouble, message: string, readonly status: number | null = null) {
+    super(message);
+  }
+}
+
+/** Kept until the tab closes, never longer. */
+export function saveApiKey(key: string): void {
+  sessionStorage.setItem(KEY, key);
+}
+
+function headers(hasBody: boolean): Headers {
+  const result = new Headers({ Accept: "application/json" });
+  const key = sessionStorage.getItem(KEY);
+  if (key !== null) result.set("Authorization", `Bearer ${key}`);
+  if (hasBody) result.set("Content-Type", "application/json");
+  return result;
+}
+
+/** What a problem+json says to a person: its detail, else its title. */
+export function problemText(json: unknown): string | null {
+  if (typeof json !== "object" || json === null) return null;
+  const { detail, title } = json as { detail?: unknown; title?: unknown };
+  if (typeof detail === "string" && detail !== "") return detail;
+  return typeof title === "string" && title !== "" ? title : null;
+}
+
+function troubleOf(status: number): Trouble {
+  if (status === 401 || status === 403) return "unauthorized";
+  if (status === 404) return "missing";
+  return status >= 500 ? "unreachable" : "refused";
+}
+
+async function refusal(response: Response): Promise<ApiError> {
+  const said = problemText(await response.json().catch(() => null));
+  return new ApiError(troubleOf(response.status), said ?? `The service answered ${response.status}.`, response.status);
+}
+
+async function ask(path: string, init: RequestInit, signal?: AbortSignal): Promise<unknown> {
+  const limit = AbortSignal.timeout(TIMEOUT_MS);
+  let response: Response;
+  try {
+    response = await fetch(`/api/v1${path}`, {
+      ...init,
+      headers: headers(init.body !== undefined),
+      signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
+    });
+  } catch (error) {
+    if (signal?.aborted === true) throw error; // the page no longer wants the answer
+    throw new ApiError("unreachable", "The service does not answer.");
+  }
+  if (!response.ok) throw await refusal(response);
+  return response.json().catch(() => {
+    throw new ApiError("broken", "The service answered something that is not JSON.");
+  });
+}
+
+async function read<T>(path: string, parse: (json: unknown) => T, init: RequestInit, signal?: AbortSignal): Promise<T> {
+  try {
+    return parse(await ask(path, init, signal));
+  } catch (error) {
+    if (error instanceof BadAnswer) throw new ApiError("broken", error.message);
+    throw error;
+  }
+}
+
+function get<T>(path: string, parse: (json: unknown) => T, signal?: AbortSignal): Promise<T> {
+  return read(path, parse, { method: "GET" }, signal);
+}
+
+function query(values: Readonly<Record<string, string | number | null>>): string {
+  const result = new URLSearchParams();
+  for (const [name, value] of Object.entries(values)) if (value !== null) result.set(name, String(value));
+  return result.toString();
+}
+
+const at = (id: string): string => `/conversations/${encodeURIComponent(id)}`;
+
+/** The same name gives the same room and conversation again, with a fresh token. */
+export function openRoom(name: string): Promise<Room> {
+  return read("/rooms", parseRoom, { method: "POST", body: JSON.stringify({ name }) });
+}
+
+export function listConversations(after: string | null, signal?: AbortSignal): Promise<Page<Conversation>> {
+  return get(`/conversations?${query({ limit: 20, after })}`, parseConversations, signal);
+}
+
+export function getConversation(id: string, signal?: AbortSignal): Promise<ConversationDetail> {
+  return get(at(id), parseConversationDetail, signal);
+}
+
+export function listTurns(id: string, signal?: AbortSignal): Promise<readonly Turn[]> {
+  return get(`${at(id)}/turns`, parseTurns, signal);
+}
+
+/** The last spoken messages, oldest first. */
+export function lastMessages(id: string, limit: number, signal?: AbortSignal): Promise<readonly Message[]> {
+  return get(`${at(id)}/messages?${query({ limit, items: "spoken" })}`, parseMessages, signal);
+}
+
+export function getSystem(signal?: AbortSignal): Promise<System> {
+  return get("/system", parseSystem, signal);
+}

@@ -1,0 +1,135 @@
+/** From the service's JSON to the page's types. Unknown fields are ignored, missing ones are BadAnswer. */
+
+import { fields, flag, list, maybe, number, printed, text, time } from "./check";
+import type {
+  Call, Conversation, ConversationDetail, Delays, Message, Page, Room, Session, System, Tool, Turn,
+} from "./types";
+
+export function parseRoom(json: unknown): Room {
+  const f = fields(json, "room");
+  return {
+    name: text(f["name"], "room.name"),
+    conversationId: text(f["conversation_id"], "room.conversation_id"),
+    url: text(f["url"], "room.url"),
+    token: text(f["token"], "room.token"),
+    identity: text(f["identity"], "room.identity"),
+  };
+}
+
+function parseConversation(json: unknown, where: string): Conversation {
+  const f = fields(json, where);
+  return {
+    id: text(f["id"], `${where}.id`),
+    title: maybe(f["title"], `${where}.title`, text),
+    userId: maybe(f["user_id"], `${where}.user_id`, text),
+    createdAt: time(f["created_at"], `${where}.created_at`),
+    lastAt: time(f["last_at"], `${where}.last_at`),
+    calls: number(f["calls"], `${where}.calls`),
+    messages: number(f["messages"], `${where}.messages`),
+    live: flag(f["live"], `${where}.live`),
+    lastMessage: maybe(f["last_message"], `${where}.last_message`, text),
+  };
+}
+
+export function parseConversations(json: unknown): Page<Conversation> {
+  const f = fields(json, "answer");
+  return {
+    items: list(f["conversations"], "conversations", parseConversation),
+    next: maybe(f["next"], "next", text),
+  };
+}
+
+function parseSession(json: unknown, where: string): Session {
+  const f = fields(json, where);
+  return {
+    id: text(f["id"], `${where}.id`),
+    role: text(f["role"], `${where}.role`),
+    agentName: maybe(f["agent_name"], `${where}.agent_name`, text),
+    agentIdentity: maybe(f["agent_identity"], `${where}.agent_identity`, text),
+    phase: text(f["phase"], `${where}.phase`),
+    term: number(f["term"], `${where}.term`),
+    lastSeq: number(f["last_seq"], `${where}.last_seq`),
+    openedAt: time(f["opened_at"], `${where}.opened_at`),
+    cause: maybe(f["cause"], `${where}.cause`, text),
+    endReason: maybe(f["end_reason"], `${where}.end_reason`, text),
+  };
+}
+
+function parseCall(json: unknown, where: string): Call {
+  const f = fields(json, where);
+  return {
+    id: text(f["id"], `${where}.id`),
+    roomName: text(f["room_name"], `${where}.room_name`),
+    startedAt: time(f["started_at"], `${where}.started_at`),
+    endedAt: maybe(f["ended_at"], `${where}.ended_at`, time),
+    endReason: maybe(f["end_reason"], `${where}.end_reason`, text),
+    sessions: list(f["sessions"], `${where}.sessions`, parseSession),
+  };
+}
+
+export function parseConversationDetail(json: unknown): ConversationDetail {
+  const f = fields(json, "conversation");
+  return {
+    ...parseConversation(json, "conversation"),
+    callList: list(f["call_list"], "conversation.call_list", parseCall),
+  };
+}
+
+function parseMessage(json: unknown, where: string): Message {
+  const f = fields(json, where);
+  return {
+    id: text(f["id"], `${where}.id`),
+    role: text(f["role"], `${where}.role`),
+    content: text(f["content"], `${where}.content`),
+    createdAt: time(f["created_at"], `${where}.created_at`),
+    interrupted: maybe(f["interrupted"], `${where}.interrupted`, flag) ?? false,
+    heardMs: maybe(f["heard_ms"], `${where}.heard_ms`, number),
+    speaker: maybe(f["speaker"], `${where}.speaker`, text),
+  };
+}
+
+export function parseMessages(json: unknown): readonly Message[] {
+  return list(fields(json, "answer")["messages"], "messages", parseMessage);
+}
+
+function parseTool(json: unknown, where: string): Tool {
+  const f = fields(json, where);
+  return {
+    name: text(f["name"], `${where}.name`),
+    arguments: maybe(f["arguments"], `${where}.arguments`, printed) ?? "",
+    output: maybe(f["output"], `${where}.output`, printed),
+    isError: maybe(f["is_error"], `${where}.is_error`, flag) ?? false,
+  };
+}
+
+function parseDelays(json: unknown, where: string): Delays {
+  const f = fields(json, where);
+  const ms = (key: string): number | null => maybe(f[key], `${where}.${key}`, number);
+  return {
+    endOfTurn: ms("end_of_turn"),
+    transcription: ms("transcription"),
+    llmFirstToken: ms("llm_first_token"),
+    ttsFirstByte: ms("tts_first_byte"),
+    total: ms("total"),
+  };
+}
+
+function parseTurn(json: unknown, where: string): Turn {
+  const f = fields(json, where);
+  return {
+    id: text(f["id"], `${where}.id`),
+    user: maybe(f["user"], `${where}.user`, parseMessage),
+    assistant: list(f["assistant"], `${where}.assistant`, parseMessage),
+    tools: list(f["tools"], `${where}.tools`, parseTool),
+    delays: parseDelays(f["delays_ms"] ?? {}, `${where}.delays_ms`),
+  };
+}
+
+export function parseTurns(json: unknown): readonly Turn[] {
+  return list(fields(json, "answer")["turns"], "turns", parseTurn);
+}
+
+export function parseSystem(json: unknown): System {
+  const f = fields(json, "system");
+  return { version: text(f["version"], "system.version"), model: maybe(f["model"], "system.model", text) };
+}

@@ -1,0 +1,91 @@
+/** What the service answers, as the page uses it. Times are milliseconds since 1970. */
+
+export interface Room {
+  readonly name: string;
+  readonly conversationId: string;
+  readonly url: string;
+  readonly token: string;
+  readonly identity: string;
+}
+
+export interface Conversation {
+  readonly id: string;
+  readonly title: string | null;
+  readonly userId: string | null;
+  readonly createdAt: number;
+  readonly lastAt: number;
+  readonly calls: number;
+  readonly messages: number;
+  readonly live: boolean;
+  readonly lastMessage: string | null;
+}
+
+export interface Session {
+  readonly id: string;
+  readonly role: string;
+  readonly agentName: string | null;
+  readonly agentIdentity: string | null;
+  readonly phase: string;
+  readonly term: number;
+  readonly lastSeq: number;
+  readonly openedAt: number;
+  readonly cause: string | null;
+  readonly endReason: string | null;
+}
+
+export interface Call {
+  readonly id: string;
+  readonly roomName: string;
+  readonly startedAt: number;
+  readonly endedAt: number | null;
+  readonly endReason: string | null;
+  readonly sessions: readonly Session[];
+}
+
+export interface ConversationDetail extends Conversation {
+  readonly callList: readonly Call[];
+}
+
+export interface Message {
+  readonly id: string;
+  readonly role: string;
+  readonly content: string;
+  readonly createdAt: number;
+  readonly interrupted: boolean;
+  readonly heardMs: number | null;
+  readonly speaker: string | null;
+}
+
+export interface Tool {
+  readonly name: string;
+  readonly arguments: string;
+  readonly output: string | null;
+  readonly isError: boolean;
+}
+
+/** Milliseconds; null where the agent did not measure it. */
+export interface Delays {
+  readonly endOfTurn: number | null;
+  readonly transcription: number | null;
+  readonly llmFirstToken: number | null;
+  readonly ttsFirstByte: number | null;
+  readonly total: number | null;
+}
+
+export interface Turn {
+  readonly id: string;
+  readonly user: Message | null;
+  readonly assistant: readonly Message[];
+  readonly tools: readonly Tool[];
+  readonly delays: Delays;
+}
+
+export interface System {
+  readonly version: string;
+  readonly model: string | null;
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly next: string | null;
+}

@@ -1,0 +1,48 @@
+/** How safe a line is: messages of the agent on topic "unbroken.safety", bound to the lines. Pure. */
+
+import { LEVELS, type Level, type Line, type Speaker } from "./transcript";
+
+export const SAFETY_TOPIC = "unbroken.safety";
+
+export interface Safety {
+  readonly id: string;
+  readonly role: Speaker;
+  readonly level: Level;
+}
+
+export const LEVEL_WORDS: Readonly<Record<Level, { readonly short: string; readonly long: string }>> = {
+  process: { short: "Process", long: "survives a crash of the assistant" },
+  disk: { short: "Disk", long: "survives a power loss" },
+  service: { short: "Service", long: "survives the loss of the machine" },
+};
+
+const isLevel = (value: unknown): value is Level => LEVELS.some((level) => level === value);
+
+/** null for anything that is not version 1 of the message: other participants may send anything. */
+export function parseSafety(payload: string): Safety | null {
+  let json: unknown;
+  try {
+    json = JSON.parse(payload);
+  } catch {
+    return null;
+  }
+  if (typeof json !== "object" || json === null) return null;
+  const { v, id, role, level } = json as { v?: unknown; id?: unknown; role?: unknown; level?: unknown };
+  if (v !== 1 || typeof id !== "string" || id === "" || !isLevel(level)) return null;
+  return role === "user" || role === "assistant" ? { id, role, level } : null;
+}
+
+/** Levels only grow. */
+function safer(a: Level | null, b: Level): Level {
+  return a !== null && LEVELS.indexOf(a) > LEVELS.indexOf(b) ? a : b;
+}
+
+/** Raises the line of that item; an unknown item is the newest not yet bound line of its role. */
+export function bind(lines: readonly Line[], safety: Safety): readonly Line[] {
+  let index = lines.findIndex((line) => line.item === safety.id);
+  if (index < 0) index = lines.findLastIndex((line) => line.item === null && line.role === safety.role);
+  const line = lines[index];
+  if (line === undefined) return lines;
+  const level = safer(line.level, safety.level);
+  return line.item === safety.id && line.level === level ? lines : lines.with(index, { ...line, item: safety.id, level });
+}

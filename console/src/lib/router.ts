@@ -1,0 +1,50 @@
+/** Three routes on the History API. Deep links work: the service answers any path with this page. */
+
+import { useSyncExternalStore } from "react";
+
+export type Route =
+  | { readonly at: "talk" }
+  | { readonly at: "conversations" }
+  | { readonly at: "conversation"; readonly id: string }
+  | { readonly at: "nowhere" };
+
+function decoded(part: string): string | null {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return null; // a stray % in the address
+  }
+}
+
+export function routeOf(path: string): Route {
+  const parts = path.split("/").filter((part) => part !== "");
+  if (parts.length === 0) return { at: "talk" };
+  if (parts[0] !== "conversations" || parts.length > 2) return { at: "nowhere" };
+  if (parts[1] === undefined) return { at: "conversations" };
+  const id = decoded(parts[1]);
+  return id === null ? { at: "nowhere" } : { at: "conversation", id };
+}
+
+const listeners = new Set<() => void>();
+
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  window.addEventListener("popstate", listener);
+  return () => {
+    listeners.delete(listener);
+    window.removeEventListener("popstate", listener);
+  };
+}
+
+export function usePath(): string {
+  return useSyncExternalStore(subscribe, () => window.location.pathname);
+}
+
+export function navigate(path: string): void {
+  if (path === window.location.pathname) return;
+  window.history.pushState(null, "", path);
+  window.scrollTo(0, 0);
+  for (const listener of listeners) listener();
+}
+
+export const conversationPath = (id: string): string => `/conversations/${encodeURIComponent(id)}`;

@@ -1,0 +1,52 @@
+/** The calls of a conversation, and in each the sessions: which agent, in which phase and term. */
+
+import type { ReactNode } from "react";
+import type { Call, Session } from "../api/types";
+import { count, day, length } from "../lib/format";
+import { Time } from "../ui/Time";
+
+const PHASES: Readonly<Record<string, string>> = {
+  live: "live",
+  offered: "offered to the next agent",
+  orphaned: "waiting for a new agent",
+  ended: "ended",
+};
+
+export function CallsPanel({ calls, now }: { readonly calls: readonly Call[]; readonly now: number }): ReactNode {
+  return (
+    <section className="card" aria-labelledby="calls-title">
+      <h2 id="calls-title">Calls</h2>
+      {calls.length === 0 && <p className="muted">No call yet.</p>}
+      <ol className="calls">
+        {calls.map((call) => (
+          <li key={call.id}>
+            <div className="call-head">
+              <strong><Time at={call.startedAt}>{day(call.startedAt, now)}</Time></strong>
+              <span className="muted">{call.endedAt === null ? "running" : length(call.endedAt - call.startedAt)}</span>
+            </div>
+            <p className="muted small"><span className="mono">{call.roomName}</span>{call.endReason !== null && ` · ${call.endReason}`}</p>
+            {call.sessions.map((session) => <SessionView key={session.id} session={session} />)}
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+function SessionView({ session }: { readonly session: Session }): ReactNode {
+  const takeovers = session.term - 1;
+  return (
+    <div className="session" data-phase={session.phase}>
+      <div className="call-head">
+        <span>{session.agentName ?? session.role}</span>
+        <span className="phase" data-phase={session.phase}>{PHASES[session.phase] ?? session.phase}</span>
+      </div>
+      <p className="muted small">
+        {`term ${session.term} · ${count(session.lastSeq, "entry", "entries")}`}
+        {takeovers > 0 && ` · changed hands ${takeovers === 1 ? "once" : `${takeovers} times`}`}
+        {(session.endReason ?? session.cause) !== null && ` · ${session.endReason ?? session.cause}`}
+      </p>
+      {session.agentIdentity !== null && <p className="muted small mono session-agent">{session.agentIdentity}</p>}
+    </div>
+  );
+}

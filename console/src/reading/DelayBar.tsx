@@ -1,0 +1,40 @@
+/** How long the caller waited in this turn, as one bar; all bars of a conversation have one scale. */
+
+import type { ReactNode } from "react";
+import type { Delays } from "../api/types";
+import { parts, type PartName, wait } from "../lib/delays";
+import { delay } from "../lib/format";
+
+export const PART_WORDS: Readonly<Record<PartName, string>> = {
+  turn: "End of turn",
+  model: "Model, first token",
+  voice: "Voice, first byte",
+  rest: "Other",
+};
+
+export function DelayBar({ delays, scale }: { readonly delays: Delays; readonly scale: number }): ReactNode {
+  const all = parts(delays);
+  const total = wait(delays);
+  if (total === null) return null;
+  return (
+    <div className="delays" data-testid="turn-delays">
+      <div className="delay-bar" aria-hidden="true">
+        {all.map((part) => (
+          <span key={part.name} className={`part ${part.name}`} style={{ width: `${(part.ms / scale) * 100}%` }} />
+        ))}
+      </div>
+      <dl className="delay-numbers">
+        {all.map((part) => (
+          <div key={part.name}>
+            <dt><span className={`swatch ${part.name}`} aria-hidden="true" />{PART_WORDS[part.name]}</dt>
+            <dd>{delay(part.ms)}</dd>
+          </div>
+        ))}
+        {delays.transcription !== null && delays.endOfTurn !== null && (
+          <div><dt>of it transcription</dt><dd>{delay(delays.transcription)}</dd></div>
+        )}
+        <div className="delay-total"><dt>{delays.total === null ? "Sum" : "Total"}</dt><dd>{delay(total)}</dd></div>
+      </dl>
+    </div>
+  );
+}

@@ -1,0 +1,28 @@
+import type { ReactNode } from "react";
+import type { Message } from "../api/types";
+import { clock, delay } from "../lib/format";
+import { Time } from "../ui/Time";
+
+function who(message: Message): string {
+  if (message.role === "assistant") return message.speaker ?? "Assistant";
+  return message.role === "user" ? (message.speaker ?? "Caller") : message.role;
+}
+
+function cutWords(message: Message): string {
+  return message.heardMs === null ? "Interrupted: only this was heard" : `Interrupted: only this was heard, ${delay(message.heardMs)}`;
+}
+
+export function Spoken({ message }: { readonly message: Message }): ReactNode {
+  return (
+    <div className={`spoken ${message.role}`} data-interrupted={message.interrupted}>
+      <div className="spoken-head">
+        <span className="spoken-who">{who(message)}</span>
+        <span className="muted small"><Time at={message.createdAt}>{clock(message.createdAt)}</Time></span>
+      </div>
+      <p className="spoken-text">
+        {message.content === "" ? <span className="muted">Nothing was heard</span> : message.content}
+      </p>
+      {message.interrupted && <p className="cut">{cutWords(message)}</p>}
+    </div>
+  );
+}

@@ -1,0 +1,46 @@
+/** What is wrong with the call right now, most important first, and what to do about it. */
+
+import type { ReactNode } from "react";
+import { agentState, type CallSnapshot, type Microphone } from "../call/snapshot";
+import { useCallController } from "../call/useCall";
+import { Icon } from "../ui/Icon";
+import { Notice } from "../ui/Notice";
+
+const MICROPHONE: Partial<Readonly<Record<Microphone, readonly [title: string, hint: string]>>> = {
+  denied: ["The microphone is blocked", "You can listen, but nobody hears you. Allow the microphone in the browser’s address bar, then try again."],
+  absent: ["No microphone was found", "You can listen, but nobody hears you. Plug one in, then try again."],
+  busy: ["The microphone is in use", "Another program holds it. Close that one, then try again."],
+  insecure: ["This address may not use the microphone", "Browsers give it to https and to localhost only. Open the console at http://localhost."],
+  failed: ["The microphone did not start", "You can listen, but nobody hears you."],
+};
+
+export function CallNotices({ call }: { readonly call: CallSnapshot }): ReactNode {
+  const controller = useCallController();
+  const { state } = agentState(call);
+  const microphone = MICROPHONE[call.microphone];
+  return (
+    <div className="notices">
+      {state === "reconnecting" && (
+        <Notice tone="warning" title="Reconnecting">Your line dropped. The call is still there.</Notice>
+      )}
+      {state === "absent" && (
+        <Notice tone="error" title={call.agent.seen ? "The assistant has not come back" : "No assistant has come"}>
+          It usually takes about a second. Check that a worker is running; this page goes on waiting.
+        </Notice>
+      )}
+      {state === "returning" && (
+        <Notice tone="warning" title="The assistant dropped out">Another one is taking over, with all that was said.</Notice>
+      )}
+      {call.soundBlocked && (
+        <Notice tone="warning" title="The browser holds the sound back" actions={
+          <button type="button" className="button" onClick={controller.allowSound}><Icon name="sound" />Turn sound on</button>
+        } />
+      )}
+      {microphone !== undefined && (
+        <Notice tone="error" title={microphone[0]} actions={
+          call.microphone !== "insecure" && <button type="button" className="button" onClick={controller.toggleMicrophone}>Try again</button>
+        }>{microphone[1]}</Notice>
+      )}
+    </div>
+  );
+}

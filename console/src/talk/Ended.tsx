@@ -1,0 +1,49 @@
+/** After a call: what is next. The lines of the call stay to be read. */
+
+import { type ReactNode, useEffect, useRef } from "react";
+import { useCall, useCallController } from "../call/useCall";
+import { count, length } from "../lib/format";
+import { conversationPath } from "../lib/router";
+import { Icon } from "../ui/Icon";
+import { Link } from "../ui/Link";
+import { TranscriptLine } from "./TranscriptLine";
+
+export function Ended(): ReactNode {
+  const call = useCall();
+  const controller = useCallController();
+  const title = useRef<HTMLHeadingElement>(null);
+  useEffect(() => title.current?.focus(), []);
+  const lost = call.phase === "lost";
+  const lasted = call.startedAt !== null && call.endedAt !== null ? length(call.endedAt - call.startedAt) : null;
+  return (
+    <div className="welcome">
+      <h1 ref={title} tabIndex={-1}>{lost ? "The connection was lost" : "Call ended"}</h1>
+      <p className="lead" role="status">
+        {lost ? "What was said is kept. Go back in, and the call continues." : call.endReason}
+        {!lost && lasted !== null && ` It lasted ${lasted} and has ${count(call.lines.length, "line")}.`}
+      </p>
+      <div className="actions">
+        {lost && (
+          <button type="button" className="button primary big" data-testid="start" onClick={() => void controller.start(true)}>
+            <Icon name="microphone" />Back into the call
+          </button>
+        )}
+        {call.conversationId !== null && (
+          <Link className={`button ${lost ? "" : "primary"} big`} href={conversationPath(call.conversationId)}>
+            Read the conversation<Icon name="arrow" />
+          </Link>
+        )}
+        {!lost && (
+          <button type="button" className="button big" data-testid="start" onClick={() => void controller.start(false)}>
+            <Icon name="microphone" />Talk again
+          </button>
+        )}
+      </div>
+      {call.lines.length > 0 && (
+        <section className="said" aria-label="What was said">
+          {call.lines.map((line) => <TranscriptLine key={line.key} line={line} />)}
+        </section>
+      )}
+    </div>
+  );
+}

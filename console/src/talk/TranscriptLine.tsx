@@ -1,0 +1,26 @@
+/** One line: interim words lighter, final ones solid, and a node on the thread for how safe it is. */
+
+import type { ReactNode } from "react";
+import { LEVEL_WORDS } from "../call/safety";
+import { isFinal, type Line } from "../call/transcript";
+import { delay } from "../lib/format";
+
+export function TranscriptLine({ line }: { readonly line: Line }): ReactNode {
+  const level = line.level === null ? null : LEVEL_WORDS[line.level];
+  return (
+    <article className={`line ${line.role}`} data-testid={`line-${line.role}`} data-level={line.level ?? "none"} data-final={isFinal(line)}>
+      <span className="line-who">{line.role === "user" ? "You" : "Assistant"}</span>
+      <span className="node" title={level === null ? "Being said" : `${level.short}: ${level.long}`}>
+        <span className="hidden">{level === null ? "not safe yet" : `safe in: ${level.short}`}</span>
+      </span>
+      <p className="line-text">
+        {line.segments.map((segment) => (
+          <span key={segment.id} className={segment.final ? undefined : "interim"}>{segment.text.trim()} </span>
+        ))}
+        {line.cut && (
+          <span className="cut">{line.heardMs === null ? "cut off" : `cut off after ${delay(line.heardMs)}`}</span>
+        )}
+      </p>
+    </article>
+  );
+}

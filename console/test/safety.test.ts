@@ -1,0 +1,51 @@
+import { describe, expect, test } from "vitest";
+import { bind, parseSafety, type Safety } from "../src/call/safety";
+import { hear, type Line } from "../src/call/transcript";
+
+function lines(...roles: readonly ("user" | "assistant")[]): readonly Line[] {
+  return roles.reduce<readonly Line[]>(
+    (all, role, i) => hear(all, { segment: `s${i}`, role, text: `line ${i}`, final: true, cut: false, at: i }), [],
+  );
+}
+const safe = (change: Partial<Safety> = {}): Safety => ({ id: "item_a", role: "user", level: "process", ...change });
+const bound = (all: readonly Line[]): readonly (readonly [string | null, string | null])[] =>
+  all.map((line) => [line.item, line.level] as const);
+
+describe("binding", () => {
+  test("an unknown item is the newest unbound line of its role", () => {
+    expect(bound(bind(lines("user", "assistant", "user"), safe()))).toEqual([[null, null], [null, null], ["item_a", "process"]]);
+    expect(bound(bind(lines("user", "assistant"), safe()))).toEqual([["item_a", "process"], [null, null]]);
+  });
+
+  test("a known item stays at its line and its level only grows", () => {
+    const one = bind(lines("user"), safe({ level: "disk" }));
+    const two = hear(one, { segment: "new", role: "user", text: "more", final: true, cut: false, at: 9 });
+    expect(bound(bind(two, safe({ level: "service" })))).toEqual([["item_a", "service"], [null, null]]);
+    expect(bind(two, safe({ level: "process" }))).toBe(two);
+  });
+
+  test("without a line of that role nothing changes", () => {
+    const none = lines("assistant");
+    expect(bind(none, safe())).toBe(none);
+    expect(bind([], safe())).toEqual([]);
+  });
+
+  test("two items never share a line", () => {
+    const one = bind(lines("user"), safe());
+    expect(bind(one, safe({ id: "item_b" }))).toBe(one);
+  });
+});
+
+describe("the message", () => {
+  test("is read when it is version 1", () => {
+    expect(parseSafety('{"v":1,"id":"item_x","role":"assistant","level":"disk"}')).toEqual({ id: "item_x", role: "assistant", level: "disk" });
+  });
+
+  test.each([
+    "", "null", "[]", "{", '{"v":2,"id":"i","role":"user","level":"disk"}', '{"v":1,"id":7,"role":"user","level":"disk"}',
+    '{"v":1,"id":"","role":"user","level":"disk"}', '{"v":1,"id":"i","role":"system","level":"disk"}',
+    '{"v":1,"id":"i","role":"user","level":"moon"}',
+  ])("is ignored when it is %s", (payload) => {
+    expect(parseSafety(payload)).toBeNull();
+  });
+});
