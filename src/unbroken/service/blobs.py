@@ -1,0 +1,17 @@
+"""PUT /api/v1/blobs/{sha256}"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+
+from unbroken.service.parts import Given
+
+router = APIRouter(prefix="/api/v1/blobs", tags=["agents"])
+
+Sha256 = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
+
+
+@router.put("/{sha256}", status_code=204)
+async def put_blob(sha256: Sha256, request: Request, parts: Given) -> None:
+    """Keep a part that is too large for an entry under its hash; again is no change."""
+    await parts.store.archive.put_blob(bytes.fromhex(sha256), await request.body())

@@ -1,0 +1,96 @@
+"""The process: binds, serves, ends within a second of being asked to."""
+
+import asyncio
+import errno
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+import uvicorn
+
+from unbroken.errors import SettingsInvalid
+from unbroken.service.app import create_app
+from unbroken.service.settings import Settings
+
+BACKLOG = 1024
+GRACE_S = 0.5  # for requests in flight; what they write is committed all the same
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+log = structlog.get_logger()
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Raises SettingsInvalid if the start cannot succeed: no key beyond loopback, a busy port, a
+    data folder that may not be used.
+    """
+    asyncio.run(serve(settings))
+
+
+async def serve(settings: Settings) -> None:
+    """As `run`, in a loop that runs already."""
+    app = create_app(settings)
+    with bind(settings) as listener:
+        # Our own lifespan, not uvicorn's: a start that fails is an error of the caller's.
+        async with app.router.lifespan_context(app):
+            port = listener.getsockname()[1]
+            log.info("service started", host=settings.host, port=port, data=str(settings.data))
+            config = uvicorn.Config(
+                app,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=GRACE_S,  # type: ignore[arg-type]  # a float works
+            )
+            await _Server(config).serve(sockets=[listener])
+            log.info("service stopped", port=port)
+
+
+def bind(settings: Settings) -> socket.socket:
+    """A listening socket. Raises SettingsInvalid with a clear sentence."""
+    if settings.api_key is None and not settings.is_loopback:
+        raise SettingsInvalid(
+            f"{settings.host} is not this host only: set UNBROKEN_API_KEY, "
+            "or leave UNBROKEN_HOST at 127.0.0.1"
+        )
+    host = settings.host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, settings.port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise SettingsInvalid(_why(error, settings)) from error
+    listener.set_inheritable(False)
+    return listener
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that leaves by returning: its own handlers raise the signal again, which would
+    end the process before the store is closed."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in SIGNALS:
+            loop.add_signal_handler(number, self._leave)
+        try:
+            yield
+        finally:
+            for number in SIGNALS:
+                loop.remove_signal_handler(number)
+
+    def _leave(self) -> None:
+        self.should_exit = True
+
+
+def _why(error: OSError, settings: Settings) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {settings.port} on {settings.host} is in use; set UNBROKEN_PORT to another"
+    return f"cannot listen on {settings.host} port {settings.port}: {error.strerror}"

@@ -1,0 +1,168 @@
+"""What an entry changes in the rows that people read. No SQL, and never an error.
+
+A payload that says nothing this version understands changes nothing. What comes out is fit for
+any store: text without NUL or lone surrogates, integers of 64 bits.
+"""
+
+import math
+from typing import Any, TypeAlias
+
+import msgspec
+
+from unbroken import entries
+from unbroken.entries import (
+    Ended,
+    ItemPut,
+    ItemsRemoved,
+    ParticipantChanged,
+    ParticipantJoined,
+    ParticipantLeft,
+)
+
+ID_CHARS_MAX = 256
+TITLE_CHARS_MAX = 80
+_INT_MAX = (1 << 63) - 1
+
+
+class PutMessage(msgspec.Struct, frozen=True, kw_only=True):
+    item_id: str
+    after: str | None
+    role: str
+    text: str
+    interrupted: bool
+    speaker: str | None
+    at_us: int
+    heard_ms: int | None
+    metrics: str | None
+
+
+class RemoveMessages(msgspec.Struct, frozen=True):
+    item_ids: tuple[str, ...]
+
+
+class PutParticipant(msgspec.Struct, frozen=True, kw_only=True):
+    """None: as it was."""
+
+    identity: str
+    kind: str | None = None
+    name: str | None = None
+    metadata: bytes | None = None
+    attributes: str | None = None
+    joined_at_us: int | None = None
+
+
+class LeaveParticipant(msgspec.Struct, frozen=True):
+    identity: str
+    at_us: int
+
+
+class EndSession(msgspec.Struct, frozen=True):
+    reason: str
+
+
+Change: TypeAlias = PutMessage | RemoveMessages | PutParticipant | LeaveParticipant | EndSession
+
+
+def changes(kind: str, payload: bytes, at_us: int) -> Change | None:  # noqa: PLR0911 - one a kind
+    match entries.decode(kind, payload):
+        case ItemPut() as put:
+            return _message(put, at_us)
+        case ItemsRemoved(ids=ids):
+            return RemoveMessages(tuple(clean(name) for name in ids))
+        case ParticipantJoined() as joined:
+            return PutParticipant(
+                identity=clean(joined.identity),
+                kind=clean(joined.participant_kind),
+                name=clean(joined.name),
+                metadata=_utf8(joined.metadata),
+                attributes=as_json(joined.attributes),
+                joined_at_us=at_us,
+            )
+        case ParticipantChanged() as changed:
+            return PutParticipant(
+                identity=clean(changed.identity),
+                name=None if changed.name is None else clean(changed.name),
+                metadata=None if changed.metadata is None else _utf8(changed.metadata),
+                attributes=None if changed.attributes is None else as_json(changed.attributes),
+            )
+        case ParticipantLeft(identity=identity):
+            return LeaveParticipant(clean(identity), at_us)
+        case Ended(reason=reason):
+            return EndSession(clean(reason))
+        case _:
+            return None
+
+
+def clean(text: str) -> str:
+    """`text` as a text column can hold it: nothing of it is lost but what no column can say."""
+    plain = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return plain if plain.isascii() else plain.encode("utf-8", "replace").decode("utf-8")
+
+
+def title_of(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= TITLE_CHARS_MAX else line[: TITLE_CHARS_MAX - 1] + "…"
+
+
+def as_json(value: Any) -> str:
+    """`value` as JSON text; the nearest that JSON can say."""
+    return clean(msgspec.json.encode(entries.plain(value)).decode("utf-8", "replace"))
+
+
+def _message(put: ItemPut, at_us: int) -> PutMessage | None:
+    item = put.item
+    item_id = item.get("id")
+    if not isinstance(item_id, str) or not 0 < len(item_id) <= ID_CHARS_MAX:
+        return None
+    metrics = item.get("metrics")
+    return PutMessage(
+        item_id=clean(item_id),
+        after=None if put.after is None else clean(put.after),
+        role=_role(item),
+        text=clean(_text(item)),
+        interrupted=item.get("interrupted") is True,
+        speaker=None if put.from_ is None else clean(put.from_),
+        at_us=_created_us(item, at_us),
+        heard_ms=None if put.heard_ms is None else max(0, min(put.heard_ms, _INT_MAX)),
+        metrics=as_json(metrics) if isinstance(metrics, dict) and metrics else None,
+    )
+
+
+def _role(item: entries.Item) -> str:
+    kind = item.get("type", "message")
+    name = item.get("role") if kind == "message" else kind
+    return clean(name)[:ID_CHARS_MAX] if isinstance(name, str) and name else "unknown"
+
+
+def _text(item: entries.Item) -> str:
+    match item.get("type", "message"):
+        case "message":
+            content = item.get("content")
+            parts = content if isinstance(content, list) else [content]
+            return "\n".join(part for part in parts if isinstance(part, str))
+        case "function_call":
+            return f"{_str(item, 'name')}({_str(item, 'arguments')})"
+        case "function_call_output":
+            return _str(item, "output")
+        case "agent_handoff":
+            return _str(item, "new_agent_id")
+        case _:
+            return ""
+
+
+def _str(item: entries.Item, key: str) -> str:
+    value = item.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _created_us(item: entries.Item, at_us: int) -> int:
+    seconds = item.get("created_at")
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        return at_us
+    if not math.isfinite(seconds) or not 0 < seconds < _INT_MAX // 1_000_000:
+        return at_us
+    return int(seconds * 1_000_000)
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "replace")

@@ -1,0 +1,53 @@
+-- name: stage
+-- Once per connection, temp_store = memory; `append` reads the host batch from these.
+create temp table input  (k integer primary key, session_id blob not null, term integer not null, holder blob not null, mark blob, mark_n integer, mark_at integer);
+create temp table batch  (k integer not null, seq integer not null, kind text not null, flags integer not null, at integer not null, payload blob, sha256 blob not null,
+                          primary key (k, seq)) without rowid;
+create temp table answer (k integer primary key, session_id blob not null, outcome text not null, seq integer not null, last_seq integer not null);
+
+-- name: put_input
+insert into input values (?, ?, ?, ?, ?, ?, ?);
+
+-- name: put_batch
+insert into batch values (?, ?, ?, ?, ?, ?, ?);
+
+-- name: append
+-- The last one answers, unordered. chain() is an aggregate that the store registers.
+insert into answer
+select i.k, i.session_id,
+       case when s.session_id is null then 'unknown'
+            when i.term = s.term and i.holder = s.holder and s.phase <> 'ended'
+            then iif((b.n is null or (b.low <= s.last_seq + 1 and b.n = b.high - b.low + 1))
+                     and not exists (select 1 from input e where e.session_id = i.session_id and e.holder = i.holder and e.k < i.k), 'acked', 'gap')
+            when o.holder is not i.holder or o.end_seq is null then 'unknown'
+            when i.term = s.term then 'ended' else 'fenced' end,
+       coalesce(o.end_seq, s.last_seq, 0), coalesce(s.last_seq, 0)
+from input i
+left join sessions s on s.session_id = i.session_id and s.tenant = :tenant
+left join terms o on o.session_id = s.session_id and o.term = i.term
+left join (select k, min(seq) as low, max(seq) as high, count(*) as n from batch group by k) b on b.k = i.k;
+update answer set seq = max(seq, coalesce((select max(seq) from batch b where b.k = answer.k), 0)) where outcome = 'acked';
+insert into entries (session_id, seq, tenant, term, kind, flags, at, payload, sha256)
+select i.session_id, b.seq, :tenant, i.term, b.kind, b.flags, b.at, b.payload, b.sha256
+from answer a join input i using (k) join batch b using (k) where a.outcome = 'acked' and b.seq > a.last_seq;
+update sessions
+   set last_seq = a.seq,
+       chain = coalesce((select chain(sessions.chain, sha256) from (select sha256 from batch b where b.k = a.k and b.seq > a.last_seq order by b.seq)), sessions.chain)
+from answer a where sessions.session_id = a.session_id and a.outcome = 'acked' and a.seq > a.last_seq;
+update sessions set mark = i.mark, mark_n = i.mark_n, mark_at = i.mark_at
+from answer a join input i using (k) where sessions.session_id = a.session_id and a.outcome = 'acked' and i.mark is not null and i.mark_n <= a.seq
+ and (sessions.mark_n is null or (i.mark_n, i.mark_at) > (sessions.mark_n, sessions.mark_at));
+insert into side_entries (session_id, term, holder, seq, tenant, reason, kind, flags, at, payload, received_at)
+select i.session_id, i.term, i.holder, b.seq, :tenant, iif(a.outcome = 'ended', 'ended', 'late'), b.kind, b.flags, b.at, b.payload, :now
+from answer a join input i using (k) join batch b using (k) where a.outcome in ('fenced', 'ended') and b.seq > a.seq on conflict do nothing;
+delete from input;
+delete from batch;
+delete from answer returning k, session_id, outcome, seq, last_seq;
+
+-- name: list_entries
+select seq, term, kind, at, flags, payload from entries
+where session_id = :session_id and seq > :after and seq <= :upto order by seq limit :limit;
+
+-- name: list_side_entries
+select term, holder, seq, reason, kind, flags, at, payload, received_at from side_entries
+where session_id = :session_id order by term, holder, seq limit :limit;

@@ -1,0 +1,62 @@
+-- name: open_call
+-- The last one answers.
+insert into call_rooms (tenant, room_sid, call_id, seen_at) values (:tenant, :room_sid, :call_id, :now) on conflict do nothing;
+insert into calls (call_id, tenant, conversation_id, room_name, started_at)
+select call_id, tenant, :conversation_id, :room_name, :now from call_rooms where tenant = :tenant and room_sid = :room_sid and call_id = :call_id on conflict do nothing;
+select call_id from call_rooms where tenant = :tenant and room_sid = :room_sid;
+
+-- name: open_call_without_sid
+insert into calls (call_id, tenant, conversation_id, room_name, started_at) values (:call_id, :tenant, :conversation_id, :room_name, :now) on conflict do nothing;
+
+-- name: forget_ended_sid
+-- A room that stays open behind an ended call starts a new one.
+delete from call_rooms where tenant = :tenant and room_sid = :room_sid
+ and exists (select 1 from calls c where c.call_id = call_rooms.call_id and c.ended_at is not null);
+
+-- name: call_of_sid
+select c.call_id, c.conversation_id from call_rooms r join calls c using (call_id) where r.tenant = :tenant and r.room_sid = :room_sid;
+
+-- name: call_of_name
+-- The open call of this room name that goes on under another sid: one of its sessions has a living holder, or nobody took it yet.
+select c.call_id, c.conversation_id from calls c
+where c.tenant = :tenant and c.room_name = :room_name and c.ended_at is null
+  and (exists (select 1 from sessions s join hosts h on h.host_id = s.host_id
+               where s.call_id = c.call_id and s.phase in ('live', 'offered') and h.lease_until > :now)
+       or not exists (select 1 from sessions s where s.call_id = c.call_id))
+order by c.started_at desc limit 1;
+
+-- name: open_call_of_name
+select call_id, conversation_id from calls where tenant = :tenant and room_name = :room_name and ended_at is null order by started_at desc limit 1;
+
+-- name: last_call_of_name
+select call_id, conversation_id from calls where tenant = :tenant and room_name = :room_name order by started_at desc limit 1;
+
+-- name: get_call
+select call_id, conversation_id, room_name, started_at, ended_at, end_reason from calls where call_id = :call_id and tenant = :tenant;
+
+-- name: end_call
+-- When no session of it is open any more.
+update calls set ended_at = :now, end_reason = :reason
+where call_id = :call_id and ended_at is null and not exists (select 1 from sessions s where s.call_id = :call_id and s.phase <> 'ended') returning call_id;
+
+-- name: list_calls
+select call_id, conversation_id, room_name, started_at, ended_at, end_reason from calls
+where tenant = :tenant and conversation_id = :conversation_id order by started_at, call_id;
+
+-- name: set_call_summary
+update calls set summary = :summary where call_id = :call_id;
+
+-- name: put_participant
+-- What is null stays as it was.
+insert into participants (call_id, identity, tenant, kind, name, metadata, attributes, joined_at)
+values (:call_id, :identity, :tenant, :kind, :name, :metadata, :attributes, :joined_at)
+on conflict (call_id, identity) do update
+   set kind = coalesce(excluded.kind, kind), name = coalesce(excluded.name, name), metadata = coalesce(excluded.metadata, metadata),
+       attributes = coalesce(excluded.attributes, attributes), joined_at = coalesce(joined_at, excluded.joined_at),
+       left_at = case when excluded.joined_at is null then left_at end;
+
+-- name: leave_participant
+update participants set left_at = :at where call_id = :call_id and identity = :identity;
+
+-- name: list_participants
+select identity, kind, name, metadata, joined_at, left_at from participants where call_id = :call_id order by joined_at, identity;

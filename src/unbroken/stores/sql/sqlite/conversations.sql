@@ -1,0 +1,43 @@
+-- name: put_conversation
+insert into conversations (conversation_id, tenant, user_id, created_at, last_at) values (:conversation_id, :tenant, :user_id, :now, :now)
+on conflict (conversation_id) do update set user_id = coalesce(user_id, excluded.user_id);
+
+-- name: touch_conversation
+update conversations set last_at = max(last_at, :at) where conversation_id = :conversation_id;
+
+-- name: suggest_title
+update conversations set title = :title where conversation_id = :conversation_id and title is null;
+
+-- name: set_title
+update conversations set title = :title where conversation_id = :conversation_id and tenant = :tenant returning conversation_id;
+
+-- name: close_conversation
+update conversations set closed_at = coalesce(closed_at, :now), summary = :summary
+where conversation_id = :conversation_id and tenant = :tenant returning conversation_id;
+
+-- name: has_calls
+select exists (select 1 from calls where tenant = :tenant and conversation_id = :conversation_id) as has_calls;
+
+-- name: list_conversations
+select c.conversation_id, c.user_id, c.title, c.created_at, c.last_at,
+  (select count(*) from calls k where k.tenant = c.tenant and k.conversation_id = c.conversation_id) as calls,
+  (select count(*) from messages m where m.tenant = c.tenant and m.conversation_id = c.conversation_id and m.role in ('user', 'assistant')) as messages,
+  exists (select 1 from calls k join sessions s using (call_id) join hosts h using (host_id)
+          where k.tenant = c.tenant and k.conversation_id = c.conversation_id and s.phase in ('live', 'offered') and h.lease_until > :now) as is_live,
+  (select m.text from messages m where m.tenant = c.tenant and m.conversation_id = c.conversation_id and m.role in ('user', 'assistant')
+   order by m.session_id desc, m.place desc limit 1) as last_message
+from conversations c where c.tenant = :tenant and (c.last_at, c.conversation_id) < (:before_at, :before_id)
+order by c.last_at desc, c.conversation_id desc limit :limit;
+
+-- name: get_conversation
+select c.conversation_id, c.user_id, c.title, c.created_at, c.last_at,
+  (select count(*) from calls k where k.tenant = c.tenant and k.conversation_id = c.conversation_id) as calls,
+  (select count(*) from messages m where m.tenant = c.tenant and m.conversation_id = c.conversation_id and m.role in ('user', 'assistant')) as messages,
+  exists (select 1 from calls k join sessions s using (call_id) join hosts h using (host_id)
+          where k.tenant = c.tenant and k.conversation_id = c.conversation_id and s.phase in ('live', 'offered') and h.lease_until > :now) as is_live,
+  (select m.text from messages m where m.tenant = c.tenant and m.conversation_id = c.conversation_id and m.role in ('user', 'assistant')
+   order by m.session_id desc, m.place desc limit 1) as last_message
+from conversations c where c.tenant = :tenant and c.conversation_id = :conversation_id;
+
+-- name: list_user_conversations
+select conversation_id, title, last_at from conversations where tenant = :tenant and user_id = :user_id order by last_at desc limit :limit;

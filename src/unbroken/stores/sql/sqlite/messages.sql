@@ -1,0 +1,40 @@
+-- name: place_of
+select place from messages where session_id = :session_id and item_id = :item_id;
+
+-- name: first_place
+select min(place) as place from messages where tenant = :tenant and conversation_id = :conversation_id and session_id = :session_id;
+
+-- name: last_place
+select max(place) as place from messages where tenant = :tenant and conversation_id = :conversation_id and session_id = :session_id;
+
+-- name: place_behind
+select min(place) as place from messages where tenant = :tenant and conversation_id = :conversation_id and session_id = :session_id and place > :place;
+
+-- name: put_message
+-- A known id keeps its place.
+insert into messages (session_id, item_id, tenant, conversation_id, seq, place, role, text, interrupted, speaker, at, heard_ms, metrics)
+values (:session_id, :item_id, :tenant, :conversation_id, :seq, :place, :role, :text, :interrupted, :speaker, :at, :heard_ms, :metrics)
+on conflict (session_id, item_id) do update
+   set seq = excluded.seq, role = excluded.role, text = excluded.text, interrupted = excluded.interrupted, speaker = excluded.speaker,
+       at = excluded.at, heard_ms = excluded.heard_ms, metrics = excluded.metrics;
+
+-- name: remove_message
+delete from messages where session_id = :session_id and item_id = :item_id;
+
+-- name: list_places
+select item_id from messages where tenant = :tenant and conversation_id = :conversation_id and session_id = :session_id order by place;
+
+-- name: move_message
+update messages set place = :place where session_id = :session_id and item_id = :item_id;
+
+-- name: list_messages
+-- Newest first. A message belongs to the turn of the last user message at or before it.
+select m.session_id, m.place, m.item_id, m.seq, m.role, m.text, m.interrupted, m.speaker, m.at, m.heard_ms, m.metrics,
+  (select u.item_id from messages u where u.session_id = m.session_id and u.role = 'user' and u.place <= m.place order by u.place desc limit 1) as turn_id
+from messages m
+where m.tenant = :tenant and m.conversation_id = :conversation_id and (m.session_id, m.place) < (:before_session, :before_place)
+  and (:all_items or m.role in ('user', 'assistant'))
+order by m.session_id desc, m.place desc limit :limit;
+
+-- name: get_payload
+select payload from entries where session_id = :session_id and seq = :seq;

@@ -1,0 +1,18 @@
+-- name: get_room
+select room_id, name, conversation_id, sid, user_id, created_at from rooms where tenant = :tenant and name = :name and closed_at is null;
+
+-- name: list_rooms
+select room_id, name, conversation_id, sid, user_id, created_at from rooms where tenant = :tenant and closed_at is null order by created_at desc limit :limit;
+
+-- name: put_room
+insert into rooms (room_id, tenant, name, conversation_id, sid, user_id, created_at)
+values (:room_id, :tenant, :name, :conversation_id, :sid, :user_id, :now)
+on conflict (tenant, name) where closed_at is null do update
+   set conversation_id = excluded.conversation_id, sid = excluded.sid, user_id = coalesce(excluded.user_id, user_id);
+
+-- name: see_room_sid
+-- The owner of the room's session reported a further sid.
+update rooms set sid = :sid where tenant = :tenant and name = :name and conversation_id = :conversation_id and closed_at is null;
+
+-- name: close_room
+update rooms set closed_at = :now where tenant = :tenant and name = :name and closed_at is null returning room_id;

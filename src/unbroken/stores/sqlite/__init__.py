@@ -1,0 +1,30 @@
+"""The store in one SQLite file: the default, for one service process."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Self
+
+from unbroken.blobs import Blobs
+from unbroken.env import Env
+from unbroken.stores.sqlite.archive import SqliteArchive
+from unbroken.stores.sqlite.database import Database
+
+
+class SqliteStore:
+    """Use as `async with SqliteStore.open(path, blobs, env) as store`."""
+
+    def __init__(self, database: Database, blobs: Blobs, env: Env) -> None:
+        self._database = database
+        self.archive = SqliteArchive(database, blobs, env)
+
+    async def check(self) -> None:
+        """Raises ArchiveUnavailable if the file does not answer."""
+        await self._database.read(lambda tx: tx.one("get_store"))
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, path: Path, blobs: Blobs, env: Env) -> AsyncIterator[Self]:
+        """Raises SettingsInvalid if the file may not be used."""
+        async with Database.open(path, env) as database:
+            yield cls(database, blobs, env)

@@ -1,0 +1,277 @@
+"""The archive end of the store: `take` and `append`, guarded by the statements of stores/sql."""
+
+import hashlib
+from typing import Any
+from uuid import UUID
+
+from unbroken import archive as wire
+from unbroken.archive import (
+    Answer,
+    Batch,
+    HostAnswer,
+    HostBatch,
+    StoredEntry,
+    StoreIdentity,
+    Taken,
+    TakeRequest,
+    WireMark,
+)
+from unbroken.blobs import Blobs
+from unbroken.env import Env
+from unbroken.errors import ArchiveUnavailable, CallTaken, InvalidInput
+from unbroken.stores.projection import Change, EndSession, PutMessage, changes, clean
+from unbroken.stores.sqlite import calls, messages
+from unbroken.stores.sqlite.database import Database, Row, Transaction
+
+BATCHES_MAX = 10_000  # of one host in one request
+TTL_MS_MIN, TTL_MS_MAX = 100, 60_000
+NAME_CHARS_MAX = 512
+KIND_CHARS_MAX = 64
+CLOCK_STEP_US = 1_000_000
+_INT_MAX = (1 << 63) - 1
+
+
+class SqliteArchive:
+    """`Archive` over one SQLite file. `blobs` keeps what is too large for an entry."""
+
+    def __init__(self, database: Database, blobs: Blobs, env: Env) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._steadiness = Steadiness(env)
+        self.identity = StoreIdentity(database.system_id, 0)
+
+    async def take(self, request: TakeRequest) -> Taken:
+        _check_names(request)
+        ttl_us = _ttl_us(request.ttl_ms)
+        lost_hosts = self._steadiness.lasts(ttl_us)
+        call, row = await self._database.write(lambda tx: _take(tx, request, ttl_us, lost_hosts))
+        if row is None:
+            raise CallTaken(f"{request.role} of {request.room_name} has a living holder, or ended")
+        # The log up to its base never changes again, so it may be read after the transaction.
+        entries = await self.entries(row["session_id"], upto=row["fence_seq"])
+        if len(entries) != row["fence_seq"]:
+            raise ArchiveUnavailable("the log could not be read whole")
+        return Taken(
+            session_id=UUID(bytes=row["session_id"]),
+            call_id=UUID(bytes=call["call_id"]),
+            conversation_id=UUID(bytes=call["conversation_id"]),
+            term=row["term"],
+            base=row["fence_seq"],
+            is_new=bool(row["is_new"]),
+            cause=row["cause"],
+            entries=tuple(entries),
+            mark=WireMark(row["mark_n"], row["mark_at"], row["mark"]) if row["mark"] else None,
+            store=self.identity,
+        )
+
+    async def append(self, batch: HostBatch) -> HostAnswer:
+        if len(batch.batches) > BATCHES_MAX:
+            raise InvalidInput(f"a request holds at most {BATCHES_MAX} batches")
+        work = Appending(batch)
+        answers = await self._database.write(work.run)
+        return HostAnswer(
+            store=self.identity, now_us=self._steadiness.now_us(), batches=tuple(answers)
+        )
+
+    async def put_blob(self, sha256: bytes, content: bytes) -> None:
+        await self._blobs.put(sha256, content)
+
+    async def entries(
+        self, session_id: bytes, *, after: int = 0, upto: int = _INT_MAX, limit: int = -1
+    ) -> list[StoredEntry]:
+        """The log of a session, in order. A payload that was erased is empty."""
+        rows = await self._database.read(
+            lambda tx: tx.all(
+                "list_entries", session_id=session_id, after=after, upto=upto, limit=limit
+            )
+        )
+        return [
+            StoredEntry(r["seq"], r["term"], r["kind"], r["at"], r["flags"], r["payload"] or b"")
+            for r in rows
+        ]
+
+    def pulse(self) -> None:
+        """Called about once a second: a pause of ours is no proof that hosts are lost."""
+        self._steadiness.pulse()
+
+
+class Steadiness:
+    """Since when this process could have heard every host.
+
+    A host that is silent is lost only if we listened for a whole lease: not right after a
+    start, a pause of this process, or a step of the wall clock.
+    """
+
+    PAUSE_US = 3_000_000
+
+    def __init__(self, env: Env) -> None:
+        self._env = env
+        self._since = self._pulse = env.boot_us()
+        self._offset = env.now_us() - env.boot_us()
+
+    def now_us(self) -> int:
+        return self._env.now_us()
+
+    def pulse(self) -> None:
+        now = self._env.boot_us()
+        if now - self._pulse > self.PAUSE_US:
+            self._since = now
+        self._pulse = now
+
+    def lasts(self, duration_us: int) -> bool:
+        now = self._env.boot_us()
+        offset = self._env.now_us() - now
+        if abs(offset - self._offset) > CLOCK_STEP_US:
+            self._offset, self._since = offset, now
+        return now - self._since >= duration_us
+
+
+class Appending:
+    """One host batch on its way into the log. What is costly is done before the transaction."""
+
+    def __init__(self, batch: HostBatch) -> None:
+        self._batch = batch
+        self._ttl_us = _ttl_us(batch.ttl_ms)
+        self._refused = {k: why for k, b in enumerate(batch.batches) if (why := refusal(b))}
+
+    def run(self, tx: Transaction) -> list[Answer]:
+        name = clean(self._batch.host_name)[:NAME_CHARS_MAX]
+        tx.one("renew_host", host_id=self._batch.host_id, name=name, version=None, ttl=self._ttl_us)
+        self._stage(tx)
+        rows = {row["k"]: row for row in tx.all("append")}
+        for k, row in sorted(rows.items()):
+            if row["outcome"] == "acked":
+                self._follow(tx, self._batch.batches[k], row["last_seq"])
+        return [self._answer(k, rows.get(k)) for k in range(len(self._batch.batches))]
+
+    def _stage(self, tx: Transaction) -> None:
+        accepted = [(k, b) for k, b in enumerate(self._batch.batches) if k not in self._refused]
+        tx.many("put_input", [_input(k, batch) for k, batch in accepted])
+        entries = [row for k, batch in accepted for row in _entries(k, batch)]
+        tx.many("put_batch", entries)
+
+    def _follow(self, tx: Transaction, batch: Batch, last_seq: int) -> None:
+        """What new entries change elsewhere, and the end of the holder."""
+        skip = max(0, last_seq + 1 - batch.first)
+        new = [
+            (seq, change)
+            for seq, e in enumerate(batch.entries[skip:], batch.first + skip)
+            if (change := changes(e.kind, e.payload, e.at_us)) is not None
+        ]
+        if new:
+            apply(tx, batch, new)
+        if batch.final is not None:
+            orphan(tx, batch, batch.final)
+
+    def _answer(self, k: int, row: Row | None) -> Answer:
+        session_id = self._batch.batches[k].session_id
+        if row is None:
+            return Answer(session_id=session_id, outcome="refused", seq=0, code=self._refused[k])
+        return Answer(session_id=session_id, outcome=row["outcome"], seq=row["seq"])
+
+
+def apply(tx: Transaction, batch: Batch, new: list[tuple[int, Change]]) -> None:
+    """Bring the rows that people read up to the entries just stored."""
+    session = tx.one("get_holder", session_id=batch.session_id)
+    if session is None:
+        return
+    puts = [change for _, change in new if isinstance(change, PutMessage)]
+    history = messages.History(tx, batch.session_id, session["conversation_id"])
+    for seq, change in new:
+        if isinstance(change, EndSession):
+            end(tx, session["call_id"], batch, change.reason)
+        elif not history.apply(seq, change):
+            calls.apply(tx, session["call_id"], change)
+    if puts:
+        last_at = min(max(put.at_us for put in puts), tx.now_us)
+        tx.one("touch_conversation", conversation_id=session["conversation_id"], at=last_at)
+        messages.suggest_title(tx, session["conversation_id"], puts)
+
+
+def orphan(tx: Transaction, batch: Batch, cause: str) -> None:
+    cause = clean(cause)[:NAME_CHARS_MAX]
+    tx.one("orphan", session_id=batch.session_id, term=batch.term, holder=batch.holder, cause=cause)
+
+
+def end(tx: Transaction, call_id: bytes, batch: Batch, reason: str) -> None:
+    end_session(tx, batch.session_id.bytes, batch.term, batch.holder.bytes, reason)
+    tx.one("end_call", call_id=call_id, reason=reason[:NAME_CHARS_MAX])
+
+
+def end_session(tx: Transaction, session_id: bytes, term: int, holder: bytes, reason: str) -> bool:
+    """Close the term; True if this holder's term was the open one."""
+    reason = clean(reason)[:NAME_CHARS_MAX]
+    row = tx.one("end_session", session_id=session_id, term=term, holder=holder, reason=reason)
+    return row is not None
+
+
+def refusal(batch: Batch) -> str | None:
+    """The code with which this batch alone is refused, or None."""
+    if batch.first < 1 or not 0 <= batch.term <= _INT_MAX:
+        return "bad_first"
+    if len(batch.entries) > wire.BATCH_ENTRIES_MAX:
+        return "too_many_entries"
+    if any(len(entry.payload) > wire.PAYLOAD_BYTES_MAX for entry in batch.entries):
+        return "payload_too_large"
+    if batch.mark and len(batch.mark.payload) > wire.PAYLOAD_BYTES_MAX:
+        return "payload_too_large"
+    if any(not _is_kind(entry.kind) for entry in batch.entries):
+        return "bad_kind"
+    numbers = [batch.first + len(batch.entries)]
+    numbers += [n for entry in batch.entries for n in (entry.at_us, entry.flags)]
+    numbers += [batch.mark.at_us, batch.mark.after_seq] if batch.mark else []
+    return None if all(0 <= n <= _INT_MAX for n in numbers) else "bad_number"
+
+
+def _is_kind(kind: str) -> bool:
+    return 0 < len(kind) <= KIND_CHARS_MAX and kind.isascii() and kind.isprintable()
+
+
+def _input(k: int, batch: Batch) -> tuple[Any, ...]:
+    mark = batch.mark
+    content = (mark.payload, mark.after_seq, mark.at_us) if mark else (None, None, None)
+    return (k, batch.session_id.bytes, batch.term, batch.holder.bytes, *content)
+
+
+def _entries(k: int, batch: Batch) -> list[tuple[Any, ...]]:
+    return [
+        (k, seq, e.kind, e.flags, e.at_us, e.payload, hashlib.sha256(e.payload).digest())
+        for seq, e in enumerate(batch.entries, batch.first)
+    ]
+
+
+def _take(
+    tx: Transaction, request: TakeRequest, ttl_us: int, lost_hosts: bool
+) -> tuple[Row, Row | None]:
+    call = calls.resolve(tx, request)
+    row = tx.one(
+        "take",
+        session_id=request.new_session_id,
+        call_id=call["call_id"],
+        role=request.role,
+        holder=request.holder,
+        host_id=request.host_id,
+        ttl=ttl_us,
+        lost_hosts=lost_hosts,
+        agent_identity=request.agent_identity,
+        agent_name=request.agent_name,
+    )
+    return call, row
+
+
+def _check_names(request: TakeRequest) -> None:
+    names = (request.room_name, request.room_sid, request.role, request.agent_identity)
+    extra = [name for name in (request.agent_name, request.user_id) if name is not None]
+    for name in (*names, *extra):
+        if len(name) > NAME_CHARS_MAX or clean(name) != name:
+            raise InvalidInput("a name is too long, or holds NUL or lone surrogates")
+    if not request.room_name or not request.room_sid or not request.role:
+        raise InvalidInput("room_name, room_sid and role must not be empty")
+    if not request.holder.int:
+        raise InvalidInput("the nil uuid holds nothing")
+
+
+def _ttl_us(ttl_ms: int) -> int:
+    if not TTL_MS_MIN <= ttl_ms <= TTL_MS_MAX:
+        raise InvalidInput(f"ttl_ms is from {TTL_MS_MIN} to {TTL_MS_MAX}")
+    return ttl_ms * 1_000

@@ -1,0 +1,98 @@
+"""Which call and which conversation a room belongs to, and who is in it."""
+
+from typing import Any
+from uuid import UUID
+
+from unbroken.archive import TakeRequest
+from unbroken.stores.projection import Change, LeaveParticipant, PutParticipant
+from unbroken.stores.sqlite.database import Row, Transaction
+
+
+def resolve(tx: Transaction, request: TakeRequest) -> Row:
+    """The call that `request` is about, made if there is none, with its conversation.
+
+    A room sid has one call until that has ended. Another sid of the same name is the same call
+    while somebody alive holds it; else it is a new one: the next person in "test-room" must not
+    inherit a stranger's call.
+    """
+    room = {"room_sid": request.room_sid, "room_name": request.room_name}
+    tx.one("forget_ended_sid", room_sid=request.room_sid)
+    known = tx.one("call_of_sid", room_sid=request.room_sid) or _by_name(tx, request)
+    conversation_id = known["conversation_id"] if known else _conversation(tx, request)
+    call_id = known["call_id"] if known else request.new_call_id
+    opened = tx.one("open_call", **room, call_id=call_id, conversation_id=conversation_id)
+    tx.one("put_conversation", conversation_id=conversation_id, user_id=request.user_id)
+    tx.one("touch_conversation", conversation_id=conversation_id, at=tx.now_us)
+    tx.one(
+        "see_room_sid",
+        sid=request.room_sid,
+        name=request.room_name,
+        conversation_id=conversation_id,
+    )
+    return {**dict(opened or {}), "conversation_id": _bytes(conversation_id)}
+
+
+def find(tx: Transaction, room_name: str) -> Row | None:
+    """The open call of a room, else its last one."""
+    return tx.one("open_call_of_name", room_name=room_name) or tx.one(
+        "last_call_of_name", room_name=room_name
+    )
+
+
+def ensure(tx: Transaction, room_name: str, *, new_call_id: UUID, new_conversation_id: UUID) -> Row:
+    """The open call of a room, for those who announce themselves without taking anything."""
+    if known := tx.one("open_call_of_name", room_name=room_name):
+        return known
+    room = tx.one("get_room", name=room_name)
+    conversation_id = room["conversation_id"] if room else new_conversation_id.bytes
+    tx.one("put_conversation", conversation_id=conversation_id, user_id=None)
+    ids = {"call_id": new_call_id, "conversation_id": conversation_id, "room_name": room_name}
+    if room and room["sid"]:
+        tx.one("forget_ended_sid", room_sid=room["sid"])
+        tx.one("open_call", room_sid=room["sid"], **ids)
+    else:
+        tx.one("open_call_without_sid", **ids)
+    return {"call_id": new_call_id.bytes, "conversation_id": conversation_id}
+
+
+def apply(tx: Transaction, call_id: bytes, change: Change) -> None:
+    match change:
+        case PutParticipant():
+            put_participant(tx, call_id, change)
+        case LeaveParticipant(identity=identity, at_us=at_us):
+            tx.one("leave_participant", call_id=call_id, identity=identity, at=at_us)
+        case _:
+            return
+
+
+def put_participant(tx: Transaction, call_id: bytes, change: PutParticipant) -> None:
+    tx.one(
+        "put_participant",
+        call_id=call_id,
+        identity=change.identity,
+        kind=change.kind,
+        name=change.name,
+        metadata=change.metadata,
+        attributes=change.attributes,
+        joined_at=change.joined_at_us,
+    )
+
+
+def _by_name(tx: Transaction, request: TakeRequest) -> Row | None:
+    known = tx.one("call_of_name", room_name=request.room_name)
+    wanted = request.conversation_id
+    return known if known and wanted in (None, UUID(bytes=known["conversation_id"])) else None
+
+
+def _conversation(tx: Transaction, request: TakeRequest) -> UUID | bytes:
+    if request.conversation_id is not None:
+        return request.conversation_id
+    room = tx.one("get_room", name=request.room_name)
+    if room and room["sid"] in (None, request.room_sid):
+        found: bytes = room["conversation_id"]
+        return found
+    return request.new_conversation_id
+
+
+def _bytes(value: Any) -> bytes:
+    return value.bytes if isinstance(value, UUID) else bytes(value)

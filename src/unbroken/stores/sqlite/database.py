@@ -1,0 +1,238 @@
+"""The SQLite file: one thread that writes, others that read, and nobody else who writes.
+
+Theory of operation. All writes run in one thread on one connection, each a `begin immediate`
+transaction, so no statement waits for a lock of ours and nothing is read again after a wait.
+Reads run beside them in threads of their own on read-only connections (WAL), so a long list
+never delays an append. A caller that is cancelled does not stop its transaction: it commits, and
+the caller knows nothing, as after any lost answer.
+"""
+
+import asyncio
+import fcntl
+import hashlib
+import os
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Self, TypeVar
+from uuid import UUID
+
+from unbroken.env import Env
+from unbroken.errors import ArchiveUnavailable, SettingsInvalid
+from unbroken.stores import queries
+
+QUERIES = queries.load("sqlite")
+MIGRATIONS = queries.migrations("sqlite")
+BUSY_TIMEOUT_S = 5.0
+READERS = 2
+TENANT = 1
+NETWORK_FILE_SYSTEMS = {
+    *("nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "glusterfs", "lustre", "ncpfs"),
+    *("fuse.sshfs", "fuse.glusterfs", "fuse.s3fs", "fuse.gcsfuse", "fuse.rclone"),
+}
+
+Row = Mapping[str, Any]
+T = TypeVar("T")
+
+
+class Transaction:
+    """A connection inside `begin immediate`, or one that only reads. `now_us` is its time."""
+
+    def __init__(self, connection: sqlite3.Connection, now_us: int) -> None:
+        self.now_us = now_us
+        self._connection = connection
+
+    def all(self, query: str, **values: Any) -> list[Row]:
+        """Run all statements of `query`; the rows of the last one."""
+        rows: list[Row] = []
+        bound = {"now": self.now_us, "tenant": TENANT, **{k: _bound(v) for k, v in values.items()}}
+        for statement in QUERIES[query]:
+            rows = self._connection.execute(statement, bound).fetchall()
+        return rows
+
+    def one(self, query: str, **values: Any) -> Row | None:
+        rows = self.all(query, **values)
+        return rows[0] if rows else None
+
+    def many(self, query: str, rows: list[tuple[Any, ...]]) -> None:
+        for statement in QUERIES[query]:
+            self._connection.executemany(statement, rows)
+
+
+class Database:
+    """Use as `async with Database.open(path, env) as database`."""
+
+    def __init__(self, path: Path, env: Env) -> None:
+        self._path = path
+        self._env = env
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="unbroken-write")
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="unbroken-read")
+        self._reading = threading.local()
+        self._open: list[sqlite3.Connection] = []
+        self.system_id = ""
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, path: Path, env: Env) -> AsyncIterator[Self]:
+        """Make or migrate the file.
+
+        Raises SettingsInvalid if it lies on a network file system, another process writes it,
+        or a newer version made it.
+        """
+        self = cls(path, env)
+        with _only_writer(path):
+            try:
+                await self._run(self._writer, self._start)
+                yield self
+            finally:
+                await asyncio.to_thread(self._close)
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` in one transaction; on return it is on disk. Raises ArchiveUnavailable."""
+        return await self._run(self._writer, self._write, work)
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` on one snapshot of the file. Raises ArchiveUnavailable."""
+        return await self._run(self._readers, self._read, work)
+
+    async def _run(self, threads: ThreadPoolExecutor, work: Callable[..., T], *given: Any) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(threads, work, *given)
+        except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+            raise  # ours to mend, not to try again
+        except sqlite3.Error as error:
+            raise ArchiveUnavailable(f"the database did not answer: {error}") from error
+
+    def _start(self) -> None:
+        connection = self._connect("rwc")
+        connection.execute("pragma journal_mode = wal")
+        connection.execute("pragma synchronous = full")
+        connection.execute("pragma temp_store = memory")
+        connection.create_aggregate("chain", 2, _Chain)  # type: ignore[arg-type]  # typed for int
+        self._writing = connection
+        self._write(self._migrate)
+        self._write(lambda tx: tx.all("stage"))
+        self._write(lambda tx: tx.all("put_store", system_id=str(self._env.new_id())))
+        self._write(lambda tx: tx.all("bound_leases", ttl=60_000_000))
+        self.system_id = self._write(lambda tx: tx.all("get_store"))[0]["system_id"]
+
+    def _migrate(self, _tx: Transaction) -> None:
+        version = self._writing.execute("pragma user_version").fetchone()[0]
+        if version > len(MIGRATIONS):
+            raise SettingsInvalid(
+                f"{self._path} was made by a newer version of unbroken (tables {version}, "
+                f"this one knows {len(MIGRATIONS)})"
+            )
+        for migration in MIGRATIONS[version:]:
+            for statement in migration:
+                self._writing.execute(statement)
+        self._writing.execute(f"pragma user_version = {len(MIGRATIONS)}")
+
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"file:{_quoted(self._path)}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            timeout=BUSY_TIMEOUT_S,
+            check_same_thread=False,  # closed from another thread, when its own has ended
+        )
+        connection.row_factory = sqlite3.Row
+        self._open.append(connection)
+        return connection
+
+    def _write(self, work: Callable[[Transaction], T]) -> T:
+        connection = self._writing
+        connection.execute("begin immediate")
+        try:
+            done = work(Transaction(connection, self._env.now_us()))
+            connection.execute("commit")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("rollback")
+            raise
+        return done
+
+    def _read(self, work: Callable[[Transaction], T]) -> T:
+        connection: sqlite3.Connection | None = getattr(self._reading, "connection", None)
+        if connection is None:
+            connection = self._reading.connection = self._connect("ro")
+        connection.execute("begin")
+        try:
+            return work(Transaction(connection, self._env.now_us()))
+        finally:
+            if connection.in_transaction:
+                connection.execute("rollback")
+
+    def _close(self) -> None:
+        # Readers first: the last connection to close empties the WAL into the file.
+        self._readers.shutdown()
+        self._writer.shutdown()
+        for connection in reversed(self._open):
+            connection.close()
+
+
+class _Chain:
+    """chain(start, hash): sha256(start || hash) over the rows, in the order they come."""
+
+    def __init__(self) -> None:
+        self._value: bytes | None = None
+
+    def step(self, start: bytes | None, sha256: bytes) -> None:
+        before = (start or b"") if self._value is None else self._value
+        self._value = hashlib.sha256(before + sha256).digest()
+
+    def finalize(self) -> bytes | None:
+        return self._value
+
+
+class _only_writer:  # noqa: N801 - reads as a statement
+    """Hold the lock file beside `path`, on a file system where locks and WAL can be trusted."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        kind = file_system(self._path.parent)
+        if kind in NETWORK_FILE_SYSTEMS:
+            raise SettingsInvalid(
+                f"{self._path.parent} is on a network file system ({kind}), where SQLite loses "
+                "data; set UNBROKEN_DATA to a local folder"
+            )
+        lock = f"{self._path}.lock"
+        # flock, not a POSIX lock: a second store in the same process must be refused too.
+        self._descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._descriptor)
+            raise SettingsInvalid(f"another service already writes {self._path}") from error
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
+
+
+def file_system(folder: Path, mounts: str | None = None) -> str:
+    """The type of the file system that holds `folder`; "" where the system does not tell."""
+    try:
+        lines = (mounts or Path("/proc/self/mounts").read_text(encoding="utf-8")).splitlines()
+    except OSError:
+        return ""
+    best, kind = "", ""
+    for line in lines:
+        _, point, found, *_ = line.split(" ")
+        point = point.replace("\\040", " ")
+        if folder.resolve().is_relative_to(point) and len(point) >= len(best):
+            best, kind = point, found
+    return kind
+
+
+def _bound(value: Any) -> Any:
+    return value.bytes if isinstance(value, UUID) else value
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")

@@ -1,0 +1,47 @@
+"""The service in this process, and an HTTP client that needs no port."""
+
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+
+from unbroken.service.app import create_app
+from unbroken.service.settings import Settings
+from unbroken.testing.contracts import LISTENED_S, Clock
+
+BASE = "http://localhost:8000"
+NOBODY = "ws://127.0.0.1:9"  # the discard port: nothing listens there
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def settings(tmp_path) -> Settings:
+    return Settings(data=tmp_path, livekit_url=NOBODY, livekit_api_secret="s" * 32)
+
+
+@asynccontextmanager
+async def opened(settings, clock=None):
+    """A client of a service of its own."""
+    app = create_app(settings, env=clock)
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
+            client.parts = app.state.parts
+            yield client
+
+
+@pytest.fixture
+async def client(settings, clock):
+    async with opened(settings, clock) as client:
+        clock.advance(LISTENED_S)
+        yield client
+
+
+@pytest.fixture
+def archive(client):
+    """The store behind the service, for tests of what the service shows of it."""
+    return client.parts.store.archive

@@ -1,0 +1,25 @@
+"""A store in a folder of its own, with a clock that can be put forward."""
+
+import pytest
+
+from unbroken.blobs.object_store import ObjectBlobs
+from unbroken.stores.sqlite import SqliteStore
+from unbroken.testing.contracts import LISTENED_S, Clock
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def store(tmp_path, clock):
+    blobs = ObjectBlobs.in_folder(tmp_path / "blobs")
+    async with SqliteStore.open(tmp_path / "unbroken.sqlite", blobs, clock) as store:
+        clock.advance(LISTENED_S)
+        yield store
+
+
+@pytest.fixture
+def archive(store):
+    return store.archive
