@@ -1,0 +1,93 @@
+"""The ack file: what an agent and its keeper tell each other without a system call.
+
+256 bytes, mapped by both sides: aligned 64-bit words, each with one writer. The agent writes
+the first eight, the keeper the others.
+"""
+
+from uuid import UUID
+
+from unbroken.env import Words
+
+WORDS = 32
+
+FENCED = 1  # somebody else owns the session: stop speaking, leave
+ORPHANED = 2
+DEGRADED = 4  # the archive has not answered for a while
+ENDED = 8
+
+_BEAT, _BEAT_AT, _WANTED = 0, 1, 2
+_ACKED, _TERM, _CONFIRMED_AT, _FLAGS, _INBOX, _BASE, _SESSION_HIGH, _SESSION_LOW = range(8, 16)
+_LOW = (1 << 64) - 1
+
+
+class Ack:
+    """Times are microseconds since boot (CLOCK_BOOTTIME): both sides are on one host."""
+
+    def __init__(self, words: Words) -> None:
+        self._words = words
+
+    # The agent's side.
+
+    def beat(self, boot_us: int) -> None:
+        self._words[_BEAT_AT] = boot_us
+        self._words[_BEAT] = self._words[_BEAT] + 1
+
+    def want(self, n: int) -> None:
+        """Somebody waits until entry `n` is stored: ship at once."""
+        self._words[_WANTED] = max(n, self._words[_WANTED])
+
+    # The keeper's side.
+
+    def confirm(self, *, acked: int, term: int, boot_us: int) -> None:
+        """All up to entry `acked` is stored, and the archive named our term just now."""
+        self._words[_ACKED] = acked
+        self._words[_TERM] = term
+        self._words[_CONFIRMED_AT] = boot_us
+
+    def bind(self, session_id: UUID, *, base: int) -> None:
+        """The session of a provisional start became known."""
+        self._words[_BASE] = base
+        self._words[_SESSION_LOW] = session_id.int & _LOW
+        self._words[_SESSION_HIGH] = session_id.int >> 64
+
+    def flag(self, flags: int) -> None:
+        self._words[_FLAGS] = flags
+
+    # Both read.
+
+    @property
+    def beats(self) -> tuple[int, int]:
+        return self._words[_BEAT], self._words[_BEAT_AT]
+
+    @property
+    def wanted(self) -> int:
+        return self._words[_WANTED]
+
+    @property
+    def acked(self) -> int:
+        return self._words[_ACKED]
+
+    @property
+    def term(self) -> int:
+        return self._words[_TERM]
+
+    @property
+    def confirmed_us(self) -> int:
+        return self._words[_CONFIRMED_AT]
+
+    @property
+    def flags(self) -> int:
+        return self._words[_FLAGS]
+
+    @property
+    def base(self) -> int:
+        return self._words[_BASE]
+
+    @property
+    def session_id(self) -> UUID | None:
+        """None until it is known."""
+        high = self._words[_SESSION_HIGH]
+        return UUID(int=high << 64 | self._words[_SESSION_LOW]) if high else None
+
+    def close(self) -> None:
+        self._words.close()

@@ -1,0 +1,163 @@
+"""The archive: where a keeper ships to, and where an agent takes its session from.
+
+The port has two ends that behave alike: the service over HTTP (`unbroken.client.HttpArchive`),
+and inside the service the store itself. The values here are the wire: msgpack, ids as 16 bytes.
+"""
+
+from typing import Literal, Protocol
+from uuid import UUID
+
+import msgspec
+
+WIRE_VERSION = 1
+BATCH_ENTRIES_MAX = 500
+BATCH_BYTES_MAX = 1 << 20
+HOST_BYTES_MAX = 8 << 20  # all batches of one request, before compression
+PAYLOAD_BYTES_MAX = 256 << 10
+
+Outcome = Literal["acked", "gap", "fenced", "retry", "ended", "unknown", "refused"]
+
+
+class StoreIdentity(msgspec.Struct, frozen=True):
+    """Which history of which database answered: a change means that acked entries may be gone."""
+
+    system_id: str
+    timeline: int
+
+
+class WireEntry(msgspec.Struct, frozen=True, array_like=True):
+    """One entry as it travels; its seq is the batch's `first` plus its place."""
+
+    kind: str
+    at_us: int
+    flags: int
+    payload: bytes
+
+
+class WireMark(msgspec.Struct, frozen=True):
+    """What is in flight. It followed the entry `after_seq`."""
+
+    after_seq: int
+    at_us: int
+    payload: bytes
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """Entries `first, first + 1, ...` of one term by one holder; empty asks only for the head."""
+
+    session_id: UUID
+    term: int
+    holder: UUID
+    first: int
+    entries: tuple[WireEntry, ...] = ()
+    mark: WireMark | None = None
+    final: str | None = None  # the cause of the holder's end: nothing of it follows
+
+
+class HostBatch(msgspec.Struct, frozen=True, kw_only=True):
+    """All that one spool has to say: one request, per-session answers."""
+
+    v: int = WIRE_VERSION
+    host_id: UUID
+    host_name: str
+    ttl_ms: int
+    batches: tuple[Batch, ...] = ()
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """`acked`: all up to `seq` is stored. `gap`: send from `seq + 1`. `fenced`, `ended`: the
+    holder's part of the log ends at `seq`, later entries stand in the side lane."""
+
+    session_id: UUID
+    outcome: Outcome
+    seq: int
+    code: str | None = None  # why, when `refused`
+
+
+class HostAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Answers in the order of the batches."""
+
+    store: StoreIdentity
+    now_us: int
+    batches: tuple[Answer, ...]
+
+
+class TakeRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Who wants to own the session `role` of the call in `room_name`.
+
+    `new_*` are ids made by the writer, used only where there is none yet, so that a retry and
+    a start without the service mean the same call.
+    """
+
+    v: int = WIRE_VERSION
+    host_id: UUID
+    ttl_ms: int
+    holder: UUID
+    room_name: str
+    room_sid: str
+    role: str
+    agent_name: str | None
+    agent_identity: str
+    conversation_id: UUID | None  # known from dispatch, participant or room; else None
+    user_id: str | None
+    new_session_id: UUID
+    new_call_id: UUID
+    new_conversation_id: UUID
+
+
+class StoredEntry(msgspec.Struct, frozen=True, array_like=True):
+    """An entry as the log has it."""
+
+    seq: int
+    term: int
+    kind: str
+    at_us: int
+    flags: int
+    payload: bytes
+
+
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """The session is the caller's: its entries are `base + 1, base + 2, ...` in `term`.
+
+    `entries` is the whole log up to `base`, in order; `mark` what was in flight then.
+    """
+
+    session_id: UUID
+    call_id: UUID
+    conversation_id: UUID
+    term: int
+    base: int
+    is_new: bool
+    cause: str | None
+    entries: tuple[StoredEntry, ...]
+    mark: WireMark | None
+    store: StoreIdentity
+
+
+class Archive(Protocol):
+    """Proven by `unbroken.testing.ArchiveContract`."""
+
+    async def take(self, request: TakeRequest) -> Taken:
+        """Move the term to `request.holder`; the same holder gets the same term again.
+
+        Raises CallTaken if a live holder has it, ArchiveUnavailable if nothing is known.
+        """
+        ...
+
+    async def append(self, batch: HostBatch) -> HostAnswer:
+        """Store each entry once, whatever arrives twice; all that is answered `acked` is stored.
+
+        Raises ArchiveUnavailable; then nothing is known, and sending again is right.
+        """
+        ...
+
+    async def put_blob(self, sha256: bytes, content: bytes) -> None:
+        """Keep `content` under its hash; a second time is no change. Raises ArchiveUnavailable."""
+        ...
+
+
+def encode(message: msgspec.Struct) -> bytes:
+    return _ENCODER.encode(message)
+
+
+_ENCODER = msgspec.msgpack.Encoder(uuid_format="bytes")

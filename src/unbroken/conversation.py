@@ -1,0 +1,96 @@
+"""Conversations as people read them: what was said, turn by turn, over any number of calls."""
+
+from typing import Any, Protocol
+from uuid import UUID
+
+import msgspec
+
+
+class LLMMessage(msgspec.Struct, kw_only=True):
+    """One message of a conversation (the seed's name): what was said, or heard of it."""
+
+    role: str
+    content: str
+    metadata: dict[str, Any] = {}
+    id: str | None = None
+    created_at: float | None = None  # seconds since 1970
+    interrupted: bool = False
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of the transcript as the store projects it. Times are microseconds since 1970."""
+
+    session_id: UUID
+    place: bytes  # its place in history; neither seq nor time is that order
+    id: str
+    role: str  # user, assistant, system, or an item type: function_call, agent_handoff, ...
+    content: str
+    at_us: int
+    interrupted: bool = False
+    heard_ms: int | None = None
+    speaker: str | None = None
+    turn_id: str | None = None
+    metrics: dict[str, Any] | None = None
+
+
+class Conversation(msgspec.Struct, frozen=True, kw_only=True):
+    id: UUID
+    user_id: str | None
+    title: str | None
+    created_at_us: int
+    last_at_us: int
+    calls: int
+    messages: int
+    is_live: bool
+    last_message: str | None
+
+
+class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
+    id: UUID
+    call_id: UUID
+    role: str
+    agent_name: str | None
+    agent_identity: str | None
+    phase: str
+    term: int
+    last_seq: int
+    opened_at_us: int
+    cause: str | None
+    end_reason: str | None
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    id: UUID
+    conversation_id: UUID
+    room_name: str
+    started_at_us: int
+    ended_at_us: int | None
+    end_reason: str | None
+    sessions: tuple[SessionRow, ...]
+
+
+class Conversations(Protocol):
+    """Reading side of a store. A failed read raises ArchiveUnavailable, never an empty answer."""
+
+    async def list_conversations(
+        self, *, limit: int, before: tuple[int, UUID] | None = None
+    ) -> list[Conversation]:
+        """Newest first; `before` is (last_at_us, id) of the last one of the page before."""
+        ...
+
+    async def get_conversation(self, conversation_id: UUID) -> Conversation:
+        """Raises NotFound."""
+        ...
+
+    async def list_calls(self, conversation_id: UUID) -> list[Call]: ...
+
+    async def list_messages(
+        self,
+        conversation_id: UUID,
+        *,
+        limit: int,
+        before: tuple[UUID, bytes] | None = None,
+        spoken_only: bool = True,
+    ) -> list[Message]:
+        """The last `limit` before a place, oldest first; `spoken_only` leaves tools out."""
+        ...

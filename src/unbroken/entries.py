@@ -1,0 +1,222 @@
+"""The entries of a session's log: a closed list of kinds, past tense, for ever.
+
+A payload is canonical JSON: UTF-8, keys sorted, no spaces. Readers keep what they do not
+understand; only an entry flagged MUST_UNDERSTAND makes an older reader refuse to restore.
+"""
+
+import math
+from typing import Annotated, Any, TypeAlias
+
+import msgspec
+
+MUST_UNDERSTAND = 1
+ALTERED = 2  # the payload had what JSON cannot say (lone surrogates, NaN, objects): replaced
+DEPTH_MAX = 100  # deeper nesting is cut: decoders of other languages stop near 1,000
+
+JSON: TypeAlias = Any
+Item: TypeAlias = dict[str, Any]  # a LiveKit chat item in LiveKit's own JSON
+
+
+class Payload(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Base of all payloads. The kind stands beside the payload, not in it."""
+
+
+class SessionOpened(Payload, frozen=True):
+    """The first entry of a term: who speaks for the session now, and where."""
+
+    room: str
+    room_sid: str
+    role: str
+    agent_identity: str
+    conversation_id: str
+    versions: dict[str, str] = {}
+
+
+class AgentEntered(Payload, frozen=True):
+    """`agent` became the current agent and its `on_enter` was run."""
+
+    agent: str
+    instructions: str | None = None
+    tools: tuple[str, ...] = ()
+
+
+class OptionsChanged(Payload, frozen=True):
+    options: dict[str, JSON]
+
+
+class ParticipantJoined(Payload, frozen=True):
+    identity: str
+    participant_kind: str
+    name: str = ""
+    metadata: str = ""
+    attributes: dict[str, str] = {}
+
+
+class ParticipantChanged(Payload, frozen=True):
+    """Only the fields that changed are there."""
+
+    identity: str
+    name: str | None = None
+    metadata: str | None = None
+    attributes: dict[str, str] | None = None
+
+
+class ParticipantLeft(Payload, frozen=True):
+    identity: str
+    reason: str | None = None
+
+
+class ItemPut(Payload, frozen=True, rename={"from_": "from"}):
+    """Kind `item`: an upsert by item id. A new one stands behind `after` (None: in front of all),
+    in the history and, if `agent` is given, in that agent's own context too.
+    """
+
+    item: Item
+    after: str | None = None
+    agent: str | None = None
+    from_: str | None = None
+    heard_ms: int | None = None
+    generated: str | None = None  # what the model wrote, where it is more than was heard
+
+    def __post_init__(self) -> None:
+        _check_id(self.item)
+
+
+class ItemsRemoved(Payload, frozen=True):
+    ids: tuple[str, ...]
+
+
+class ContextChanged(Payload, frozen=True):
+    """Kind `context`: an agent's own context, changed in another way than by `item`.
+
+    `keep` leading places stay; behind them stand `then`: ids of history, or whole items that
+    are in this context only.
+    """
+
+    agent: str
+    keep: Annotated[int, msgspec.Meta(ge=0)]
+    then: tuple[str | Item, ...]
+
+    def __post_init__(self) -> None:
+        for ref in self.then:
+            if not isinstance(ref, str):
+                _check_id(ref)
+
+
+class UserdataChanged(Payload, frozen=True):
+    """`value` replaces all; `patch` is a JSON merge patch (RFC 7396)."""
+
+    type: str
+    value: JSON = None
+    patch: dict[str, JSON] | None = None
+
+
+class ToolStarted(Payload, frozen=True):
+    call_id: str
+    name: str
+    arguments: str
+    key: str | None = None  # the idempotency key of an @effect
+
+
+class ToolEnded(Payload, frozen=True):
+    call_id: str
+    status: str  # done, error, cancelled
+    output: str | None = None
+
+
+class Usage(Payload, frozen=True):
+    usage: JSON
+
+
+class Noted(Payload, frozen=True):
+    """Kind `note`: an application's own fact."""
+
+    name: str
+    data: JSON = None
+
+
+class Ended(Payload, frozen=True):
+    reason: str
+
+
+class Lost(Payload, frozen=True):
+    """Stands for an entry that could not be read or stored, so that the log has no gap."""
+
+    cause: str
+    kind: str | None = None
+    sha256: str | None = None
+
+
+class Unknown(msgspec.Struct, frozen=True):
+    """An entry of a newer version, kept as it is."""
+
+    kind: str
+    payload: bytes
+
+
+KINDS: dict[str, type[Payload]] = {
+    "session_opened": SessionOpened,
+    "agent_entered": AgentEntered,
+    "options_changed": OptionsChanged,
+    "participant_joined": ParticipantJoined,
+    "participant_changed": ParticipantChanged,
+    "participant_left": ParticipantLeft,
+    "item": ItemPut,
+    "items_removed": ItemsRemoved,
+    "context": ContextChanged,
+    "userdata_changed": UserdataChanged,
+    "tool_started": ToolStarted,
+    "tool_ended": ToolEnded,
+    "usage": Usage,
+    "note": Noted,
+    "lost": Lost,
+    "ended": Ended,
+}
+# Reserved: recording_started, recording_ended, whispered, handover_offered, recovered.
+KIND_OF = {payload: kind for kind, payload in KINDS.items()}
+
+_ENCODER = msgspec.json.Encoder(order="sorted")
+_DECODERS = {kind: msgspec.json.Decoder(payload) for kind, payload in KINDS.items()}
+
+
+def encode(payload: Payload) -> tuple[bytes, int]:
+    """Canonical bytes, and the flags they need: ALTERED if something had to be replaced."""
+    try:
+        return _ENCODER.encode(payload), 0
+    except (UnicodeEncodeError, TypeError, ValueError, RecursionError, OverflowError):
+        fields = zip(payload.__struct_fields__, payload.__struct_encode_fields__, strict=True)
+        said = {name: plain(getattr(payload, field)) for field, name in fields}
+        return _ENCODER.encode(said), ALTERED
+
+
+def decode(kind: str, payload: bytes) -> Payload | Unknown:
+    """Give the typed payload; Unknown for a kind, or a form of a kind, that this version lacks."""
+    decoder = _DECODERS.get(kind)
+    try:
+        return decoder.decode(payload) if decoder else Unknown(kind, payload)
+    except (msgspec.DecodeError, RecursionError):
+        return Unknown(kind, payload)
+
+
+def _check_id(item: Item) -> None:
+    if not isinstance(item.get("id"), str):
+        raise ValueError("an item needs an id")  # noqa: TRY004 - msgspec makes it a decode error
+
+
+def plain(value: object, depth: int = 0) -> JSON:  # noqa: PLR0911 - one per kind of value
+    """`value` as JSON can say it: the nearest, never an error."""
+    if depth > DEPTH_MAX:
+        return "…"
+    match value:
+        case None | bool() | int():
+            return value if not isinstance(value, int) or abs(value) < 1 << 63 else str(value)
+        case float():
+            return value if math.isfinite(value) else None
+        case str():
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case dict():
+            return {plain(str(k)): plain(v, depth + 1) for k, v in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [plain(v, depth + 1) for v in value]
+        case _:
+            return plain(str(value), depth + 1)

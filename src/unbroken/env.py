@@ -1,0 +1,284 @@
+"""The world outside: time, randomness, files, locks and processes of the core, in one place.
+
+Everything under `unbroken` that is not an edge asks an `Env`, so that the same code runs in a
+deterministic simulation. `Host` is the real one.
+"""
+
+import contextlib
+import fcntl
+import mmap
+import os
+import platform
+import signal
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from typing import Protocol
+from uuid import UUID
+
+_FLOCK = "hhqqi4x"  # struct flock on 64-bit Linux: type, whence, start, len, pid
+
+
+class File(Protocol):
+    """An open file. Positions and sizes are bytes."""
+
+    def write(self, data: bytes) -> int:
+        """Write at the end; may write less than all, as the system call may. Raises OSError."""
+        ...
+
+    def read(self, offset: int, size: int) -> bytes: ...
+    def size(self) -> int: ...
+    def truncate(self, size: int) -> None: ...
+    def sync(self) -> None:
+        """On return all written bytes survive a power loss. Blocks; raises OSError."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Words(Protocol):
+    """A small mapped file of aligned unsigned 64-bit words, shared by two processes."""
+
+    def __getitem__(self, index: int) -> int: ...
+    def __setitem__(self, index: int, value: int) -> None: ...
+    def close(self) -> None: ...
+
+
+class Env(Protocol):
+    """What the core may know and do of the world. Folders and files are absolute paths."""
+
+    def now_us(self) -> int:
+        """Wall clock, microseconds since 1970; may step."""
+        ...
+
+    def boot_us(self) -> int:
+        """Microseconds since boot, suspended time included; same for all processes of the host."""
+        ...
+
+    def new_id(self) -> UUID:
+        """A version 7 uuid: ids made later sort later."""
+        ...
+
+    def host_name(self) -> str: ...
+    def pid(self) -> int: ...
+    def variable(self, name: str) -> str | None: ...
+    def variables(self, names: Sequence[str]) -> dict[str, str]:
+        """Those of `names` that are set: what a child may inherit, no more."""
+        ...
+
+    def interpreter(self) -> str:
+        """The Python that runs us."""
+        ...
+
+    def state_folder(self) -> str:
+        """Where a host keeps state that must survive: XDG_STATE_HOME, or /var/lib as root."""
+        ...
+
+    def make_folder(self, path: str) -> None: ...
+    def list_folder(self, path: str) -> list[str]: ...
+    def create(self, path: str) -> File:
+        """A new file, mode 0600, for appending and reading. Raises FileExistsError."""
+        ...
+
+    def open(self, path: str) -> File:
+        """An existing file, for reading. Raises FileNotFoundError."""
+        ...
+
+    def open_words(self, path: str, count: int) -> Words:
+        """Map `count` words of `path`, made if absent (mode 0600, zeros)."""
+        ...
+
+    def rename(self, old: str, new: str) -> None: ...
+    def remove(self, path: str) -> None:
+        """Remove a file; one that is not there is no error."""
+        ...
+
+    def exists(self, path: str) -> bool: ...
+    def lock(self, path: str) -> bool:
+        """Take the lock file for the life of this process; False if another process has it."""
+        ...
+
+    def is_locked(self, path: str) -> bool:
+        """Whether a living process, this one included, holds the lock."""
+        ...
+
+    def unlock(self, path: str) -> None: ...
+    def start(self, command: Sequence[str], *, log: str, variables: dict[str, str]) -> int:
+        """Start a process in a session of its own, output to `log`; returns its pid."""
+        ...
+
+    def kill(self, pid: int) -> None:
+        """SIGKILL; a process that is gone is no error."""
+        ...
+
+
+class Host:
+    """This host. POSIX locks: they end with their process, and a forked child has none of them."""
+
+    def __init__(self) -> None:
+        self._locks: dict[str, int] = {}
+        self._started: list[int] = []
+
+    def now_us(self) -> int:
+        return time.time_ns() // 1_000
+
+    def boot_us(self) -> int:
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000
+
+    def new_id(self) -> UUID:
+        random = int.from_bytes(os.urandom(10), "big")
+        value = (time.time_ns() // 1_000_000) << 80 | random
+        return UUID(int=value & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62)
+
+    def host_name(self) -> str:
+        return platform.node()
+
+    def pid(self) -> int:
+        return os.getpid()
+
+    def variable(self, name: str) -> str | None:
+        return os.environ.get(name) or None
+
+    def variables(self, names: Sequence[str]) -> dict[str, str]:
+        return {name: os.environ[name] for name in names if name in os.environ}
+
+    def interpreter(self) -> str:
+        return sys.executable
+
+    def state_folder(self) -> str:
+        if home := self.variable("XDG_STATE_HOME"):
+            return home
+        return "/var/lib" if os.getuid() == 0 else os.path.expanduser("~/.local/state")
+
+    def make_folder(self, path: str) -> None:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+
+    def list_folder(self, path: str) -> list[str]:
+        return sorted(os.listdir(path))
+
+    def create(self, path: str) -> File:
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        return _File(os.open(path, flags, 0o600))
+
+    def open(self, path: str) -> File:
+        return _File(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+
+    def open_words(self, path: str, count: int) -> Words:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if os.fstat(descriptor).st_size < count * 8:
+                os.ftruncate(descriptor, count * 8)
+            return _Words(mmap.mmap(descriptor, count * 8))
+        finally:
+            os.close(descriptor)
+
+    def rename(self, old: str, new: str) -> None:
+        os.rename(old, new)
+
+    def remove(self, path: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+    def exists(self, path: str) -> bool:
+        return os.path.exists(path)
+
+    def lock(self, path: str) -> bool:
+        # Opened once and kept: closing any descriptor of a locked file drops a POSIX lock.
+        if path in self._locks:
+            return True
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            return False
+        self._locks[path] = descriptor
+        return True
+
+    def is_locked(self, path: str) -> bool:
+        if path in self._locks:
+            return True  # opening the file again and closing it would drop our lock
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+            answer = fcntl.fcntl(descriptor, fcntl.F_GETLK, asked)
+            return bool(struct.unpack(_FLOCK, answer)[0] != fcntl.F_UNLCK)
+        finally:
+            os.close(descriptor)
+
+    def unlock(self, path: str) -> None:
+        if (descriptor := self._locks.pop(path, None)) is not None:
+            os.close(descriptor)
+
+    def start(self, command: Sequence[str], *, log: str, variables: dict[str, str]) -> int:
+        self._reap()
+        with open(log, "ab") as output:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=variables,
+                start_new_session=True,
+                close_fds=True,
+            )
+        process.returncode = 0  # it may outlive us; `_reap` does the waiting
+        self._started.append(process.pid)
+        return process.pid
+
+    def _reap(self) -> None:
+        """A child that died while we live stays a zombie until somebody asks for it."""
+        for pid in tuple(self._started):
+            with contextlib.suppress(ChildProcessError):
+                if os.waitpid(pid, os.WNOHANG) == (0, 0):
+                    continue
+            self._started.remove(pid)
+
+    def kill(self, pid: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+class _File:
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def write(self, data: bytes) -> int:
+        return os.write(self._descriptor, data)
+
+    def read(self, offset: int, size: int) -> bytes:
+        return os.pread(self._descriptor, size, offset)
+
+    def size(self) -> int:
+        return os.fstat(self._descriptor).st_size
+
+    def truncate(self, size: int) -> None:
+        os.ftruncate(self._descriptor, size)
+
+    def sync(self) -> None:
+        os.fdatasync(self._descriptor)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+class _Words:
+    # Through memoryview.cast: struct.pack_into showed torn words to the other process.
+    def __init__(self, mapped: mmap.mmap) -> None:
+        self._mapped = mapped
+        self._words = memoryview(mapped).cast("Q")
+
+    def __getitem__(self, index: int) -> int:
+        return self._words[index]
+
+    def __setitem__(self, index: int, value: int) -> None:
+        self._words[index] = value
+
+    def close(self) -> None:
+        self._words.release()
+        self._mapped.close()

@@ -1,0 +1,78 @@
+"""The error tree.
+
+UnbrokenError
+├── ArchiveUnavailable   retryable; the service or store could not be reached, or answered in time
+├── CallTaken            somebody else holds this session; leave before subscribing to anything
+├── StateRefused         a saved state that this version may not restore
+├── LevelUnavailable     a level of safety that cannot be reached now (disk gone, archive gone)
+├── JournalUnwritable    the journal file takes no more bytes
+├── JournalUnreadable    not a journal, or of a file version this reader does not know
+├── InvalidInput         what came from outside is not of the form it must have
+│   └── TooLarge         ...it is beyond a bound
+├── NotFound             there is no such thing
+├── Conflict             the same key was used for something else, or the state does not allow it
+├── Unauthorized         no key, a wrong key, or a Host header that is not ours
+├── RoomServerUnavailable  retryable; LiveKit's own API could not be reached
+└── SettingsInvalid      a start that cannot succeed; one clear sentence
+"""
+
+
+class UnbrokenError(Exception):
+    """Base of all ours. `code` is stable wire vocabulary; `retryable` spares callers a list."""
+
+    code = "internal"
+    retryable = False
+
+
+class ArchiveUnavailable(UnbrokenError):
+    code = "archive_unavailable"
+    retryable = True
+
+
+class CallTaken(UnbrokenError):
+    code = "call_taken"
+
+
+class StateRefused(UnbrokenError):
+    code = "state_refused"
+
+
+class LevelUnavailable(UnbrokenError):
+    code = "level_unavailable"
+
+
+class JournalUnwritable(UnbrokenError):
+    code = "journal_unwritable"
+
+
+class JournalUnreadable(UnbrokenError):
+    code = "journal_unreadable"
+
+
+class InvalidInput(UnbrokenError):
+    code = "invalid_input"
+
+
+class TooLarge(InvalidInput):
+    code = "too_large"
+
+
+class NotFound(UnbrokenError):
+    code = "not_found"
+
+
+class Conflict(UnbrokenError):
+    code = "conflict"
+
+
+class Unauthorized(UnbrokenError):
+    code = "unauthorized"
+
+
+class RoomServerUnavailable(UnbrokenError):
+    code = "room_server_unavailable"
+    retryable = True
+
+
+class SettingsInvalid(UnbrokenError):
+    code = "settings_invalid"

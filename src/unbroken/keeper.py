@@ -1,0 +1,156 @@
+"""The keeper: ships a spool to its archive, in order, each entry until it is stored.
+
+Theory of operation
+-------------------
+One keeper a spool, by lock. It has no durable state: where it goes on is what the store answers,
+so its death costs nothing but the moment until an agent starts the next one. One request is in
+flight; the next one leaves when the answer is in and something is new, at once when somebody
+waits. Every journal answers for itself: one bad session never blocks another. A journal whose
+holder's lock is free is a dead holder's: its tail is shipped with the cause of its end.
+"""
+
+import asyncio
+import logging
+from uuid import UUID
+
+import msgspec
+
+from unbroken.archive import HOST_BYTES_MAX, Archive, HostBatch
+from unbroken.errors import CallTaken, JournalUnreadable, UnbrokenError
+from unbroken.ownership import TTL_MS, request_of
+from unbroken.spool import Spool
+from unbroken.tail import Tail
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.02
+SCAN_US = 100_000
+BACKOFF_S = (0.05, 2.0)  # first pause after a failure; doubled up to the second
+HOST_BATCHES_MAX = 200  # sessions in one request
+IDLE_US = 60_000_000
+
+
+class Options(msgspec.Struct, frozen=True):
+    """`ttl_ms`: how long this host counts as alive after its last word (3 s; 6 s on small hosts).
+    `idle_us`: without any journal for this long, the keeper ends."""
+
+    ttl_ms: int = TTL_MS
+    idle_us: int = IDLE_US
+
+
+class Keeper:
+    def __init__(self, spool: Spool, archive: Archive, options: Options | None = None) -> None:
+        self._spool, self._env = spool, spool.env
+        self._archive = archive
+        self._options = options or Options()
+        self._host_id = spool.host_id()
+        self._tails: dict[UUID, Tail] = {}
+        self._unreadable: set[UUID] = set()
+        self._scanned_us = 0
+        self._busy_us = self._env.boot_us()
+        self._pause_s = 0.0
+        self._turn = 0
+
+    async def run(self) -> bool:
+        """Ship until idle. False at once if another keeper has the spool."""
+        if not self._env.lock(self._spool.keeper_lock):
+            return False
+        log.info("keeper started", extra={"spool": self._spool.folder})
+        try:
+            while not self._is_idle():
+                await self.step()
+                await asyncio.sleep(self._pause_s or LOOK_S)
+        finally:
+            self._env.unlock(self._spool.keeper_lock)
+        log.info("keeper idle")
+        return True
+
+    async def step(self) -> None:
+        """Look at all journals once and ship what is due."""
+        self._scan()
+        for tail in self._tails.values():
+            tail.look()
+        due = [t for t in self._tails.values() if t.is_due(self._env.boot_us())]
+        if not due:
+            return
+        try:
+            await self._ship(await self._bound(self._fair(due)))
+            self._pause_s = 0.0
+        except UnbrokenError as error:  # away, another key, another version: all may pass
+            for tail in due:
+                tail.fail()
+            if not self._pause_s:
+                log.warning("archive unavailable", extra={"error": str(error)})
+            first, most = BACKOFF_S
+            self._pause_s = min(max(first, self._pause_s * 2), most)
+
+    def _fair(self, due: list[Tail]) -> list[Tail]:
+        """Those that somebody waits for first, then the others in turn."""
+        self._turn += 1
+        at = self._turn % len(due)
+        turned = due[at:] + due[:at]
+        turned.sort(key=lambda tail: tail.ack.wanted <= tail.stored)
+        return turned[:HOST_BATCHES_MAX]
+
+    async def _bound(self, tails: list[Tail]) -> list[Tail]:
+        """Take the sessions that their holders could not take."""
+        for tail in tails:
+            if not tail.is_bound:
+                await self._bind(tail)
+        return [tail for tail in tails if tail.is_bound]
+
+    async def _bind(self, tail: Tail) -> None:
+        try:
+            tail.bind(
+                await self._archive.take(request_of(tail.header, ttl_ms=self._options.ttl_ms))
+            )
+        except CallTaken:
+            tail.refuse(self._env.boot_us())
+            log.warning("session taken by another", extra={"holder": str(tail.header.holder)})
+
+    async def _ship(self, tails: list[Tail]) -> None:
+        batches, size = [], 0
+        for tail in tails:
+            if size < HOST_BYTES_MAX:
+                batches.append(tail.batch(self._env.boot_us()))
+                size += sum(len(entry.payload) for entry in batches[-1].entries)
+        if not batches:
+            return
+        answer = await self._archive.append(
+            HostBatch(
+                host_id=self._host_id,
+                host_name=self._env.host_name(),
+                ttl_ms=self._options.ttl_ms,
+                batches=tuple(batches),
+            )
+        )
+        for tail, batch, said in zip(tails, batches, answer.batches, strict=False):
+            tail.hear(batch, said, self._env.boot_us())
+
+    def _scan(self) -> None:
+        now_us = self._env.boot_us()
+        if now_us - self._scanned_us < SCAN_US and self._scanned_us:
+            return
+        self._scanned_us = now_us
+        for holder in self._spool.holders():
+            if holder not in self._tails and holder not in self._unreadable:
+                self._meet(holder)
+        for holder in [h for h, tail in self._tails.items() if tail.is_done(now_us)]:
+            self._tails.pop(holder).close()
+            self._spool.remove(holder)
+
+    def _meet(self, holder: UUID) -> None:
+        try:
+            self._tails[holder] = Tail(self._spool, holder)
+        except FileNotFoundError:
+            return  # deleted while we looked
+        except JournalUnreadable as error:
+            # Kept for a newer keeper, or for a person: never thrown away.
+            self._unreadable.add(holder)
+            log.warning("journal unreadable", extra={"holder": str(holder), "error": str(error)})
+
+    def _is_idle(self) -> bool:
+        now_us = self._env.boot_us()
+        if self._tails:
+            self._busy_us = now_us
+        return now_us - self._busy_us > self._options.idle_us

@@ -1,0 +1,204 @@
+"""AgentSession's events, written to the log. Handlers are plain functions and never raise:
+LiveKit would carry a TypeError of theirs into the call."""
+
+import asyncio
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any, ParamSpec
+from weakref import WeakKeyDictionary, WeakSet
+
+from livekit.agents import (
+    Agent,
+    AgentSession,
+    CloseEvent,
+    ConversationItemAddedEvent,
+    UserInputTranscribedEvent,
+)
+from livekit.agents.voice.events import SessionUsageUpdatedEvent, ToolExecutionUpdatedEvent
+
+from unbroken.entries import AgentEntered, ToolEnded, ToolStarted, Usage
+from unbroken.env import Env
+from unbroken.live import Live
+from unbroken.livekit import items, userdata
+from unbroken.livekit.speech import InFlight
+from unbroken.mirror import Mirror, Put
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+
+
+def guarded(handler: Callable[P, None]) -> Callable[P, None]:
+    """A handler whose errors are logged and go no further."""
+
+    @functools.wraps(handler)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            handler(*args, **kwargs)
+        except Exception:
+            log.exception("hook failed", extra={"hook": handler.__name__})
+
+    return run
+
+
+class Hooks:
+    """Watches one AgentSession for one live session. Made before `session.start`."""
+
+    def __init__(self, env: Env, live: Live, session: AgentSession[Any]) -> None:
+        self.in_flight = InFlight(env, live.mark)
+        self.mirror = Mirror(live.session, items.CODEC)
+        self._live = live
+        self._session = session
+        self._keys: WeakKeyDictionary[Agent, str] = WeakKeyDictionary()
+        self._met: WeakSet[Agent] = WeakSet()
+        self._agent: Agent | None = None
+        self._scan_is_due = False
+        self._usage: Any = None
+
+    def attach(self, agent: Agent) -> None:
+        """From here on everything reaches the log. `agent` is the one that starts."""
+        self.meet(agent)
+        on = self._session.on
+        on("conversation_item_added", self._item_added)
+        on("tool_execution_updated", self._tool_updated)
+        on("user_input_transcribed", self._transcribed)
+        on("session_usage_updated", self._used)
+        on("close", self._closed)
+        for quiet in ("function_tools_executed", "agent_state_changed", "user_state_changed"):
+            on(quiet, self._something_happened)
+
+    def attach_audio(self) -> None:
+        """The audio output exists only after `session.start`."""
+        if audio := self._session.output.audio:
+            audio.on("playback_started", guarded(self.in_flight.playback_started))
+            audio.on("playback_finished", guarded(self.in_flight.playback_finished))
+
+    def meet(self, agent: Agent) -> None:
+        """Give the agent its key, read along what it says, and record when it enters."""
+        if agent in self._met:
+            return
+        self._met.add(agent)
+        key = self.key_of(agent)
+        self.in_flight.watch(agent, key)
+        self._record_entry(agent, key)
+
+    def key_of(self, agent: Agent) -> str:
+        """The class's name; a second instance of the class in this session gets a number."""
+        if agent not in self._keys:
+            name = type(agent).__name__
+            same = sum(key.partition("#")[0] == name for key in self._keys.values())
+            self._keys[agent] = f"{name}#{same + 1}" if same else name
+        return self._keys[agent]
+
+    def _record_entry(self, agent: Agent, key: str) -> None:
+        enter = agent.on_enter
+
+        async def entered() -> None:
+            self._enter(agent, key)
+            await enter()
+
+        agent.on_enter = entered  # type: ignore[method-assign]
+
+    @guarded
+    def _enter(self, agent: Agent, key: str) -> None:
+        tools = tuple(sorted(tool.id for tool in agent.tools))
+        self._live.record(AgentEntered(key, str(agent.instructions), tools))
+
+    @guarded
+    def scan(self) -> None:
+        """Record every difference between the live objects and the log."""
+        self._scan_is_due = False
+        current = self._session.current_agent
+        self.meet(current)
+        if self._agent and self._agent is not current:
+            self._scan_agent(self._agent)  # its last words, after it handed over
+        self._agent = current
+        self._scan_agent(current)
+        self.scan_userdata()
+
+    def _scan_agent(self, agent: Agent) -> None:
+        key, context = self._keys[agent], agent.chat_ctx.items
+        for change in self.mirror.history(self._session.history.items, key, context):
+            if isinstance(change, Put):
+                self._put(change)
+            else:
+                self._live.record(change)
+        if changed := self.mirror.context(key, context):
+            self._live.record(changed)
+
+    def _put(self, change: Put) -> None:
+        put = change.put
+        role = put.item.get("role") if change.is_new else None
+        if role in ("user", "assistant"):
+            placed = self._spoken(str(role))
+            self._live.report("livekit", put.item, after=put.after, agent=put.agent, **placed)
+            self._live.journal.sync()
+        else:
+            self._live.record(put)
+
+    def _spoken(self, role: str) -> dict[str, object]:
+        """Who said it, or how much of it was heard."""
+        if role == "user":
+            self.in_flight.committed()
+            return {"from_": self._speaker()}
+        heard_ms, generated = self.in_flight.played_ms, self.in_flight.generated
+        self.in_flight.played_ms = self.in_flight.generated = None
+        return {"heard_ms": heard_ms, "generated": generated}
+
+    def _speaker(self) -> str | None:
+        try:
+            linked = self._session.room_io.linked_participant
+        except RuntimeError:  # started without a room
+            return None
+        return linked.identity if linked else None
+
+    @guarded
+    def scan_userdata(self) -> None:
+        try:
+            data = self._session.userdata
+        except ValueError:  # none was given
+            return
+        now, kind = userdata.encode(data), userdata.type_name(data)
+        if change := userdata.changed(self._live.session.userdata, now, kind):
+            self._live.record(change)
+
+    @guarded
+    def _item_added(self, _event: ConversationItemAddedEvent) -> None:
+        self.scan()
+
+    @guarded
+    def _something_happened(self, _event: object) -> None:
+        """Items come right behind some events: look when the handler's caller is done."""
+        if not self._scan_is_due:
+            self._scan_is_due = True
+            asyncio.get_running_loop().call_soon(self.scan)
+
+    @guarded
+    def _tool_updated(self, event: ToolExecutionUpdatedEvent) -> None:
+        update = event.update
+        if update.type == "tool_call_started":
+            call = update.function_call
+            self._live.record(ToolStarted(call.call_id, call.name, call.arguments))
+        elif update.type == "tool_call_ended":
+            self._live.record(ToolEnded(update.call_id, update.status, update.message))
+        self._something_happened(event)
+
+    @guarded
+    def _transcribed(self, event: UserInputTranscribedEvent) -> None:
+        if event.is_final and event.transcript:
+            self.in_flight.transcribed(event.transcript)
+
+    @guarded
+    def _used(self, event: SessionUsageUpdatedEvent) -> None:
+        self._usage = event.usage
+
+    @guarded
+    def _closed(self, _event: CloseEvent) -> None:
+        self.scan()
+        self.record_usage()
+
+    def record_usage(self) -> None:
+        if self._usage is not None:
+            self._live.record(Usage(self._usage.model_dump(mode="json", exclude_none=True)))
+            self._usage = None

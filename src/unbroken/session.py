@@ -1,0 +1,227 @@
+"""A session's state as a fold over its entries: the same code live, at restore and in the console.
+
+`apply` changes the session in place and costs the same on a long call as on a short one.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from unbroken.entries import (
+    AgentEntered,
+    ContextChanged,
+    Ended,
+    Item,
+    ItemPut,
+    ItemsRemoved,
+    Lost,
+    Noted,
+    OptionsChanged,
+    ParticipantChanged,
+    ParticipantJoined,
+    ParticipantLeft,
+    Payload,
+    SessionOpened,
+    ToolEnded,
+    ToolStarted,
+    Unknown,
+    Usage,
+    UserdataChanged,
+    decode,
+)
+
+
+class Participant(msgspec.Struct, kw_only=True):
+    """A person or service in the room, as LiveKit names them. `is_here` is False after leaving."""
+
+    identity: str
+    kind: str
+    name: str = ""
+    metadata: str = ""
+    attributes: dict[str, str] = {}
+    is_here: bool = True
+
+
+class Tool(msgspec.Struct, kw_only=True):
+    """A tool that was started. `status` None: its outcome is not known."""
+
+    call_id: str
+    name: str
+    arguments: str
+    key: str | None = None
+    status: str | None = None
+    output: str | None = None
+
+
+class Context:
+    """An agent's own chat context: ids into the history, and items that are only here."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self.own: dict[str, Item] = {}
+
+    def change(self, keep: int, then: Iterable[str | Item]) -> None:
+        del self.ids[keep:]
+        for ref in then:
+            if isinstance(ref, str):
+                self.ids.append(ref)
+            else:
+                self.own[ref["id"]] = ref
+                self.ids.append(ref["id"])
+
+
+class Session:
+    """Plain objects, read without I/O. Only `apply` changes them."""
+
+    def __init__(self) -> None:
+        self.opened: SessionOpened | None = None
+        self.order: list[str] = []  # the history: item ids
+        self.items: dict[str, Item] = {}
+        self.placed: dict[str, ItemPut] = {}  # by item id: who spoke, what was heard
+        self.contexts: dict[str, Context] = {}
+        self.agent: str | None = None
+        self.entered: dict[str, AgentEntered] = {}
+        self.options: dict[str, Any] = {}
+        self.userdata: Any = None
+        self.userdata_type: str | None = None
+        self.participants: dict[str, Participant] = {}
+        self.tools: dict[str, Tool] = {}
+        self.usage: Any = None
+        self.notes: dict[str, Any] = {}
+        self.message_count = 0  # what people and agents said
+        self.skipped: list[str] = []  # kinds that this version does not know, or lost entries
+        self.ended: str | None = None
+
+    @property
+    def history(self) -> list[Item]:
+        return [self.items[item_id] for item_id in self.order]
+
+    def context(self, agent: str, *, start: int = 0) -> list[Item]:
+        """The agent's own context from place `start` on, whole items."""
+        context = self.contexts.get(agent)
+        if context is None:
+            return []
+        found = (context.own.get(i) or self.items.get(i) for i in context.ids[start:])
+        return [item for item in found if item]
+
+    def apply(self, payload: Payload | Unknown) -> None:  # noqa: C901, PLR0912 - one case a kind
+        """Every transition there is."""
+        match payload:
+            case ItemPut():
+                self._put(payload)
+            case ItemsRemoved(ids=ids):
+                self._remove(ids)
+            case ContextChanged(agent=agent, keep=keep, then=then):
+                self.contexts.setdefault(agent, Context()).change(keep, then)
+            case SessionOpened():
+                self.opened = payload
+            case AgentEntered(agent=agent):
+                self.agent = agent
+                self.entered[agent] = payload
+            case OptionsChanged(options=options):
+                self.options |= options
+            case UserdataChanged(type=kind, value=value, patch=patch):
+                self.userdata_type = kind
+                self.userdata = value if patch is None else merge_patch(self.userdata, patch)
+            case ParticipantJoined() | ParticipantChanged() | ParticipantLeft():
+                self._meet(payload)
+            case ToolStarted(call_id=call_id, name=name, arguments=arguments, key=key):
+                self.tools[call_id] = Tool(call_id=call_id, name=name, arguments=arguments, key=key)
+            case ToolEnded(call_id=call_id, status=status, output=output):
+                if tool := self.tools.get(call_id):
+                    tool.status, tool.output = status, output
+            case Usage(usage=usage):
+                self.usage = usage
+            case Noted(name=name, data=data):
+                self.notes[name] = data
+            case Ended(reason=reason):
+                self.ended = reason
+            case Lost() | Unknown():
+                self.skipped.append(payload.kind or "lost")
+
+    def _put(self, put: ItemPut) -> None:
+        item_id = put.item["id"]
+        if item_id not in self.placed:
+            insert_behind(self.order, item_id, put.after)
+            self.message_count += is_spoken(put.item)
+            if put.agent is not None:
+                context = self.contexts.setdefault(put.agent, Context())
+                if item_id not in self.items or item_id not in context.ids:
+                    insert_behind(context.ids, item_id, put.after)
+        self.items[item_id] = put.item
+        self.placed[item_id] = put
+
+    def _remove(self, ids: Iterable[str]) -> None:
+        gone = set(ids)
+        self.order = [i for i in self.order if i not in gone]
+        for item_id in gone & self.placed.keys():
+            del self.placed[item_id]
+            self.message_count -= is_spoken(self.items[item_id])
+            if not any(item_id in context.ids for context in self.contexts.values()):
+                del self.items[item_id]
+
+    def _meet(self, change: ParticipantJoined | ParticipantChanged | ParticipantLeft) -> None:
+        match change:
+            case ParticipantJoined():
+                self.participants[change.identity] = Participant(
+                    identity=change.identity,
+                    kind=change.participant_kind,
+                    name=change.name,
+                    metadata=change.metadata,
+                    attributes=change.attributes,
+                )
+            case ParticipantLeft(identity=identity):
+                if known := self.participants.get(identity):
+                    known.is_here = False
+            case ParticipantChanged(identity=identity):
+                if known := self.participants.get(identity):
+                    known.name = change.name if change.name is not None else known.name
+                    known.metadata = (
+                        change.metadata if change.metadata is not None else known.metadata
+                    )
+                    known.attributes = (
+                        change.attributes if change.attributes is not None else known.attributes
+                    )
+
+
+def fold(entries: Iterable[tuple[str, bytes]]) -> Session:
+    """The session that `(kind, payload)` in the order of the log describe."""
+    session = Session()
+    for kind, payload in entries:
+        session.apply(decode(kind, payload))
+    return session
+
+
+def is_spoken(item: Item) -> bool:
+    return item.get("role") in ("user", "assistant")
+
+
+def insert_behind(order: list[str], item_id: str, after: str | None) -> None:
+    """Put `item_id` directly behind `after`; in front if None, at the end if it is not there."""
+    if order and order[-1] == after:
+        order.append(item_id)
+        return
+    order.insert(place_behind(order, after), item_id)
+
+
+def place_behind(order: list[str], after: str | None) -> int:
+    if after is None:
+        return 0
+    for at in range(len(order) - 1, -1, -1):  # from the end: that is where things change
+        if order[at] == after:
+            return at + 1
+    return len(order)
+
+
+def merge_patch(value: Any, patch: Any) -> Any:
+    """RFC 7396: null removes a member, an object merges, all else replaces."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(value) if isinstance(value, dict) else {}
+    for key, change in patch.items():
+        if change is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = merge_patch(merged.get(key), change)
+    return merged

@@ -1,0 +1,47 @@
+"""The core against the real store: a folder, an SQLite file, a keeper."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from unbroken.blobs.object_store import ObjectBlobs
+from unbroken.env import Env, Host
+from unbroken.frames import Header
+from unbroken.spool import Spool
+from unbroken.stores.sqlite import SqliteStore
+
+
+@pytest.fixture
+def env() -> Env:
+    return Host()
+
+
+@pytest.fixture
+def spool(env: Env, tmp_path: Path) -> Spool:
+    return Spool.open(env, str(tmp_path / "spool"))
+
+
+@pytest.fixture
+async def store(env: Env, tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    blobs = ObjectBlobs.in_folder(tmp_path / "blobs")
+    async with SqliteStore.open(tmp_path / "unbroken.sqlite", blobs, env) as store:
+        yield store
+
+
+def new_header(env: Env, spool: Spool, *, room: str = "room", sid: str = "RM_1") -> Header:
+    holder: UUID = env.new_id()
+    return Header(
+        holder=holder,
+        host_id=spool.host_id(),
+        room=room,
+        room_sid=sid,
+        role="agent",
+        agent_identity=f"agent-{holder.hex[-6:]}",
+        new_session_id=env.new_id(),
+        new_call_id=env.new_id(),
+        new_conversation_id=env.new_id(),
+        started_at_us=env.now_us(),
+        pid=env.pid(),
+    )

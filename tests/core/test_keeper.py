@@ -1,0 +1,171 @@
+"""The keeper ships what a holder wrote: all of it, once, in order, whoever dies meanwhile."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+import pytest
+
+from tests.core.conftest import new_header
+from unbroken import entries
+from unbroken.archive import HostAnswer, HostBatch, Taken, TakeRequest
+from unbroken.entries import Noted
+from unbroken.errors import ArchiveUnavailable
+from unbroken.keeper import Keeper
+from unbroken.live import Live
+from unbroken.session import fold
+
+HANG_S = 20
+
+
+class Doubtful:
+    """An archive whose answers get lost: before the work, or after it."""
+
+    def __init__(self, inner, plan):
+        self._inner = inner
+        self._plan = iter(plan)
+
+    async def take(self, request: TakeRequest) -> Taken:
+        return await self._call(lambda: self._inner.take(request))
+
+    async def append(self, batch: HostBatch) -> HostAnswer:
+        return await self._call(lambda: self._inner.append(batch))
+
+    async def put_blob(self, sha256: bytes, content: bytes) -> None:
+        await self._call(lambda: self._inner.put_blob(sha256, content))
+
+    async def _call(self, work: Callable[[], Awaitable]):
+        fate = next(self._plan, "well")
+        if fate == "before":
+            raise ArchiveUnavailable("lost on the way")
+        answer = await work()
+        if fate == "after":
+            raise ArchiveUnavailable("lost on the way back")
+        return answer
+
+
+async def until(keeper: Keeper, condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(HANG_S):
+        while not condition():
+            await keeper.step()
+            await asyncio.sleep(0.005)
+
+
+async def log_of(store, session_id: UUID):
+    return await store.archive.entries(session_id.bytes)
+
+
+async def test_a_provisional_start_becomes_a_session(spool, store, env):
+    live = Live.open(spool, new_header(env, spool))
+    live.record(Noted("hello", "world"))
+    assert live.session_id is None
+    await until(Keeper(spool, store.archive), lambda: live.ack.acked == 1)
+    assert live.session_id is not None
+    assert live.term == 1
+    (entry,) = await log_of(store, live.session_id)
+    assert (entry.seq, entry.kind) == (1, "note")
+    await live.close("left")
+
+
+async def test_durable_tells_the_truth(spool, store, env):
+    live = Live.open(spool, new_header(env, spool))
+    live.record(Noted("a"))
+    assert await live.durable("process")
+    assert await live.durable("disk", timeout_s=HANG_S)
+    assert not await live.durable("service", timeout_s=0.05)
+    assert live.lag.service.entries == 1
+    assert live.lag.disk.entries == 0
+    keeping = asyncio.create_task(Keeper(spool, store.archive).run())
+    assert await live.durable("service", timeout_s=HANG_S)
+    assert live.lag.service.entries == 0
+    keeping.cancel()
+    await live.close("left")
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_lost_answers_lose_and_double_nothing(spool, store, env, seed):
+    fates = [("before", "after", "well")[(seed + k * 7) % 3] for k in range(60)]
+    live = Live.open(spool, new_header(env, spool))
+    keeper = Keeper(spool, Doubtful(store.archive, fates))
+    for number in range(40):
+        live.record(Noted("n", number))
+        await keeper.step()
+    await until(keeper, lambda: live.ack.acked == 40)
+    log = await log_of(store, live.session_id)
+    assert [entries.decode(e.kind, e.payload).data for e in log] == list(range(40))
+    await live.close("left")
+
+
+async def test_a_new_keeper_goes_on_where_the_store_is(spool, store, env):
+    live = Live.open(spool, new_header(env, spool))
+    first = Keeper(spool, store.archive)
+    for number in range(10):
+        live.record(Noted("n", number))
+    await until(first, lambda: live.ack.acked == 10)
+    for number in range(10, 20):
+        live.record(Noted("n", number))
+    second = Keeper(spool, store.archive)
+    await until(second, lambda: live.ack.acked == 20)
+    assert len(await log_of(store, live.session_id)) == 20
+    await live.close("left")
+
+
+async def test_two_sessions_do_not_block_each_other(spool, store, env):
+    lives = [Live.open(spool, new_header(env, spool, room=f"r{k}", sid=f"RM_{k}")) for k in "ab"]
+    keeper = Keeper(spool, store.archive)
+    for number in range(1_200):  # more than fits into two batches
+        for live in lives:
+            live.record(Noted("n", number))
+    await until(keeper, lambda: all(live.ack.acked == 1_200 for live in lives))
+    for live in lives:
+        assert [e.seq for e in await log_of(store, live.session_id)] == list(range(1, 1_201))
+        await live.close("left")
+
+
+async def test_an_entry_that_is_refused_is_named_lost_and_blocks_nothing(spool, store, env):
+    live = Live.open(spool, new_header(env, spool))
+    live.record(Noted("before"))
+    live.record(Noted("big", "x" * 300_000))
+    live.record(Noted("after"))
+    await until(Keeper(spool, store.archive), lambda: live.ack.acked == 3)
+    kinds = [e.kind for e in await log_of(store, live.session_id)]
+    assert kinds == ["note", "lost", "note"]
+    await live.close("left")
+
+
+async def test_the_end_of_a_holder_orphans_its_session(spool, store, env):
+    live = Live.open(spool, new_header(env, spool))
+    live.record(Noted("a"))
+    keeper = Keeper(spool, store.archive)
+    await until(keeper, lambda: live.ack.acked == 1)
+    await live.close("empty")
+    row = None
+    async with asyncio.timeout(HANG_S):
+        while row is None or row.phase != "orphaned":
+            await keeper.step()
+            row = await store.get_session(live.session_id)
+    assert row.cause == "empty"
+
+
+async def test_the_tail_of_a_killed_process_arrives(spool, store, env):
+    command = [sys.executable, "-m", "tests.core.writer", spool.folder]
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    holder = UUID((await process.stdout.readline()).decode())
+    said = 0
+    while said < 500:
+        said = int(await process.stdout.readline())
+    os.kill(process.pid, signal.SIGKILL)
+    rest = (await process.stdout.read()).split()
+    said = int(rest[-1]) if rest else said
+    await process.wait()
+    ack = spool.ack(holder)
+    keeper = Keeper(spool, store.archive)
+    await until(keeper, lambda: ack.acked >= said)
+    log = await log_of(store, ack.session_id)
+    assert [e.seq for e in log] == list(range(1, len(log) + 1))
+    notes = fold((e.kind, e.payload) for e in log).notes
+    assert notes["count"] >= said - 1
+    ack.close()
