@@ -4,7 +4,7 @@ import { hear, type Line } from "../src/call/transcript";
 
 function lines(...roles: readonly ("user" | "assistant")[]): readonly Line[] {
   return roles.reduce<readonly Line[]>(
-    (all, role, i) => hear(all, { segment: `s${i}`, role, text: `line ${i}`, final: true, cut: false, at: i }), [],
+    (all, role, i) => hear(all, { segment: `s${i}`, role, from: "x", text: `line ${i}`, final: true, cut: false, at: i }), [],
   );
 }
 const safe = (change: Partial<Safety> = {}): Safety => ({ id: "item_a", role: "user", level: "process", ...change });
@@ -19,7 +19,7 @@ describe("binding", () => {
 
   test("a known item stays at its line and its level only grows", () => {
     const one = bind(lines("user"), safe({ level: "disk" }));
-    const two = hear(one, { segment: "new", role: "user", text: "more", final: true, cut: false, at: 9 });
+    const two = hear(one, { segment: "new", role: "user", from: "x", text: "more", final: true, cut: false, at: 9 });
     expect(bound(bind(two, safe({ level: "service" })))).toEqual([["item_a", "service"], [null, null]]);
     expect(bind(two, safe({ level: "process" }))).toBe(two);
   });

@@ -3,7 +3,7 @@ import type { Message } from "../src/api/types";
 import { hear, type Heard, isFinal, type Line, lineText, withHistory } from "../src/call/transcript";
 
 const heard = (change: Partial<Heard>): Heard => ({
-  segment: "s1", role: "user", text: "hello", final: false, cut: false, at: 1, ...change,
+  segment: "s1", role: "user", from: "me", text: "hello", final: false, cut: false, at: 1, ...change,
 });
 const all = (...events: readonly Partial<Heard>[]): readonly Line[] =>
   events.reduce<readonly Line[]>((lines, event) => hear(lines, heard(event)), []);
@@ -42,6 +42,14 @@ describe("hearing", () => {
     const [line] = all({ role: "assistant", text: "I was say" }, { role: "assistant", text: "I was say", cut: true });
     expect(line).toMatchObject({ cut: true });
     expect(isFinal(line as Line)).toBe(true);
+  });
+
+  test("when the next process of the assistant speaks, the unfinished line before it is cut", () => {
+    const lines = all(
+      { role: "assistant", from: "agent-1", text: "I was say" },
+      { segment: "s2", role: "assistant", from: "agent-2", text: "Sorry" },
+    );
+    expect(lines.map((line) => [line.cut, isFinal(line)])).toEqual([[true, true], [false, false]]);
   });
 
   test("a text that is taken back is no line", () => {

@@ -16,7 +16,7 @@ const AGENT_KIND = 4; // ParticipantInfo_Kind.AGENT
  * assistant's, whose closing packet says that it is final). A stream that breaks was cut off.
  */
 export async function readTranscript(
-  reader: TextStreamReader, role: Heard["role"], at: number, hear: (heard: Heard) => void,
+  reader: TextStreamReader, who: Pick<Heard, "role" | "from" | "at">, hear: (heard: Heard) => void,
 ): Promise<void> {
   const segment = reader.info.attributes?.[SEGMENT] ?? reader.info.id;
   const isFinal = (): boolean => reader.info.attributes?.[FINAL] === "true";
@@ -24,18 +24,18 @@ export async function readTranscript(
   try {
     for await (const piece of reader) {
       text += piece;
-      hear({ segment, role, text, final: isFinal(), cut: false, at });
+      hear({ ...who, segment, text, final: isFinal(), cut: false });
     }
-    if (role === "assistant" || isFinal()) hear({ segment, role, text, final: true, cut: false, at });
+    if (who.role === "assistant" || isFinal()) hear({ ...who, segment, text, final: true, cut: false });
   } catch {
-    hear({ segment, role, text, final: true, cut: true, at }); // its sender is gone
+    hear({ ...who, segment, text, final: true, cut: true }); // its sender is gone
   }
 }
 
 export function onTranscripts(room: Room, hear: (heard: Heard) => void): void {
   room.registerTextStreamHandler(TRANSCRIPTION_TOPIC, (reader, from) => {
     const role = from.identity === room.localParticipant.identity ? "user" : "assistant";
-    void readTranscript(reader, role, Date.now(), hear);
+    void readTranscript(reader, { role, from: from.identity, at: Date.now() }, hear);
   });
 }
 

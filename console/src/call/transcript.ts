@@ -16,6 +16,8 @@ export interface Segment {
 export interface Line {
   readonly key: string;
   readonly role: Speaker;
+  /** Who sent it: each process of the assistant is a participant of its own. */
+  readonly from: string | null;
   readonly segments: readonly Segment[];
   readonly at: number;
   /** The item of the log that this line is; null until the agent names it. */
@@ -31,6 +33,7 @@ export interface Line {
 export interface Heard {
   readonly segment: string;
   readonly role: Speaker;
+  readonly from: string;
   readonly text: string;
   readonly final: boolean;
   readonly cut: boolean;
@@ -58,7 +61,7 @@ function continues(last: Line | undefined, heard: Heard): boolean {
 
 function newLine(heard: Heard): Line {
   return {
-    key: heard.segment, role: heard.role, segments: [], at: heard.at, item: null, level: null,
+    key: heard.segment, role: heard.role, from: heard.from, segments: [], at: heard.at, item: null, level: null,
     cut: false, heardMs: null, earlier: false,
   };
 }
@@ -75,7 +78,16 @@ export function hear(lines: readonly Line[], heard: Heard): readonly Line[] {
   if (heard.text.trim() === "") return lines;
   const last = lines.at(-1);
   if (last !== undefined && continues(last, heard)) return lines.with(-1, withSegment(last, heard));
-  return [...lines, withSegment(newLine(heard), heard)];
+  return [...cutOff(lines, heard), withSegment(newLine(heard), heard)];
+}
+
+/** When another process of the assistant speaks, what the one before had not finished stays unfinished. */
+function cutOff(lines: readonly Line[], heard: Heard): readonly Line[] {
+  if (heard.role !== "assistant") return lines;
+  return lines.map((line) => {
+    if (line.role !== "assistant" || line.from === heard.from || isFinal(line)) return line;
+    return { ...line, cut: true, segments: line.segments.map((segment) => ({ ...segment, final: true })) };
+  });
 }
 
 /** A recogniser may take an interim text back by an empty final one: then there is no such line. */
@@ -86,7 +98,7 @@ function clean(lines: readonly Line[]): readonly Line[] {
 function earlierLine(message: Message): Line | null {
   if (message.role !== "user" && message.role !== "assistant") return null;
   return {
-    key: message.id, role: message.role, at: message.createdAt, item: message.id, level: "service",
+    key: message.id, role: message.role, from: null, at: message.createdAt, item: message.id, level: "service",
     segments: [{ id: message.id, text: message.content, final: true }],
     cut: message.interrupted, heardMs: message.heardMs, earlier: true,
   };

@@ -24,7 +24,7 @@ export function CallsPanel({ calls, now }: { readonly calls: readonly Call[]; re
               <strong><Time at={call.startedAt}>{day(call.startedAt, now)}</Time></strong>
               <span className="muted">{call.endedAt === null ? "running" : length(call.endedAt - call.startedAt)}</span>
             </div>
-            <p className="muted small"><span className="mono">{call.roomName}</span>{call.endReason !== null && ` · ${call.endReason}`}</p>
+            <p className="muted small"><span className="mono">{call.roomName}</span>{call.endReason !== null && ` · ${reason(call.endReason)}`}</p>
             {call.sessions.map((session) => <SessionView key={session.id} session={session} />)}
           </li>
         ))}
@@ -32,6 +32,9 @@ export function CallsPanel({ calls, now }: { readonly calls: readonly Call[]; re
     </section>
   );
 }
+
+/** Reasons are identifiers of the service: "room_empty". */
+const reason = (name: string): string => name.replaceAll("_", " ");
 
 function SessionView({ session }: { readonly session: Session }): ReactNode {
   const takeovers = session.term - 1;
@@ -44,7 +47,8 @@ function SessionView({ session }: { readonly session: Session }): ReactNode {
       <p className="muted small">
         {`term ${session.term} · ${count(session.lastSeq, "entry", "entries")}`}
         {takeovers > 0 && ` · changed hands ${takeovers === 1 ? "once" : `${takeovers} times`}`}
-        {(session.endReason ?? session.cause) !== null && ` · ${session.endReason ?? session.cause}`}
+        {session.cause !== null && ` · ${reason(session.cause)}`}
+        {session.endReason !== null && ` · ${reason(session.endReason)}`}
       </p>
       {session.agentIdentity !== null && <p className="muted small mono session-agent">{session.agentIdentity}</p>}
     </div>

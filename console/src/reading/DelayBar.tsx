@@ -16,23 +16,25 @@ export function DelayBar({ delays, scale }: { readonly delays: Delays; readonly 
   const all = parts(delays);
   const total = wait(delays);
   if (total === null) return null;
+  // Happens inside the end of turn, so it is no part of the bar.
+  const transcription = delays.endOfTurn !== null && delays.transcription !== null ? delay(delays.transcription) : null;
   return (
     <div className="delays" data-testid="turn-delays">
       <div className="delay-bar" aria-hidden="true">
         {all.map((part) => (
-          <span key={part.name} className={`part ${part.name}`} style={{ width: `${(part.ms / scale) * 100}%` }} />
+          <span key={part.name} className={`part of-${part.name}`} style={{ width: `${(part.ms / scale) * 100}%` }} />
         ))}
       </div>
       <dl className="delay-numbers">
         {all.map((part) => (
           <div key={part.name}>
-            <dt><span className={`swatch ${part.name}`} aria-hidden="true" />{PART_WORDS[part.name]}</dt>
-            <dd>{delay(part.ms)}</dd>
+            <dt><span className={`swatch of-${part.name}`} aria-hidden="true" />{PART_WORDS[part.name]}</dt>
+            <dd>
+              {delay(part.ms)}
+              {part.name === "turn" && transcription !== null && <span className="within"> ({transcription} transcription)</span>}
+            </dd>
           </div>
         ))}
-        {delays.transcription !== null && delays.endOfTurn !== null && (
-          <div><dt>of it transcription</dt><dd>{delay(delays.transcription)}</dd></div>
-        )}
         <div className="delay-total"><dt>{delays.total === null ? "Sum" : "Total"}</dt><dd>{delay(total)}</dd></div>
       </dl>
     </div>

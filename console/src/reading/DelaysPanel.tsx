@@ -24,7 +24,7 @@ export function DelaysPanel({ turns }: { readonly turns: readonly Turn[] }): Rea
       <dl className="legend">
         {LEGEND.map(([name, words]) => (
           <div key={name}>
-            <dt><span className={`swatch ${name}`} aria-hidden="true" />{NAMES[name]}</dt>
+            <dt><span className={`swatch of-${name}`} aria-hidden="true" />{NAMES[name]}</dt>
             <dd className="muted">{words}</dd>
           </div>
         ))}

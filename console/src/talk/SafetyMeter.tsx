@@ -2,11 +2,11 @@
 
 import type { ReactNode } from "react";
 import { LEVEL_WORDS } from "../call/safety";
-import { LEVELS, type Line } from "../call/transcript";
+import { isFinal, LEVELS, type Line } from "../call/transcript";
 
 function words(line: Line | undefined): string {
   if (line === undefined) return "Nothing said yet";
-  if (line.level === null) return "Being said";
+  if (line.level === null) return isFinal(line) ? "Said, not yet kept" : "Being said";
   const level = LEVEL_WORDS[line.level];
   return `${level.short}: ${level.long}`;
 }

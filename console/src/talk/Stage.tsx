@@ -20,7 +20,7 @@ export function Stage({ call }: { readonly call: CallSnapshot }): ReactNode {
           ? <div className="voice-still" data-state={state} />
           : <Suspense fallback={<div className="voice-still" data-state={state} />}><Voice track={track} state={state} /></Suspense>}
       </div>
-      <p className="agent-state" data-testid="agent-state" data-state={state} role="status">{words}</p>
+      <p className="agent-state" data-testid="agent-state" data-state={state}>{words}</p>
       <p className="muted small stage-facts">
         {call.startedAt !== null && <span>{length(now - call.startedAt)}</span>}
         {call.roomName !== null && <span className="mono">{call.roomName}</span>}

@@ -18,7 +18,7 @@ export function Welcome(): ReactNode {
         Every line is kept while you speak. If the assistant’s process dies in the middle of a
         sentence, the next one takes the conversation up where it broke.
       </p>
-      {call.phase === "failed" && <Failure error={call.error} retry={start} />}
+      {call.phase === "failed" && <Failure error={call.error} retry={start} plain />}
       <button type="button" className="button primary big" data-testid="start" onClick={start}>
         <Icon name="microphone" />Start talking
       </button>

@@ -13,24 +13,19 @@ const TITLES: Readonly<Record<ApiError["trouble"], string>> = {
   broken: "The service's answer makes no sense",
 };
 
-const HINTS: Partial<Readonly<Record<ApiError["trouble"], string>>> = {
-  unreachable: "Nothing that was said is lost: the assistant keeps it until the service is back.",
-};
-
-export function Failure({ error, retry }: { readonly error: unknown; readonly retry: () => void }): ReactNode {
-  if (!(error instanceof ApiError)) {
-    const said = error instanceof Error ? error.message : "";
-    return <Notice tone="error" title="That did not work" actions={<Retry retry={retry} />}>{said}</Notice>;
-  }
-  if (error.trouble === "unauthorized") return <KeyForm again={retry} />;
-  const hint = HINTS[error.trouble];
-  return (
-    <Notice tone="error" title={TITLES[error.trouble]} actions={<Retry retry={retry} />}>
-      {error.message}{hint !== undefined && ` ${hint}`}
-    </Notice>
-  );
+interface Props {
+  readonly error: unknown;
+  readonly retry: () => void;
+  /** The page has a button of its own that tries again. */
+  readonly plain?: boolean;
 }
 
-function Retry({ retry }: { readonly retry: () => void }): ReactNode {
-  return <button type="button" className="button" onClick={retry}>Try again</button>;
+export function Failure({ error, retry, plain = false }: Props): ReactNode {
+  const actions = plain ? undefined : <button type="button" className="button" onClick={retry}>Try again</button>;
+  if (!(error instanceof ApiError)) {
+    const said = error instanceof Error ? error.message : "";
+    return <Notice tone="error" title="That did not work" actions={actions}>{said}</Notice>;
+  }
+  if (error.trouble === "unauthorized") return <KeyForm again={retry} />;
+  return <Notice tone="error" title={TITLES[error.trouble]} actions={actions}>{error.message}</Notice>;
 }
