@@ -1,0 +1,1 @@
+"""The two agents of the reference assistant, and what they know of the caller."""

@@ -1,0 +1,1 @@
+"""The backend as the agent sees it."""

