@@ -62,7 +62,7 @@ def _files(folder: Path) -> list[Path]:
 
 def _npm() -> tuple[list[str], dict[str, str]]:
     """The words that start npm, and the environment in which it finds its node."""
-    quiet = {"NO_UPDATE_NOTIFIER": "1", "CI": "1"}
+    quiet = {"NO_UPDATE_NOTIFIER": "1", "CI": "1", "NO_COLOR": "1"}
     node, npm = shutil.which("node"), shutil.which("npm")
     if node and npm and step.version_of(step.tool_output([node, "--version"])) >= NODE_OLDEST:
         return [npm], quiet

@@ -1,0 +1,14 @@
+"""The command `unbroken`: start everything, or one part, or look at what is there."""
+
+import sys
+
+
+def main() -> None:
+    """Run the command line and end the process. A refusal is one sentence on stderr."""
+    try:
+        from unbroken.cli.app import run  # noqa: PLC0415  the library can be installed without it
+    except ModuleNotFoundError as error:
+        if error.name not in {"typer", "rich"}:
+            raise
+        sys.exit("The command line is an extra: pip install 'unbroken[cli]'.")
+    sys.exit(run(sys.argv[1:]))

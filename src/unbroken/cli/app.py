@@ -1,0 +1,42 @@
+"""The commands by name. What a command needs is imported when it runs, so that help is quick."""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from unbroken.cli import doctor, keep, serve, up
+from unbroken.cli.refusal import Refusal
+
+app = typer.Typer(
+    name="unbroken",
+    help="Durable state for LiveKit voice agents.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("up")(up.up)
+app.command("serve")(serve.serve)
+app.command("keep")(keep.keep)
+app.command("doctor")(doctor.doctor)
+
+
+@app.callback(invoke_without_command=True)
+def version(*, version: bool = typer.Option(False, "--version", help="Print the version.")) -> None:
+    """Durable state for LiveKit voice agents."""
+    if version:
+        from importlib.metadata import version as version_of  # noqa: PLC0415
+
+        print(version_of("unbroken"))
+        raise typer.Exit
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; returns the exit code of the process."""
+    try:
+        return app(list(arguments), standalone_mode=False) or 0
+    except Refusal as refusal:
+        print(refusal, file=sys.stderr)
+        return refusal.code
+    except typer.Abort:
+        return 130

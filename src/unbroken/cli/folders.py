@@ -1,0 +1,116 @@
+"""Where this machine keeps things: the data folder, its lock, the keys of its LiveKit server."""
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from unbroken.cli.refusal import Refusal, refusal_of
+
+FREE_BYTES_MIN = 100_000_000  # an hour of calls needs a few MB; below this a call could not be kept
+SECRET_BYTES = 32
+SYSTEM_BASE = Path("/var/lib")  # where root has no folders of its own
+
+
+class Keys(NamedTuple):
+    """What signs tokens for the LiveKit server."""
+
+    api_key: str
+    api_secret: str
+
+
+def data_folder(environ: Mapping[str, str]) -> Path:
+    """UNBROKEN_DATA, else the user's data folder, for root /var/lib/unbroken."""
+    if named := environ.get("UNBROKEN_DATA"):
+        return Path(named).absolute()
+    return _base(environ, "XDG_DATA_HOME", ".local/share") / "unbroken"
+
+
+def spool_folder(environ: Mapping[str, str]) -> Path:
+    """UNBROKEN_SPOOL, else beside a data folder that was named, else the user's state folder."""
+    if named := environ.get("UNBROKEN_SPOOL"):
+        return Path(named).absolute()
+    if environ.get("UNBROKEN_DATA"):
+        return data_folder(environ) / "spool"
+    return _base(environ, "XDG_STATE_HOME", ".local/state") / "unbroken" / "spool"
+
+
+def _base(environ: Mapping[str, str], name: str, default: str) -> Path:
+    if named := environ.get(name):
+        return Path(named)
+    return SYSTEM_BASE if os.geteuid() == 0 else Path.home() / default
+
+
+def make_folder(folder: Path) -> None:
+    """After it, `folder` exists, is ours alone, and can be written."""
+    doing = f"Writing to {folder}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise refusal_of(error, doing) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise Refusal(f"{doing} failed: this user may not.", code=1)
+    if free < FREE_BYTES_MIN:
+        raise Refusal(
+            f"The disk of {folder} is full: {free / 1e6:.0f} MB are free, "
+            f"{FREE_BYTES_MIN / 1e6:.0f} MB are needed.",
+            code=1,
+        )
+
+
+def lock(folder: Path, *, whose: str) -> IO[str]:
+    """The lock of `unbroken up` on a data folder, held until the returned file is closed.
+
+    `whose` is told to the one who comes second. Raises Refusal for that one.
+    """
+    file = (folder / "up.lock").open("a+", encoding="utf-8")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        holder = file.read().strip() or "another process"
+        file.close()
+        raise Refusal(f"unbroken is already running on {folder}: {holder}.") from None
+    note_in(file, whose)
+    return file
+
+
+def note_in(lock_file: IO[str], whose: str) -> None:
+    """Change what the second one is told."""
+    lock_file.truncate(0)
+    lock_file.write(whose)
+    lock_file.flush()
+
+
+def livekit_keys(folder: Path) -> Keys:
+    """This machine's own keys, made at the first call; the file can be read by its owner only."""
+    path = folder / "livekit-keys.json"
+    with suppress(FileNotFoundError):
+        return _read_keys(path)
+    keys = Keys(f"key{os.urandom(6).hex()}", os.urandom(SECRET_BYTES).hex())
+    write_private(path, json.dumps(keys._asdict()))
+    return keys
+
+
+def _read_keys(path: Path) -> Keys:
+    try:
+        return Keys(**json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise Refusal(f"{path} has been changed and holds no keys; remove it.") from error
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace `path` as a whole; nobody else could read it at any moment."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123  a descriptor
+            file.write(text)
+        fresh.replace(path)
+    except OSError as error:
+        raise refusal_of(error, f"Writing {path}") from error

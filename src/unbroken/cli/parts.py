@@ -1,0 +1,174 @@
+"""The parts of `unbroken up`: which processes, with which words, folders and addresses."""
+
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import unbroken
+from unbroken.cli.folders import Keys, write_private
+from unbroken.cli.part import Part
+from unbroken.cli.ports import LOOPBACK
+from unbroken.cli.refusal import Refusal
+
+LOOPBACK_NAMES = "localhost,127.0.0.1,::1"
+EMBEDDED_MODEL = "smollm2-135m"  # the name that agents.llm_server gives to its model
+MODELS_READY_S = 120.0  # loading speech and language models on a small, busy machine
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What one `unbroken up` runs. Ports are real ones; None: the part is not ours to start."""
+
+    data: Path
+    spool: Path
+    keys: Keys
+    livekit_url: str | None
+    service_port: int
+    livekit_port: int | None
+    media_port: int | None
+    llm_port: int | None
+    worker_port: int | None
+    agent: str
+    demo: bool
+
+    @property
+    def service_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.service_port}"
+
+
+def parts(plan: Plan, environ: Mapping[str, str]) -> list[Part]:
+    """The processes of `plan`, in the order in which they are told."""
+    env = shared_environ(plan, environ)
+    found = [_service(plan, env)]
+    if plan.livekit_port is not None:
+        found.insert(0, _livekit(plan, env))
+    if plan.llm_port is not None:
+        found.append(_llm(plan.llm_port, env))
+    if plan.worker_port is not None:
+        found.append(_worker(plan, plan.worker_port, env))
+    return found
+
+
+def shared_environ(plan: Plan, environ: Mapping[str, str]) -> dict[str, str]:
+    """What every part is told: where the others are. Proxies are not for this machine."""
+    no_proxy = ",".join(filter(None, [environ.get("NO_PROXY", ""), LOOPBACK_NAMES]))
+    env = {
+        **environ,
+        "LIVEKIT_URL": plan.livekit_url or f"ws://{LOOPBACK}:{plan.livekit_port}",
+        "LIVEKIT_API_KEY": plan.keys.api_key,
+        "LIVEKIT_API_SECRET": plan.keys.api_secret,
+        "UNBROKEN_ARCHIVE": plan.service_url,
+        "UNBROKEN_DATA": str(plan.data),
+        "UNBROKEN_SPOOL": str(plan.spool),
+        "UNBROKEN_DEMO": "1" if plan.demo and plan.llm_port is not None else "0",
+        "NO_PROXY": no_proxy,
+        "no_proxy": no_proxy,
+        "PYTHONUNBUFFERED": "1",
+    }
+    if plan.llm_port is not None:
+        env["UNBROKEN_LLM_URL"] = f"http://{LOOPBACK}:{plan.llm_port}/v1"
+        env["UNBROKEN_LLM_MODEL"] = EMBEDDED_MODEL
+    return env
+
+
+def _livekit(plan: Plan, env: Mapping[str, str]) -> Part:
+    config = plan.data / "livekit.yaml"
+    write_private(config, livekit_config(plan))
+    return Part(
+        name="livekit-server",
+        command=(livekit_server(env), "--config", str(config)),
+        health_url=f"http://{LOOPBACK}:{plan.livekit_port}/",
+        environ=env,
+        stops_last=True,
+    )
+
+
+def livekit_config(plan: Plan) -> str:
+    """Signalling and media on the loopback interface only; without `interfaces` and `ips`
+    the media socket would be open on every interface.
+    """
+    return f"""\
+port: {plan.livekit_port}
+bind_addresses: ["{LOOPBACK}"]
+keys: {{{plan.keys.api_key}: {plan.keys.api_secret}}}
+rtc:
+  tcp_port: 0
+  udp_port: {plan.media_port}
+  use_external_ip: false
+  node_ip: {LOOPBACK}
+  enable_loopback_candidate: true
+  interfaces: {{includes: [lo]}}
+  ips: {{includes: ["{LOOPBACK}/32"]}}
+logging: {{level: info, json: false}}
+"""
+
+
+def livekit_server(environ: Mapping[str, str]) -> str:
+    """The program: UNBROKEN_LIVEKIT_SERVER, the checkout's own, or the PATH's."""
+    checkout = Path(unbroken.__file__).parents[2] / ".tools" / "livekit-server"
+    for found in (
+        environ.get("UNBROKEN_LIVEKIT_SERVER"),
+        str(checkout),
+        shutil.which("livekit-server"),
+    ):
+        if found and os.access(found, os.X_OK):
+            return found
+    raise Refusal(
+        "livekit-server was not found. In a checkout `make run` builds it; else install it, "
+        "or name it in UNBROKEN_LIVEKIT_SERVER, or set LIVEKIT_URL to a server that runs.",
+    )
+
+
+def _service(plan: Plan, env: Mapping[str, str]) -> Part:
+    return Part(
+        name="service",
+        command=(sys.executable, "-m", "unbroken", "serve", "--port", str(plan.service_port)),
+        health_url=f"{plan.service_url}/healthz",
+        environ=env,
+        stops_last=True,
+    )
+
+
+def _llm(port: int, env: Mapping[str, str]) -> Part:
+    return Part(
+        name="language model",
+        command=(sys.executable, "-m", "agents.llm_server", "--port", str(port)),
+        health_url=f"http://{LOOPBACK}:{port}/health",
+        environ=env,
+        cwd=home_of("agents.llm_server"),
+        ready_within_s=MODELS_READY_S,
+    )
+
+
+def _worker(plan: Plan, port: int, env: Mapping[str, str]) -> Part:
+    return Part(
+        name="agent",
+        command=(sys.executable, "-m", plan.agent, "--port", str(port)),
+        health_url=f"http://{LOOPBACK}:{port}/",
+        environ=env,
+        cwd=home_of(plan.agent),
+        ready_within_s=MODELS_READY_S,
+    )
+
+
+def home_of(module: str) -> str:
+    """The folder from which `python -m module` works: this one, or the checkout.
+
+    Raises Refusal when there is no such module.
+    """
+    path = Path(*module.split("."))
+    checkout = Path(unbroken.__file__).parents[2]
+    for folder in (Path.cwd(), checkout):
+        if (folder / path).with_suffix(".py").exists() or (folder / path).is_dir():
+            return str(folder)
+    try:
+        found = importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        found = False
+    if found:
+        return str(Path.cwd())
+    raise Refusal(f"There is no agent module {module}; name yours with --agent, or use --no-agent.")

@@ -1,0 +1,32 @@
+"""`unbroken serve`: the service alone."""
+
+from typing import Annotated, Any
+
+import typer
+
+from unbroken.cli.refusal import Refusal
+from unbroken.errors import SettingsInvalid
+
+Host = Annotated[
+    str | None, typer.Option(help="Address to listen on; beyond loopback a key is needed.")
+]
+Port = Annotated[
+    int | None, typer.Option(min=0, max=65_535, help="Port to listen on; 0: any that is free.")
+]
+
+
+def serve(*, host: Host = None, port: Port = None) -> None:
+    """Keep conversations and answer questions about them. Settings: UNBROKEN_*, LIVEKIT_*."""
+    from pydantic import ValidationError  # noqa: PLC0415  the web framework takes a second
+
+    from unbroken import service  # noqa: PLC0415
+
+    given: dict[str, Any] = {"host": host, "port": port}
+    try:
+        settings = service.Settings(**{k: v for k, v in given.items() if v is not None})
+        service.run(settings)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise Refusal(f"A setting is wrong: {wrong}.") from error
+    except SettingsInvalid as error:
+        raise Refusal(f"{error}.") from error

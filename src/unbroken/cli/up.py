@@ -1,0 +1,118 @@
+"""`unbroken up`: everything on this machine, in the foreground, until Ctrl-C."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unbroken.cli import folders, ports
+from unbroken.cli.parts import EMBEDDED_MODEL, Plan, parts
+from unbroken.cli.refusal import Refusal
+from unbroken.cli.supervisor import Supervisor
+
+PORT_MAX = 65_535
+Port = Annotated[int, typer.Option(min=0, max=PORT_MAX, help="Of the page and the API; 0: any.")]
+SignalPort = Annotated[int, typer.Option(min=0, max=PORT_MAX, help="LiveKit's, TCP; 0: any.")]
+MediaPort = Annotated[int, typer.Option(min=0, max=PORT_MAX, help="LiveKit's, UDP; 0: any.")]
+AgentModule = Annotated[str, typer.Option(help="Module of the worker, as for python -m.")]
+NoAgent = Annotated[bool, typer.Option("--no-agent", help="Start no worker and no model.")]
+Demo = Annotated[
+    bool, typer.Option("--demo", help="The page says that a demonstration model answers.")
+]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Show what the parts print.")]
+
+
+def up(
+    *,
+    port: Port = 8000,
+    livekit_port: SignalPort = 7880,
+    media_port: MediaPort = 7882,
+    agent: AgentModule = "agents.worker",
+    no_agent: NoAgent = False,
+    demo: Demo = False,
+    verbose: Verbose = False,
+) -> None:
+    """Start LiveKit, the service, a language model and the agent; keep them alive.
+
+    With LIVEKIT_URL or UNBROKEN_LLM_URL set, those servers are used instead of own ones.
+    """
+    began_s = time.monotonic()
+    environ = os.environ
+    data, spool = folders.data_folder(environ), folders.spool_folder(environ)
+    for folder in (data, data / "logs", spool):
+        folders.make_folder(folder)
+    with folders.lock(data, whose=f"process {os.getpid()}") as held:
+        keys = _keys(environ, data)
+        own_llm = not no_agent and not environ.get("UNBROKEN_LLM_URL")
+        own_livekit = not environ.get("LIVEKIT_URL")
+        plan = Plan(
+            data=data,
+            spool=spool,
+            keys=keys,
+            agent=agent,
+            demo=demo,
+            livekit_url=environ.get("LIVEKIT_URL"),
+            service_port=ports.claim(port, "service, --port"),
+            livekit_port=_claim_if(own_livekit, livekit_port, "LiveKit, --livekit-port"),
+            media_port=_claim_if(
+                own_livekit, media_port, "LiveKit's media, --media-port", udp=True
+            ),
+            llm_port=_claim_if(own_llm, 0, "language model"),
+            worker_port=_claim_if(not no_agent, 0, "agent"),
+        )
+        folders.note_in(held, f"process {os.getpid()}, {address(plan)}")
+        supervisor = Supervisor(
+            parts(plan, environ), logs=data / "logs", tell=tell, verbose=verbose
+        )
+
+        async def welcome() -> None:
+            tell(f"All parts work after {time.monotonic() - began_s:.1f} s.")
+            tell(model_line(plan, environ))
+            tell(f"Open {address(plan)}  (Ctrl-C ends everything)")
+
+        asyncio.run(supervisor.run(welcome))
+        tell("Everything has ended.")
+
+
+def _claim_if(wanted: bool, port: int, purpose: str, *, udp: bool = False) -> int | None:
+    return ports.claim(port, purpose, udp=udp) if wanted else None
+
+
+def _keys(environ: Mapping[str, str], data: Path) -> folders.Keys:
+    """The keys of the LiveKit server that is named, else those of this machine."""
+    if not environ.get("LIVEKIT_URL"):
+        return folders.livekit_keys(data)
+    keys = folders.Keys(environ.get("LIVEKIT_API_KEY", ""), environ.get("LIVEKIT_API_SECRET", ""))
+    if not all(keys):
+        raise Refusal("LIVEKIT_URL is set; LIVEKIT_API_KEY and LIVEKIT_API_SECRET must be, too.")
+    return keys
+
+
+def address(plan: Plan) -> str:
+    """Where the page is. Browsers give the microphone to localhost, not to a bare address."""
+    return f"http://localhost:{plan.service_port}"
+
+
+def model_line(plan: Plan, environ: Mapping[str, str]) -> str:
+    """Which model answers, in a sentence."""
+    if plan.worker_port is None:
+        return "No agent was started (--no-agent)."
+    if plan.llm_port is None:
+        model = environ.get("UNBROKEN_LLM_MODEL") or "The first model"
+        return f"{model} at {environ['UNBROKEN_LLM_URL']} answers."
+    return (
+        f"{EMBEDDED_MODEL}, a very small model on this machine, answers; "
+        "set UNBROKEN_LLM_URL and UNBROKEN_LLM_MODEL for a better one."
+    )
+
+
+def tell(text: str) -> None:
+    """Print a line; a terminal that is gone must not keep the parts from being ended."""
+    with suppress(OSError):
+        print(text, flush=True, file=sys.stdout)

@@ -1,0 +1,152 @@
+"""`unbroken up` with the real livekit-server and the real service."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import ANY_PORT, children, running, said, wait_until_dead
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def environ(tmp_path, livekit_server) -> dict[str, str]:
+    return {
+        "UNBROKEN_DATA": str(tmp_path / "data"),
+        "UNBROKEN_LIVEKIT_SERVER": livekit_server,
+        "LIVEKIT_URL": "",
+        "UNBROKEN_LLM_URL": "",
+        "HTTP_PROXY": "http://127.0.0.1:9",
+        "http_proxy": "http://127.0.0.1:9",
+    }
+
+
+def test_it_starts_restarts_and_ends_everything(environ, tmp_path):
+    with running("up", "--no-agent", *ANY_PORT, environ=environ) as up:
+        url = up.line(r"Open (http://localhost:\d+)").group(1)
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+            f"{url}/healthz"
+        ) as answer:
+            assert answer.status == 200
+
+        old = up.child("--config")
+        os.kill(old, signal.SIGKILL)
+        up.line(r"livekit-server ended \(signal 9, Killed\); starting it again in 0.5 s")
+        up.line("livekit-server +ready again")
+        assert up.child("--config") != old
+
+        code, told = said("up", "--no-agent", *ANY_PORT, environ=environ)
+        assert code == 2
+        assert f"already running on {tmp_path / 'data'}: process {up.process.pid}, {url}" in told
+        assert told.count("\n") == 1
+
+        parts = children(up.process.pid)
+        assert len(parts) == 2
+        assert up.end() < 5
+        assert up.process.returncode == 0
+        for pid in parts:
+            wait_until_dead(pid, within_s=0)
+
+
+def test_keys_are_made_once_and_are_the_owners_alone(environ, tmp_path):
+    seen = []
+    for _ in range(2):
+        with running("up", "--no-agent", *ANY_PORT, environ=environ) as up:
+            up.line("livekit-server +ready")
+            up.end()
+        seen.append(json.loads((tmp_path / "data" / "livekit-keys.json").read_text()))
+    assert seen[0] == seen[1]
+    assert len(seen[0]["api_secret"]) >= 32
+    for name in ("livekit-keys.json", "livekit.yaml"):
+        assert (tmp_path / "data" / name).stat().st_mode & 0o777 == 0o600
+
+
+def test_livekit_listens_on_this_machine_only(environ):
+    with running("up", "--no-agent", *ANY_PORT, environ=environ) as up:
+        up.line("Open ")
+        server = up.child("--config")
+        inodes = {
+            str(link.readlink())[8:-1]
+            for link in Path(f"/proc/{server}/fd").iterdir()
+            if str(link.readlink()).startswith("socket:")
+        }
+        found = [
+            row.split()[1].split(":")[0]
+            for table in ("tcp", "tcp6", "udp", "udp6")
+            for row in Path(f"/proc/{server}/net/{table}").read_text().splitlines()[1:]
+            if row.split()[9] in inodes and row.split()[2].endswith(":0000")
+        ]
+        assert len(found) == 2  # one for signals, one for sound
+        assert set(found) == {"0100007F"}
+        up.end()
+
+
+def test_parts_die_with_a_killed_supervisor(environ):
+    with running("up", "--no-agent", *ANY_PORT, environ=environ) as up:
+        up.line("Open ")
+        parts = children(up.process.pid)
+        up.signal(signal.SIGKILL)
+        for pid in parts:
+            wait_until_dead(pid)
+
+
+def test_a_busy_port_is_one_sentence_that_names_it(environ):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        code, told = said("up", "--no-agent", "--port", str(port), environ=environ)
+    assert code == 2
+    assert f"Port {port} (service, --port) is taken by " in told
+    assert f"(process {os.getpid()})" in told
+    assert told.count("\n") == 1
+
+
+def test_a_part_that_cannot_start_is_told_with_its_log(environ, tmp_path):
+    broken = tmp_path / "broken-server"
+    broken.write_text("#!/bin/sh\necho this server is broken >&2\nexit 3\n")
+    broken.chmod(0o755)
+    environ["UNBROKEN_LIVEKIT_SERVER"] = str(broken)
+    code, told = said("up", "--no-agent", *ANY_PORT, environ=environ)
+    assert code == 1
+    assert "livekit-server cannot be started: exit code 3" in told
+    assert "this server is broken" in told
+
+
+def test_an_unknown_agent_is_one_sentence(environ):
+    code, told = said("up", "--agent", "no.such.module", *ANY_PORT, environ=environ)
+    assert (code, told.count("\n")) == (2, 1)
+    assert "no agent module no.such.module" in told
+
+
+def test_a_livekit_of_somebody_elses_needs_its_keys(environ):
+    environ |= {"LIVEKIT_URL": "wss://example.test", "LIVEKIT_API_KEY": ""}
+    code, told = said("up", "--no-agent", *ANY_PORT, environ=environ)
+    assert (code, told.count("\n")) == (2, 1)
+    assert "LIVEKIT_API_KEY" in told
+
+
+def test_a_full_disk_is_one_sentence(environ, small_disk):
+    environ["UNBROKEN_DATA"] = str(small_disk / "data")
+    code, told = said("up", "--no-agent", *ANY_PORT, environ=environ)
+    assert (code, told.count("\n")) == (1, 1)
+    assert "is full" in told
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 1 MB; only root can make one."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = [shutil.which("mount") or "mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("only root can mount a small disk here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
