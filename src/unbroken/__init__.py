@@ -1,3 +1,53 @@
 """Durable state for LiveKit voice agents. Kill the agent mid-sentence: the conversation goes on."""
 
-__version__ = "0.1.0"
+from unbroken.client import BackendClient
+from unbroken.conversation import LLMMessage
+from unbroken.effect import Effect, current_effect, effect
+from unbroken.errors import (
+    ArchiveUnavailable,
+    CallTaken,
+    Conflict,
+    InvalidInput,
+    JournalUnwritable,
+    LevelUnavailable,
+    NotFound,
+    RoomServerUnavailable,
+    SettingsInvalid,
+    StateRefused,
+    TooLarge,
+    Unauthorized,
+    UnbrokenError,
+)
+from unbroken.live import Lag, Level, LevelLag
+from unbroken.manager import StateManager
+from unbroken.saved import Saved
+from unbroken.session import Participant
+from unbroken.version import __version__
+
+__all__ = [
+    "ArchiveUnavailable",
+    "BackendClient",
+    "CallTaken",
+    "Conflict",
+    "Effect",
+    "InvalidInput",
+    "JournalUnwritable",
+    "LLMMessage",
+    "Lag",
+    "Level",
+    "LevelLag",
+    "LevelUnavailable",
+    "NotFound",
+    "Participant",
+    "RoomServerUnavailable",
+    "Saved",
+    "SettingsInvalid",
+    "StateManager",
+    "StateRefused",
+    "TooLarge",
+    "Unauthorized",
+    "UnbrokenError",
+    "__version__",
+    "current_effect",
+    "effect",
+]

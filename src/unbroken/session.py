@@ -89,6 +89,7 @@ class Session:
         self.tools: dict[str, Tool] = {}
         self.usage: Any = None
         self.notes: dict[str, Any] = {}
+        self.turn: str | None = None  # the id of the newest item of a person
         self.message_count = 0  # what people and agents said
         self.skipped: list[str] = []  # kinds that this version does not know, or lost entries
         self.ended: str | None = None
@@ -149,6 +150,8 @@ class Session:
                 context = self.contexts.setdefault(put.agent, Context())
                 if item_id not in self.items or item_id not in context.ids:
                     insert_behind(context.ids, item_id, put.after)
+        if put.item.get("role") == "user":
+            self.turn = item_id
         self.items[item_id] = put.item
         self.placed[item_id] = put
 

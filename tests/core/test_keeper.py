@@ -153,7 +153,7 @@ async def test_the_end_of_a_holder_orphans_its_session(spool, store, env):
 async def test_the_tail_of_a_killed_process_arrives(spool, store, env):
     command = [sys.executable, "-m", "tests.core.writer", spool.folder]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-    holder = UUID((await process.stdout.readline()).decode())
+    holder = UUID((await process.stdout.readline()).decode().strip())
     said = 0
     while said < 500:
         said = int(await process.stdout.readline())

@@ -10,14 +10,19 @@ from unbroken.live import Live
 from unbroken.spool import Spool
 
 
+def say(what: object) -> None:
+    sys.stdout.write(f"{what}\n")
+    sys.stdout.flush()
+
+
 async def main(folder: str) -> None:
     env = Host()
     spool = Spool.open(env, folder)
     live = Live.open(spool, new_header(env, spool))
-    print(live.journal.header.holder, flush=True)
+    say(live.journal.header.holder)
     for number in range(1_000_000):
         n = live.record(Noted("count", number))
-        print(n, flush=True)
+        say(n)
         await asyncio.sleep(0)
 
 

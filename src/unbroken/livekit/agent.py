@@ -13,7 +13,6 @@ from livekit.agents import Agent, AgentSession, JobContext, room_io
 from livekit.agents import __version__ as livekit_version
 from livekit.agents.llm import ChatContext
 
-from unbroken import __version__
 from unbroken.archive import Archive, Taken
 from unbroken.entries import JSON, Ended, Noted, SessionOpened, plain
 from unbroken.env import Env, Host
@@ -31,6 +30,7 @@ from unbroken.ownership import bound, take
 from unbroken.remote import RemoteArchive
 from unbroken.session import Participant, Session, fold
 from unbroken.spool import Spool
+from unbroken.version import __version__
 
 log = logging.getLogger(__name__)
 

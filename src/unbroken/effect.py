@@ -1,0 +1,126 @@
+"""Tools with effects: what was intended is safe before it is done, and is done at most once.
+
+`@effect` goes under `@function_tool`. Before the tool's body runs, its intent is in the log with
+an idempotency key, and the call waits, bounded, until it is as safe as asked. The key comes from
+the session, the turn, the tool and its arguments, because a model that answers a turn again
+gives its call another id.
+"""
+
+import functools
+import hashlib
+import inspect
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from typing import Any, Literal, ParamSpec, TypeVar
+
+import msgspec
+
+from unbroken.entries import ToolStarted, plain
+from unbroken.errors import LevelUnavailable
+from unbroken.live import Level, Live, by_agent_session
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Retry = Literal["ask", "query", "safe"]
+AtBound = Literal["refuse", "run"]
+WAIT_S = 0.5
+
+
+class Gate(msgspec.Struct, frozen=True):
+    """How safe the intent must be before the tool runs, and what happens if it is not."""
+
+    level: Level
+    wait_s: float
+    at_bound: AtBound
+
+
+class Effect(msgspec.Struct, frozen=True):
+    """What is being done now. Give `key` to the system that does it."""
+
+    key: str
+    tool: str
+    retry: Retry
+
+
+_current: ContextVar[Effect | None] = ContextVar("unbroken_effect", default=None)
+
+
+def current_effect() -> Effect:
+    """The effect around the running tool. Raises LookupError outside of one."""
+    if (effect_ := _current.get()) is None:
+        raise LookupError("current_effect() is called in the body of an @effect tool")
+    return effect_
+
+
+def effect(
+    *,
+    retry: Retry,
+    key: Callable[..., str] | None = None,
+    level: Level = "service",
+    wait_s: float = WAIT_S,
+    at_bound: AtBound = "refuse",
+) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
+    """Declare that a tool changes the world.
+
+    `retry` says what to do when its outcome is unknown after a crash: `ask` the person, `query`
+    the system by key, or it is `safe` to run again. If the intent is not at `level` within
+    `wait_s` seconds, the tool raises LevelUnavailable (`refuse`) or is run all the same (`run`).
+    """
+
+    gate = Gate(level, wait_s, at_bound)
+
+    def decorate(tool: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+        signature = inspect.signature(tool)
+
+        @functools.wraps(tool)
+        async def run(*args: P.args, **kwargs: P.kwargs) -> R:
+            arguments = signature.bind(*args, **kwargs).arguments
+            context = _context(arguments)
+            live = _live(context)
+            said = {n: plain(v) for n, v in arguments.items() if n != "self" and v is not context}
+            made = key(**said) if key else _key(live, tool.__name__, said)
+            effect_ = Effect(made, tool.__name__, retry)
+            if live:
+                await _intend(live, context.function_call.call_id, effect_, said, gate)
+            token = _current.set(effect_)
+            try:
+                return await tool(*args, **kwargs)
+            finally:
+                _current.reset(token)
+
+        return run
+
+    return decorate
+
+
+def _context(arguments: dict[str, Any]) -> Any:
+    """The RunContext among the tool's arguments, known by what it has: no LiveKit here."""
+    found = (v for v in arguments.values() if hasattr(v, "session") and hasattr(v, "function_call"))
+    return next(found, None)
+
+
+def _live(context: Any) -> Live | None:
+    return by_agent_session.get(context.session) if context is not None else None
+
+
+async def _intend(
+    live: Live, call_id: str, effect_: Effect, said: dict[str, Any], gate: Gate
+) -> None:
+    """Write the intent and wait for its level."""
+    arguments = msgspec.json.encode(said, order="sorted").decode()
+    n = live.record(ToolStarted(call_id, effect_.tool, arguments, key=effect_.key))
+    is_safe = await live.durable(gate.level, upto=n, timeout_s=gate.wait_s)
+    if not is_safe and gate.at_bound == "refuse":
+        raise LevelUnavailable(
+            f"{effect_.tool} was not done: its intent is not safe at {gate.level} yet"
+        )
+
+
+def _key(live: Live | None, tool: str, said: dict[str, Any]) -> str:
+    """The same for the same wish in the same turn of the same session."""
+    header = live.journal.header if live else None
+    session = str(header.session_id or header.new_session_id) if header else ""
+    turn = live.session.turn if live else None
+    parts = msgspec.json.encode([session, turn, tool, said], order="sorted")
+    return hashlib.sha256(parts).hexdigest()[:32]
