@@ -44,10 +44,11 @@ export class CallController {
       const answer = await openRoom(name);
       if (attempt !== this.#attempt) return;
       const startedAt = known?.startedAt ?? Date.now();
-      remember({ room: name, conversationId: answer.conversationId, startedAt, identity: answer.identity });
       this.#set({ phase: "joining", conversationId: answer.conversationId, startedAt });
       await this.#join(answer, attempt);
-      if (again && attempt === this.#attempt) await this.#showEarlier(answer.conversationId, attempt);
+      if (attempt !== this.#attempt) return;
+      remember({ room: name, conversationId: answer.conversationId, startedAt, identity: answer.identity });
+      if (again) await this.#showEarlier(answer.conversationId, attempt);
     } catch (error) {
       if (attempt === this.#attempt) this.#finish("failed", { error });
     }

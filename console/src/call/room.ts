@@ -5,6 +5,10 @@ import type { Safety } from "./safety";
 import { onTranscripts, readSafety } from "./streams";
 import type { Heard } from "./transcript";
 
+export class MediaUnreachable extends Error {
+  override readonly name = "MediaUnreachable";
+}
+
 export interface Closed {
   /** True when coming back to the same room makes sense. */
   readonly lost: boolean;
@@ -41,7 +45,7 @@ export function closedWords(reason: DisconnectReason | undefined): Closed {
   }
 }
 
-/** Rejects when LiveKit cannot be reached; after that `closed` is called at most once. */
+/** Throws MediaUnreachable when LiveKit does not let us in; after that `closed` is called at most once. */
 export async function connectRoom(url: string, token: string, on: RoomEvents): Promise<Room> {
   const { Room: LiveKitRoom, RoomEvent } = await import("livekit-client");
   const room = new LiveKitRoom({
@@ -68,7 +72,11 @@ export async function connectRoom(url: string, token: string, on: RoomEvents): P
       if (safety !== null) on.safety(safety);
     });
   on.opened(room);
-  await room.connect(url, token);
+  try {
+    await room.connect(url, token);
+  } catch (error) {
+    throw new MediaUnreachable(error instanceof Error ? error.message : String(error));
+  }
   connected = true;
   return room;
 }

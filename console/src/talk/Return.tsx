@@ -4,7 +4,7 @@ import type { ReactNode } from "react";
 import { lastMessages } from "../api/api";
 import { forget, type Remembered } from "../call/memory";
 import { withHistory } from "../call/transcript";
-import { useCallController } from "../call/useCall";
+import { useCall, useCallController } from "../call/useCall";
 import { clock } from "../lib/format";
 import { useResource } from "../lib/useResource";
 import { Failure } from "../ui/Failure";
@@ -12,24 +12,28 @@ import { Icon } from "../ui/Icon";
 import { TranscriptLine } from "./TranscriptLine";
 
 interface Props {
-  readonly call: Remembered;
+  readonly left: Remembered;
   readonly drop: () => void;
 }
 
-export function Return({ call, drop }: Props): ReactNode {
+export function Return({ left, drop }: Props): ReactNode {
+  const call = useCall();
   const controller = useCallController();
-  const earlier = useResource(call.conversationId, (signal) => lastMessages(call.conversationId, 30, signal));
+  const goBack = (): void => void controller.start(true);
+  const earlier = useResource(left.conversationId, (signal) => lastMessages(left.conversationId, 30, signal));
   const lines = withHistory([], earlier.data ?? []);
   const leave = (): void => {
     forget();
+    controller.reset();
     drop();
   };
   return (
     <div className="welcome">
       <h1>You were in a call</h1>
-      <p className="lead">It began at {clock(call.startedAt)}. Go back in, and it continues with the next word.</p>
+      <p className="lead">It began at {clock(left.startedAt)}. Go back in, and it continues with the next word.</p>
+      {call.phase === "failed" && <Failure error={call.error} retry={goBack} plain />}
       <div className="actions">
-        <button type="button" className="button primary big" data-testid="start" onClick={() => void controller.start(true)}>
+        <button type="button" className="button primary big" data-testid="start" onClick={goBack}>
           <Icon name="microphone" />Back into the call
         </button>
         <button type="button" className="button bare" onClick={leave}>Start a new one instead</button>

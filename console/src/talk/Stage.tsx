@@ -17,8 +17,8 @@ export function Stage({ call }: { readonly call: CallSnapshot }): ReactNode {
     <section className="stage" aria-label="Assistant">
       <div className="voice-box" aria-hidden="true">
         {still || track === null
-          ? <div className="voice-still" data-state={state} />
-          : <Suspense fallback={<div className="voice-still" data-state={state} />}><Voice track={track} state={state} /></Suspense>}
+          ? <div className="voice-still" data-look={state} />
+          : <Suspense fallback={<div className="voice-still" data-look={state} />}><Voice track={track} state={state} /></Suspense>}
       </div>
       <p className="agent-state" data-testid="agent-state" data-state={state}>{words}</p>
       <p className="muted small stage-facts">

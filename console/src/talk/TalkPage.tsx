@@ -9,9 +9,10 @@ import { Welcome } from "./Welcome";
 
 export function TalkPage(): ReactNode {
   const { phase } = useCall();
-  const [left, setLeft] = useState(recall); // the call that a reload of this tab cut off
+  const [, redraw] = useState(0);
+  const left = recall(); // the call that a reload of this tab or a failed return left open
   if (inCall(phase)) return <InCall />;
   if (phase === "ended" || phase === "lost") return <Ended />;
-  if (phase === "idle" && left !== null) return <Return call={left} drop={() => setLeft(null)} />;
+  if (left !== null) return <Return left={left} drop={() => redraw((n) => n + 1)} />;
   return <Welcome />;
 }

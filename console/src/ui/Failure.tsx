@@ -2,6 +2,7 @@
 
 import type { ReactNode } from "react";
 import { ApiError } from "../api/api";
+import { MediaUnreachable } from "../call/room";
 import { KeyForm } from "./KeyForm";
 import { Notice } from "./Notice";
 
@@ -22,6 +23,9 @@ interface Props {
 
 export function Failure({ error, retry, plain = false }: Props): ReactNode {
   const actions = plain ? undefined : <button type="button" className="button" onClick={retry}>Try again</button>;
+  if (error instanceof MediaUnreachable) {
+    return <Notice tone="error" title="The media server does not answer" actions={actions}>LiveKit said: {error.message}</Notice>;
+  }
   if (!(error instanceof ApiError)) {
     const said = error instanceof Error ? error.message : "";
     return <Notice tone="error" title="That did not work" actions={actions}>{said}</Notice>;
