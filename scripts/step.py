@@ -86,18 +86,18 @@ def run(
 
     Raises SetupError with the cause in a sentence when it fails.
     """
-    with Progress(title) as progress:
-        process = subprocess.Popen(
-            [str(word) for word in command],
-            cwd=cwd,
-            env={**os.environ, **(env or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        )
-        tail: deque[str] = deque(maxlen=TAIL_LINES)
+    process = subprocess.Popen(
+        [str(word) for word in command],
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    tail: deque[str] = deque(maxlen=TAIL_LINES)
+    with process, Progress(title) as progress:
         try:
             for text in _lines(process):
                 if text:
@@ -105,7 +105,6 @@ def run(
                 progress.at(tail[-1] if tail else "")
         except BaseException:
             process.kill()
-            process.wait()
             raise
         if process.wait() != 0:
             raise SetupError(reason(title, tail))
