@@ -200,5 +200,5 @@ class Hooks:
 
     def record_usage(self) -> None:
         if self._usage is not None:
-            self._live.record(Usage(self._usage.model_dump(mode="json", exclude_none=True)))
+            self._live.record(Usage(userdata.encode(self._usage)))
             self._usage = None

@@ -27,8 +27,8 @@ def fingerprint(item: ChatItem) -> Hashable:
     """Cheap, and different when the words, the outcome or the metrics are."""
     if isinstance(item, ChatMessage):
         said = tuple(part if isinstance(part, str) else id(part) for part in item.content)
-        return item.role, item.interrupted, said, len(item.metrics)
-    return tuple(_plain(value) for name, value in item if name not in ("id", "created_at"))
+        return item.created_at, item.role, item.interrupted, said, len(item.metrics)
+    return tuple(_plain(value) for _, value in item)
 
 
 def _plain(value: Any) -> Hashable:

@@ -1,8 +1,5 @@
 """Typed userdata as JSON: dataclasses, msgspec structs, pydantic models, dicts."""
 
-import dataclasses
-from typing import Any
-
 import msgspec
 from pydantic import BaseModel
 
@@ -11,12 +8,10 @@ from unbroken.entries import JSON, UserdataChanged, plain
 
 def encode(userdata: object) -> JSON:
     """The nearest JSON; what has no JSON form is its `str`."""
-    if isinstance(userdata, BaseModel):
-        return userdata.model_dump(mode="json")
-    if dataclasses.is_dataclass(userdata) and not isinstance(userdata, type):
-        fields = dataclasses.fields(userdata)
-        return {f.name: _plain(getattr(userdata, f.name)) for f in fields}
-    return _plain(userdata)
+    try:
+        return plain(msgspec.to_builtins(userdata, enc_hook=_unfold, str_keys=True))
+    except (TypeError, RecursionError):
+        return plain(userdata)
 
 
 def type_name(userdata: object) -> str:
@@ -35,11 +30,10 @@ def changed(before: JSON, now: JSON, kind: str) -> UserdataChanged | None:
     return UserdataChanged(kind, value=now)
 
 
-def _plain(value: Any) -> JSON:
-    try:
-        return plain(msgspec.to_builtins(value))
-    except (TypeError, RecursionError):
-        return plain(value)
+def _unfold(value: object) -> JSON:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    return str(value)
 
 
 def _patch(before: dict[str, JSON], now: dict[str, JSON]) -> dict[str, JSON] | None:
