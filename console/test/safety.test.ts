@@ -7,7 +7,7 @@ function lines(...roles: readonly ("user" | "assistant")[]): readonly Line[] {
     (all, role, i) => hear(all, { segment: `s${i}`, role, from: "x", text: `line ${i}`, final: true, cut: false, at: i }), [],
   );
 }
-const safe = (change: Partial<Safety> = {}): Safety => ({ id: "item_a", role: "user", level: "process", ...change });
+const safe = (change: Partial<Safety> = {}): Safety => ({ id: "item_a", role: "user", level: "process", by: "agent-1", ...change });
 const bound = (all: readonly Line[]): readonly (readonly [string | null, string | null])[] =>
   all.map((line) => [line.item, line.level] as const);
 
@@ -24,6 +24,14 @@ describe("binding", () => {
     expect(bind(two, safe({ level: "process" }))).toBe(two);
   });
 
+  test("what the same process bound before is at least as safe, what another one bound is not", () => {
+    let all = bind(lines("user", "assistant", "user"), safe({ role: "assistant", id: "item_0", by: "agent-0" }));
+    all = bind(all, safe());
+    all = hear(all, { segment: "new", role: "assistant", from: "x", text: "more", final: true, cut: false, at: 9 });
+    all = bind(all, safe({ id: "item_b", role: "assistant", level: "service" }));
+    expect(all.map((line) => line.level)).toEqual([null, "process", "service", "service"]);
+  });
+
   test("without a line of that role nothing changes", () => {
     const none = lines("assistant");
     expect(bind(none, safe())).toBe(none);
@@ -38,7 +46,7 @@ describe("binding", () => {
 
 describe("the message", () => {
   test("is read when it is version 1", () => {
-    expect(parseSafety('{"v":1,"id":"item_x","role":"assistant","level":"disk"}')).toEqual({ id: "item_x", role: "assistant", level: "disk" });
+    expect(parseSafety('{"v":1,"id":"item_x","role":"assistant","level":"disk"}', "a")).toEqual({ id: "item_x", role: "assistant", level: "disk", by: "a" });
   });
 
   test.each([
@@ -46,6 +54,6 @@ describe("the message", () => {
     '{"v":1,"id":"","role":"user","level":"disk"}', '{"v":1,"id":"i","role":"system","level":"disk"}',
     '{"v":1,"id":"i","role":"user","level":"moon"}',
   ])("is ignored when it is %s", (payload) => {
-    expect(parseSafety(payload)).toBeNull();
+    expect(parseSafety(payload, "a")).toBeNull();
   });
 });

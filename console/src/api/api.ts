@@ -1,5 +1,6 @@
 /** The service's REST interface. Every failure is an ApiError that says what a person can do. */
 
+import { readTab, writeTab } from "../lib/storage";
 import { BadAnswer } from "./check";
 import {
   parseConversationDetail, parseConversations, parseMessages, parseRoom, parseSystem, parseTurns,
@@ -20,12 +21,12 @@ export class ApiError extends Error {
 
 /** Kept until the tab closes, never longer. */
 export function saveApiKey(key: string): void {
-  sessionStorage.setItem(KEY, key);
+  writeTab(KEY, key);
 }
 
 function headers(hasBody: boolean): Headers {
   const result = new Headers({ Accept: "application/json" });
-  const key = sessionStorage.getItem(KEY);
+  const key = readTab(KEY);
   if (key !== null) result.set("Authorization", `Bearer ${key}`);
   if (hasBody) result.set("Content-Type", "application/json");
   return result;
@@ -40,7 +41,7 @@ export function problemText(json: unknown): string | null {
 }
 
 function troubleOf(status: number): Trouble {
-  if (status === 401 || status === 403) return "unauthorized";
+  if (status === 401) return "unauthorized";
   if (status === 404) return "missing";
   return status >= 500 ? "unreachable" : "refused";
 }

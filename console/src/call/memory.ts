@@ -1,5 +1,7 @@
 /** The call of this tab, kept over a reload; and names for new rooms. */
 
+import { readTab, writeTab } from "../lib/storage";
+
 const KEY = "unbroken.call";
 
 export interface Remembered {
@@ -24,9 +26,9 @@ export function parseRemembered(value: string | null): Remembered | null {
   return { room, conversationId, startedAt, identity };
 }
 
-export const recall = (): Remembered | null => parseRemembered(sessionStorage.getItem(KEY));
-export const remember = (call: Remembered): void => sessionStorage.setItem(KEY, JSON.stringify(call));
-export const forget = (): void => sessionStorage.removeItem(KEY);
+export const recall = (): Remembered | null => parseRemembered(readTab(KEY));
+export const remember = (call: Remembered): void => writeTab(KEY, JSON.stringify(call));
+export const forget = (): void => writeTab(KEY, null);
 
 // Without letters that are mistaken for digits when a name is read aloud.
 const LETTERS = "abcdefghjkmnpqrstuvwxyz23456789";

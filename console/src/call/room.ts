@@ -67,8 +67,8 @@ export async function connectRoom(url: string, token: string, on: RoomEvents): P
     .on(RoomEvent.TrackSubscribed, people)
     .on(RoomEvent.TrackUnsubscribed, people)
     .on(RoomEvent.AudioPlaybackStatusChanged, () => on.sound(room.canPlaybackAudio))
-    .on(RoomEvent.DataReceived, (payload, _from, _kind, topic) => {
-      const safety = readSafety(payload, topic);
+    .on(RoomEvent.DataReceived, (payload, from, _kind, topic) => {
+      const safety = readSafety(payload, topic, from?.identity ?? "");
       if (safety !== null) on.safety(safety);
     });
   on.opened(room);

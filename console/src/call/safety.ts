@@ -8,6 +8,8 @@ export interface Safety {
   readonly id: string;
   readonly role: Speaker;
   readonly level: Level;
+  /** The process of the assistant that says so. */
+  readonly by: string;
 }
 
 export const LEVEL_WORDS: Readonly<Record<Level, { readonly short: string; readonly long: string }>> = {
@@ -19,7 +21,7 @@ export const LEVEL_WORDS: Readonly<Record<Level, { readonly short: string; reado
 const isLevel = (value: unknown): value is Level => LEVELS.some((level) => level === value);
 
 /** null for anything that is not version 1 of the message: other participants may send anything. */
-export function parseSafety(payload: string): Safety | null {
+export function parseSafety(payload: string, by: string): Safety | null {
   let json: unknown;
   try {
     json = JSON.parse(payload);
@@ -29,7 +31,7 @@ export function parseSafety(payload: string): Safety | null {
   if (typeof json !== "object" || json === null) return null;
   const { v, id, role, level } = json as { v?: unknown; id?: unknown; role?: unknown; level?: unknown };
   if (v !== 1 || typeof id !== "string" || id === "" || !isLevel(level)) return null;
-  return role === "user" || role === "assistant" ? { id, role, level } : null;
+  return role === "user" || role === "assistant" ? { id, role, level, by } : null;
 }
 
 /** Levels only grow. */
@@ -37,12 +39,25 @@ function safer(a: Level | null, b: Level): Level {
   return a !== null && LEVELS.indexOf(a) > LEVELS.indexOf(b) ? a : b;
 }
 
-/** Raises the line of that item; an unknown item is the newest not yet bound line of its role. */
+const raised = (line: Line, level: Level): Line => {
+  const safe = safer(line.level, level);
+  return safe === line.level ? line : { ...line, level: safe };
+};
+
+/**
+ * Raises the line of that item; an unknown item is the newest not yet bound line of its role.
+ * The agent speaks of its newest item only, and its log is kept in order without gaps: what the same
+ * process has bound before is at least as safe.
+ */
 export function bind(lines: readonly Line[], safety: Safety): readonly Line[] {
   let index = lines.findIndex((line) => line.item === safety.id);
   if (index < 0) index = lines.findLastIndex((line) => line.item === null && line.role === safety.role);
   const line = lines[index];
   if (line === undefined) return lines;
   const level = safer(line.level, safety.level);
-  return line.item === safety.id && line.level === level ? lines : lines.with(index, { ...line, item: safety.id, level });
+  if (line.item === safety.id && line.level === level) return lines;
+  return lines.map((other, i) => {
+    if (i === index) return { ...other, item: safety.id, by: other.by ?? safety.by, level };
+    return i < index && other.by === safety.by ? raised(other, level) : other;
+  });
 }

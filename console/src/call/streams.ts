@@ -39,8 +39,8 @@ export function onTranscripts(room: Room, hear: (heard: Heard) => void): void {
   });
 }
 
-export function readSafety(payload: Uint8Array, topic: string | undefined): Safety | null {
-  return topic === SAFETY_TOPIC ? parseSafety(new TextDecoder().decode(payload)) : null;
+export function readSafety(payload: Uint8Array, topic: string | undefined, by: string): Safety | null {
+  return topic === SAFETY_TOPIC ? parseSafety(new TextDecoder().decode(payload), by) : null;
 }
 
 export interface AgentInRoom {

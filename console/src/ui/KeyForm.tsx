@@ -16,7 +16,11 @@ export function KeyForm({ again }: { readonly again: () => void }): ReactNode {
       <p className="muted">It is the value of UNBROKEN_API_KEY. This tab keeps it until it is closed.</p>
       <label htmlFor={id}>API key</label>
       <div className="row">
-        <input id={id} type="password" autoComplete="off" spellCheck={false} value={key} onChange={(event) => setKey(event.target.value)} />
+        <input
+          id={id} type="password" autoComplete="off" spellCheck={false} required
+          pattern="[ -~]+" title="A key has only plain letters, digits and signs."
+          value={key} onChange={(event) => setKey(event.target.value)}
+        />
         <button type="submit" className="button primary">Use this key</button>
       </div>
     </form>
