@@ -20,7 +20,7 @@ from livekit.plugins import openai
 from agents.intent import IntentLLM
 from agents.loopback import is_loopback
 from agents.persona import EMBEDDED_MODEL
-from unbroken.errors import SettingsInvalid
+from unbroken import SettingsInvalid
 
 EMBEDDED_TOKENS_MAX = 60  # a weak model wanders after a sentence or two
 READ_S = 30.0  # the first token on a busy host without a GPU

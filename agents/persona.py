@@ -4,4 +4,3 @@ EMBEDDED_MODEL = "smollm2-135m"
 # One line: a small model answers a longer prompt with nonsense.
 INSTRUCTIONS = "You are a helpful voice assistant. Answer in one short sentence."
 GREETING = "Hello, this is your assistant. How can I help you?"
-WELCOME_BACK = "Welcome back. How can I help you?"

@@ -62,7 +62,11 @@ async def answer(inner: Inner, said: llm.ChatContext, **options: Any) -> llm.Col
     [
         ("Please book a table for two on Friday.", ["book_table"], "book_table"),
         ("I would like to make a reservation.", ["book_table", "keep_note"], "book_table"),
-        ("Please make a note that my flight leaves at nine.", ["keep_note"], "keep_note"),
+        (
+            "Make a note that my flight leaves at nine.",
+            ["book_table", "keep_note"],
+            "keep_note",
+        ),
         ("Remember the milk.", ["keep_note"], "keep_note"),
         ("What are my notes?", ["read_notes"], "read_notes"),
         ("Would you read the notes back to me?", ["read_notes"], "read_notes"),

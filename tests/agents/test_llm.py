@@ -12,7 +12,7 @@ from agents.llm_server import free_threads
 from agents.loopback import exempt, is_loopback, proxy_for
 from agents.persona import EMBEDDED_MODEL
 from tests.agents.conftest import ROOT
-from unbroken.errors import SettingsInvalid
+from unbroken import SettingsInvalid
 
 URL = "http://127.0.0.1:9/v1"
 

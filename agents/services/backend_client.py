@@ -1,0 +1,5 @@
+"""The backend client under the seed's name."""
+
+from unbroken import BackendClient, LLMMessage
+
+__all__ = ["BackendClient", "LLMMessage"]
