@@ -23,3 +23,8 @@ async def store(tmp_path, clock):
 @pytest.fixture
 def archive(store):
     return store.archive
+
+
+@pytest.fixture
+def conversations(store):
+    return store.conversations

@@ -1,7 +1,11 @@
-"""The SQLite store keeps the promises of an archive."""
+"""The SQLite store keeps the promises of an archive and of conversations."""
 
-from unbroken.testing.contracts import ArchiveContract
+from unbroken.testing.contracts import ArchiveContract, ConversationsContract
 
 
 class TestSqliteArchive(ArchiveContract):
+    """Fixtures: conftest.py."""
+
+
+class TestSqliteConversations(ConversationsContract):
     """Fixtures: conftest.py."""

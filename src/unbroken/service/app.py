@@ -6,10 +6,28 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from unbroken.env import Env, Host
-from unbroken.service import blobs, errors, health, journal, sessions
+from unbroken.service import (
+    analytics,
+    blobs,
+    conversations,
+    errors,
+    files,
+    health,
+    journal,
+    pages,
+    rooms,
+    sessions,
+    system,
+    users,
+)
 from unbroken.service.auth import Gate
 from unbroken.service.parts import open_parts
 from unbroken.service.settings import Settings
+
+NOUNS = (
+    *(health, system, rooms, conversations, sessions, journal, blobs, files, users, analytics),
+    pages,  # the last: it answers every path
+)
 
 
 def create_app(settings: Settings, *, env: Env | None = None) -> FastAPI:
@@ -25,6 +43,6 @@ def create_app(settings: Settings, *, env: Env | None = None) -> FastAPI:
     app = FastAPI(title="unbroken", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     errors.install(app)
     app.add_middleware(Gate, settings=settings)
-    for noun in (health, sessions, journal, blobs):
+    for noun in NOUNS:
         app.include_router(noun.router)
     return app

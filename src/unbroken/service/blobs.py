@@ -4,6 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 
+from unbroken.blobs import BLOB_BYTES_MAX
+from unbroken.service import wire
 from unbroken.service.parts import Given
 
 router = APIRouter(prefix="/api/v1/blobs", tags=["agents"])
@@ -14,4 +16,5 @@ Sha256 = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
 @router.put("/{sha256}", status_code=204)
 async def put_blob(sha256: Sha256, request: Request, parts: Given) -> None:
     """Keep a part that is too large for an entry under its hash; again is no change."""
-    await parts.store.archive.put_blob(bytes.fromhex(sha256), await request.body())
+    content = await wire.content(request, bytes_max=BLOB_BYTES_MAX)
+    await parts.store.archive.put_blob(bytes.fromhex(sha256), content)

@@ -10,7 +10,10 @@ from fastapi import Depends, Request
 from unbroken.blobs import Blobs
 from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.env import Env
+from unbroken.service.livekit_rooms import LiveKitRooms
+from unbroken.service.opening import Opening
 from unbroken.service.settings import Settings
+from unbroken.service.watch import Watch
 from unbroken.stores.sqlite import SqliteStore
 
 
@@ -19,14 +22,28 @@ class Parts(NamedTuple):
     env: Env
     store: SqliteStore
     blobs: Blobs
+    livekit: LiveKitRooms
+    opening: Opening
+    watch: Watch
 
 
 @asynccontextmanager
 async def open_parts(settings: Settings, env: Env) -> AsyncIterator[Parts]:
     """Raises SettingsInvalid if the data folder may not be used."""
     blobs = await asyncio.to_thread(ObjectBlobs.in_folder, settings.data / "blobs")
-    async with SqliteStore.open(settings.data / "unbroken.sqlite", blobs, env) as store:
-        yield Parts(settings, env, store, blobs)
+    path = settings.data / "unbroken.sqlite"
+    async with (
+        SqliteStore.open(path, blobs, env) as store,
+        LiveKitRooms.open(settings) as livekit,
+    ):
+        opening = Opening(store.rooms, livekit, env)
+        watch = Watch(store, livekit, rejoin_s=settings.rejoin_s)
+        task = asyncio.create_task(watch.run(), name="watch")
+        try:
+            yield Parts(settings, env, store, blobs, livekit, opening, watch)
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
 
 
 def parts_of(request: Request) -> Parts:

@@ -12,7 +12,7 @@ import uvicorn
 
 from unbroken.errors import SettingsInvalid
 from unbroken.service.app import create_app
-from unbroken.service.settings import Settings
+from unbroken.service.settings import Settings, read_settings
 
 BACKLOG = 1024
 GRACE_S = 0.5  # for requests in flight; what they write is committed all the same
@@ -21,13 +21,17 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 log = structlog.get_logger()
 
 
-def run(settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM.
+def run(
+    settings: Settings | None = None, *, host: str | None = None, port: int | None = None
+) -> None:
+    """Serve until SIGINT or SIGTERM; without `settings` by those of the environment.
 
     Raises SettingsInvalid if the start cannot succeed: no key beyond loopback, a busy port, a
     data folder that may not be used.
     """
-    asyncio.run(serve(settings))
+    given = {"host": host, "port": port}
+    changed = {name: value for name, value in given.items() if value is not None}
+    asyncio.run(serve((settings or read_settings()).model_copy(update=changed)))
 
 
 async def serve(settings: Settings) -> None:

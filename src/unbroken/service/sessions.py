@@ -1,14 +1,38 @@
 """/api/v1/sessions"""
 
-import structlog
-from fastapi import APIRouter, Request, Response
+import base64
+from typing import Annotated, Any
+from uuid import UUID
 
-from unbroken.archive import TakeRequest
-from unbroken.service import wire
+import msgspec
+import structlog
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+
+from unbroken.archive import StoredEntry, TakeRequest
+from unbroken.service import shapes, wire
 from unbroken.service.parts import Given
+from unbroken.service.shapes import Name
+from unbroken.stores.projection import as_json
+
+PAGE_BYTES_MAX = 4 << 20
+SIDE_ENTRIES_MAX = 1_000
 
 router = APIRouter(prefix="/api/v1/sessions", tags=["sessions"])
 log = structlog.get_logger()
+
+
+class SessionData(BaseModel):
+    """The seed's summary: room_name, messages, participants, duration, and whatever else."""
+
+    model_config = ConfigDict(extra="allow")
+
+    room_name: Name = Field(validation_alias=AliasChoices("room_name", "room"))
+
+
+class SavedSession(BaseModel):
+    conversation_id: UUID
+    call_id: UUID
 
 
 @router.post("/take", response_class=Response)
@@ -24,3 +48,72 @@ async def take(request: Request, parts: Given) -> Response:
         cause=taken.cause,
     )
     return await wire.answer(taken)
+
+
+@router.post("/save", status_code=201)
+async def save_session(data: SessionData, parts: Given) -> SavedSession:
+    """Keep the summary of the call in a room."""
+    place = await parts.store.rooms.find(data.room_name)
+    summary = as_json(data.model_dump()).encode()
+    await parts.store.rooms.summarize(place.call_id, summary)
+    return SavedSession(conversation_id=place.conversation_id, call_id=place.call_id)
+
+
+@router.get("/{session_id}")
+async def get_session(session_id: UUID, parts: Given) -> shapes.Session:
+    return shapes.session(await parts.store.conversations.get_session(session_id))
+
+
+@router.get("/{session_id}/entries", response_class=Response)
+async def list_entries(
+    session_id: UUID,
+    parts: Given,
+    after: Annotated[int, Query(ge=0, lt=1 << 63)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+) -> Response:
+    """The log in order, from `after` on. Pass `next` back as `after` until it is null.
+
+    A payload that is no JSON is shown as {"$base64": ...}.
+    """
+    session = await parts.store.conversations.get_session(session_id)
+    entries = await parts.store.archive.entries(
+        session_id.bytes, after=after, limit=limit, bytes_max=PAGE_BYTES_MAX
+    )
+    is_last = not entries or entries[-1].seq >= session.last_seq
+    shown = [_shown(entry) for entry in entries]
+    return _json({"entries": shown, "next": None if is_last else entries[-1].seq})
+
+
+@router.get("/{session_id}/side", response_class=Response)
+async def list_side_entries(session_id: UUID, parts: Given) -> Response:
+    """What came after its term had ended: kept, shown, never replayed."""
+    await parts.store.conversations.get_session(session_id)
+    found = await parts.store.archive.side_entries(session_id, limit=SIDE_ENTRIES_MAX)
+    shown = [
+        _shown(side.entry) | {"reason": side.reason, "received_at": shapes.iso(side.received_at_us)}
+        for side in found
+    ]
+    return _json({"entries": shown})
+
+
+def _shown(entry: StoredEntry) -> dict[str, Any]:
+    return {
+        "seq": entry.seq,
+        "term": entry.term,
+        "kind": entry.kind,
+        "at": shapes.iso(entry.at_us),
+        "flags": entry.flags,
+        "payload": _payload(entry.payload),
+    }
+
+
+def _payload(payload: bytes) -> Any:
+    try:
+        msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {"$base64": base64.b64encode(payload).decode()}
+    return msgspec.Raw(payload)
+
+
+def _json(body: object) -> Response:
+    return Response(msgspec.json.encode(body), media_type="application/json")

@@ -4,8 +4,10 @@ import ipaddress
 import os
 from pathlib import Path
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from unbroken.errors import SettingsInvalid
 
 LOOPBACK_NAMES = {"localhost", "ip6-localhost"}
 
@@ -16,51 +18,33 @@ def default_data_folder() -> Path:
     return Path("/var/lib/unbroken") if os.getuid() == 0 else Path.home() / ".local/share/unbroken"
 
 
-def _variable(name: str, field: str) -> AliasChoices:
-    return AliasChoices(name, field)
-
-
 class Settings(BaseSettings):
-    """A wrong value stops the start, not the first request."""
+    """UNBROKEN_* and LIVEKIT_* variables; a wrong value stops the start, not a request."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-    host: str = Field("127.0.0.1", validation_alias=_variable("UNBROKEN_HOST", "host"))
-    # 0: a free port of the system's choice.
-    port: int = Field(8000, ge=0, le=65535, validation_alias=_variable("UNBROKEN_PORT", "port"))
-    data: Path = Field(
-        default_factory=default_data_folder, validation_alias=_variable("UNBROKEN_DATA", "data")
+    model_config = SettingsConfigDict(
+        env_prefix="UNBROKEN_",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
     )
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)  # 0: a free one
+    data: Path = Field(default_factory=default_data_folder)
     # None: no key is asked for, and only this host is answered.
-    api_key: SecretStr | None = Field(
-        None, min_length=1, validation_alias=_variable("UNBROKEN_API_KEY", "api_key")
-    )
-    livekit_url: str = Field(
-        "ws://127.0.0.1:7880", validation_alias=_variable("LIVEKIT_URL", "livekit_url")
-    )
-    livekit_api_key: str = Field(
-        "devkey", validation_alias=_variable("LIVEKIT_API_KEY", "livekit_api_key")
-    )
+    api_key: SecretStr | None = Field(default=None, min_length=1)
+    livekit_url: str = Field(default="ws://127.0.0.1:7880", validation_alias="LIVEKIT_URL")
+    livekit_api_key: str = Field(default="devkey", validation_alias="LIVEKIT_API_KEY")
     livekit_api_secret: SecretStr = Field(
-        SecretStr("secret"), validation_alias=_variable("LIVEKIT_API_SECRET", "livekit_api_secret")
+        default=SecretStr("secret"), validation_alias="LIVEKIT_API_SECRET"
     )
-    # What browsers use; None: livekit_url.
-    public_livekit_url: str | None = Field(
-        None, validation_alias=_variable("UNBROKEN_PUBLIC_LIVEKIT_URL", "public_livekit_url")
-    )
-    # Whom rooms dispatch.
-    agent_name: str = Field(
-        "concierge", validation_alias=_variable("UNBROKEN_AGENT_NAME", "agent_name")
-    )
-    llm_model: str | None = Field(
-        None, validation_alias=_variable("UNBROKEN_LLM_MODEL", "llm_model")
-    )
-    # True where the built-in model answers, which is a demonstration and no assistant.
-    demo: bool = Field(False, validation_alias=_variable("UNBROKEN_DEMO", "demo"))
-    # How long an orphaned session waits for its people.
-    rejoin_s: float = Field(
-        600, gt=0, le=86_400, validation_alias=_variable("UNBROKEN_REJOIN_S", "rejoin_s")
-    )
+    public_livekit_url: str | None = None  # what browsers use; None: livekit_url
+    agent_name: str = "concierge"  # whom rooms dispatch
+    llm_model: str | None = None
+    # True where the built-in model answers: a demonstration, no assistant.
+    demo: bool = False
+    rejoin_s: float = Field(default=600, gt=0, le=86_400)  # an orphan waits so long for its people
 
     @property
     def browser_livekit_url(self) -> str:
@@ -74,3 +58,17 @@ class Settings(BaseSettings):
             return ipaddress.ip_address(self.host.strip("[]")).is_loopback
         except ValueError:
             return False  # a name that may mean any address
+
+
+def read_settings() -> Settings:
+    """From the environment. Raises SettingsInvalid that names the variable."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        said = "; ".join(f"{_variable(e['loc'])}: {e['msg']}" for e in error.errors())
+        raise SettingsInvalid(said) from error
+
+
+def _variable(place: tuple[int | str, ...]) -> str:
+    name = str(place[0]) if place else "settings"
+    return name if name.isupper() else f"UNBROKEN_{name.upper()}"

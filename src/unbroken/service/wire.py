@@ -20,42 +20,43 @@ M = TypeVar("M", bound=msgspec.Struct)
 
 async def read(request: Request, form: type[M]) -> M:
     """The body as `form`. Raises InvalidInput, and TooLarge before it is unpacked."""
+    plain = await content(request, bytes_max=MESSAGE_BYTES_MAX)
+    if len(plain) <= INLINE_BYTES_MAX:
+        return _decode(plain, form)
+    return await asyncio.to_thread(_decode, plain, form)
+
+
+async def content(request: Request, *, bytes_max: int) -> bytes:
+    """The body, unpacked if it says that it is packed."""
     body = await request.body()
-    coding = request.headers.get("content-encoding", "identity").lower()
-    if len(body) <= INLINE_BYTES_MAX and coding == "identity":
-        return _decode(body, coding, form)
-    return await asyncio.to_thread(_decode, body, coding, form)
+    match request.headers.get("content-encoding", "identity").lower():
+        case "identity":
+            plain = body
+        case "zstd":
+            plain = await asyncio.to_thread(_unpacked, body, bytes_max)
+        case _:
+            raise InvalidInput("Content-Encoding is zstd or identity")
+    if len(plain) > bytes_max:
+        raise TooLarge(f"a message here has at most {bytes_max} bytes")
+    return plain
 
 
 async def answer(message: msgspec.Struct) -> Response:
     return Response(archive.encode(message), media_type=MSGPACK)
 
 
-def _decode(body: bytes, coding: str, form: type[M]) -> M:
+def _decode(plain: bytes, form: type[M]) -> M:
     try:
-        return msgspec.msgpack.decode(_plain(body, coding), type=form)
+        return msgspec.msgpack.decode(plain, type=form)
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidInput(f"not a {form.__name__}: {error}") from error
 
 
-def _plain(body: bytes, coding: str) -> bytes:
-    match coding:
-        case "identity":
-            plain = body
-        case "zstd":
-            plain = _unpacked(body)
-        case _:
-            raise InvalidInput("Content-Encoding is zstd or identity")
-    if len(plain) > MESSAGE_BYTES_MAX:
-        raise TooLarge(f"a message has at most {MESSAGE_BYTES_MAX} bytes")
-    return plain
-
-
-def _unpacked(body: bytes) -> bytes:
+def _unpacked(body: bytes, bytes_max: int) -> bytes:
     # A window as large as a message at most: memory is bounded by what may come out.
-    decompressor = zstandard.ZstdDecompressor(max_window_size=MESSAGE_BYTES_MAX)
+    decompressor = zstandard.ZstdDecompressor(max_window_size=bytes_max)
     try:
         with decompressor.stream_reader(body) as reader:
-            return reader.read(MESSAGE_BYTES_MAX + 1)
+            return reader.read(bytes_max + 1)
     except zstandard.ZstdError as error:
         raise InvalidInput(f"not zstd: {error}") from error

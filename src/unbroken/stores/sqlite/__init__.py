@@ -8,7 +8,13 @@ from typing import Self
 from unbroken.blobs import Blobs
 from unbroken.env import Env
 from unbroken.stores.sqlite.archive import SqliteArchive
+from unbroken.stores.sqlite.conversations import SqliteConversations
 from unbroken.stores.sqlite.database import Database
+from unbroken.stores.sqlite.files import SqliteFiles
+from unbroken.stores.sqlite.ownership import SqliteOwnership
+from unbroken.stores.sqlite.reports import SqliteReports
+from unbroken.stores.sqlite.rooms import SqliteRooms
+from unbroken.stores.sqlite.users import SqliteUsers
 
 
 class SqliteStore:
@@ -17,10 +23,12 @@ class SqliteStore:
     def __init__(self, database: Database, blobs: Blobs, env: Env) -> None:
         self._database = database
         self.archive = SqliteArchive(database, blobs, env)
-
-    async def check(self) -> None:
-        """Raises ArchiveUnavailable if the file does not answer."""
-        await self._database.read(lambda tx: tx.one("get_store"))
+        self.conversations = SqliteConversations(database)
+        self.ownership = SqliteOwnership(database)
+        self.rooms = SqliteRooms(database, env)
+        self.users = SqliteUsers(database)
+        self.files = SqliteFiles(database)
+        self.reports = SqliteReports(database)
 
     @classmethod
     @asynccontextmanager
@@ -28,3 +36,7 @@ class SqliteStore:
         """Raises SettingsInvalid if the file may not be used."""
         async with Database.open(path, env) as database:
             yield cls(database, blobs, env)
+
+    async def check(self) -> None:
+        """Raises ArchiveUnavailable if the file does not answer."""
+        await self._database.read(lambda tx: tx.one("get_store"))

@@ -4,6 +4,8 @@ import hashlib
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from unbroken import archive as wire
 from unbroken.archive import (
     Answer,
@@ -29,6 +31,14 @@ NAME_CHARS_MAX = 512
 KIND_CHARS_MAX = 64
 CLOCK_STEP_US = 1_000_000
 _INT_MAX = (1 << 63) - 1
+
+
+class SideEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry that may not enter the log; `reason` says why: late, ended."""
+
+    entry: StoredEntry
+    reason: str
+    received_at_us: int
 
 
 class SqliteArchive:
@@ -77,17 +87,39 @@ class SqliteArchive:
         await self._blobs.put(sha256, content)
 
     async def entries(
-        self, session_id: bytes, *, after: int = 0, upto: int = _INT_MAX, limit: int = -1
+        self,
+        session_id: bytes,
+        *,
+        after: int = 0,
+        upto: int = _INT_MAX,
+        limit: int = -1,
+        bytes_max: int = _INT_MAX,
     ) -> list[StoredEntry]:
-        """The log of a session, in order. A payload that was erased is empty."""
+        """The log of a session, in order; stops behind the entry that reaches `bytes_max`.
+
+        A payload that was erased is empty.
+        """
+        asked = {"session_id": session_id, "after": after, "upto": upto, "limit": limit}
+
+        def work(tx: Transaction) -> list[StoredEntry]:
+            found, size = [], 0
+            for row in tx.each("list_entries", **asked):
+                found.append(_stored(row))
+                size += len(found[-1].payload)
+                if size >= bytes_max:
+                    break
+            return found
+
+        return await self._database.read(work)
+
+    async def side_entries(self, session_id: UUID, *, limit: int) -> list[SideEntry]:
+        """What came late, oldest term first."""
         rows = await self._database.read(
-            lambda tx: tx.all(
-                "list_entries", session_id=session_id, after=after, upto=upto, limit=limit
-            )
+            lambda tx: tx.all("list_side_entries", session_id=session_id, limit=limit)
         )
         return [
-            StoredEntry(r["seq"], r["term"], r["kind"], r["at"], r["flags"], r["payload"] or b"")
-            for r in rows
+            SideEntry(entry=_stored(row), reason=row["reason"], received_at_us=row["received_at"])
+            for row in rows
         ]
 
     def pulse(self) -> None:
@@ -221,6 +253,11 @@ def refusal(batch: Batch) -> str | None:
     numbers += [n for entry in batch.entries for n in (entry.at_us, entry.flags)]
     numbers += [batch.mark.at_us, batch.mark.after_seq] if batch.mark else []
     return None if all(0 <= n <= _INT_MAX for n in numbers) else "bad_number"
+
+
+def _stored(row: Row) -> StoredEntry:
+    payload = row["payload"] or b""
+    return StoredEntry(row["seq"], row["term"], row["kind"], row["at"], row["flags"], payload)
 
 
 def _is_kind(kind: str) -> bool:

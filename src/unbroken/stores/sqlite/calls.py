@@ -41,9 +41,12 @@ def find(tx: Transaction, room_name: str) -> Row | None:
 
 def ensure(tx: Transaction, room_name: str, *, new_call_id: UUID, new_conversation_id: UUID) -> Row:
     """The open call of a room, for those who announce themselves without taking anything."""
-    if known := tx.one("open_call_of_name", room_name=room_name):
+    known, room = (
+        tx.one("open_call_of_name", room_name=room_name),
+        tx.one("get_room", name=room_name),
+    )
+    if known and (room is None or room["conversation_id"] == known["conversation_id"]):
         return known
-    room = tx.one("get_room", name=room_name)
     conversation_id = room["conversation_id"] if room else new_conversation_id.bytes
     tx.one("put_conversation", conversation_id=conversation_id, user_id=None)
     ids = {"call_id": new_call_id, "conversation_id": conversation_id, "room_name": room_name}

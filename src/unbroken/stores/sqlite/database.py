@@ -13,7 +13,7 @@ import hashlib
 import os
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -56,6 +56,12 @@ class Transaction:
     def one(self, query: str, **values: Any) -> Row | None:
         rows = self.all(query, **values)
         return rows[0] if rows else None
+
+    def each(self, query: str, **values: Any) -> Iterator[Row]:
+        """The rows of a single statement, one at a time."""
+        (statement,) = QUERIES[query]
+        bound = {"tenant": TENANT, **{k: _bound(v) for k, v in values.items()}}
+        yield from self._connection.execute(statement, bound)
 
     def many(self, query: str, rows: list[tuple[Any, ...]]) -> None:
         for statement in QUERIES[query]:

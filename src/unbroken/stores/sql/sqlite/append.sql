@@ -49,5 +49,5 @@ select seq, term, kind, at, flags, payload from entries
 where session_id = :session_id and seq > :after and seq <= :upto order by seq limit :limit;
 
 -- name: list_side_entries
-select term, holder, seq, reason, kind, flags, at, payload, received_at from side_entries
+select term, seq, reason, kind, flags, at, payload, received_at from side_entries
 where session_id = :session_id order by term, holder, seq limit :limit;

@@ -17,12 +17,14 @@ delete from call_rooms where tenant = :tenant and room_sid = :room_sid
 select c.call_id, c.conversation_id from call_rooms r join calls c using (call_id) where r.tenant = :tenant and r.room_sid = :room_sid;
 
 -- name: call_of_name
--- The open call of this room name that goes on under another sid: one of its sessions has a living holder, or nobody took it yet.
+-- The open call of this room name that goes on under another sid: one of its sessions has a living holder, or nobody took it yet;
+-- and nobody has closed the room since.
 select c.call_id, c.conversation_id from calls c
 where c.tenant = :tenant and c.room_name = :room_name and c.ended_at is null
   and (exists (select 1 from sessions s join hosts h on h.host_id = s.host_id
                where s.call_id = c.call_id and s.phase in ('live', 'offered') and h.lease_until > :now)
        or not exists (select 1 from sessions s where s.call_id = c.call_id))
+  and not exists (select 1 from rooms r where r.tenant = c.tenant and r.name = c.room_name and r.closed_at >= c.started_at)
 order by c.started_at desc limit 1;
 
 -- name: open_call_of_name

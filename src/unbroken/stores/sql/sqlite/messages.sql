@@ -36,5 +36,15 @@ where m.tenant = :tenant and m.conversation_id = :conversation_id and (m.session
   and (:all_items or m.role in ('user', 'assistant'))
 order by m.session_id desc, m.place desc limit :limit;
 
--- name: get_payload
-select payload from entries where session_id = :session_id and seq = :seq;
+-- name: last_item
+select item_id from messages where tenant = :tenant and conversation_id = :conversation_id and session_id = :session_id order by place desc limit 1;
+
+-- name: list_items
+-- As list_messages, with the payloads of tools.
+select m.session_id, m.place, m.item_id, m.seq, m.role, m.text, m.interrupted, m.speaker, m.at, m.heard_ms, m.metrics,
+  (select u.item_id from messages u where u.session_id = m.session_id and u.role = 'user' and u.place <= m.place order by u.place desc limit 1) as turn_id,
+  (select e.payload from entries e where e.session_id = m.session_id and e.seq = m.seq
+    and m.role in ('function_call', 'function_call_output')) as payload
+from messages m
+where m.tenant = :tenant and m.conversation_id = :conversation_id and (m.session_id, m.place) < (:before_session, :before_place)
+order by m.session_id desc, m.place desc limit :limit;

@@ -67,9 +67,15 @@ select s.session_id, s.term, s.holder, s.cause, s.orphaned_at, c.room_name from 
 where s.phase = 'orphaned' and s.orphaned_at <= :before order by s.orphaned_at limit :limit;
 
 -- name: list_lost
--- Live on a host that has been silent for long.
+-- Live on a host that has been silent for long; not the service's own, which hold what was saved over REST.
 select s.session_id, s.term, s.holder from sessions s left join hosts h on h.host_id = s.host_id
-where s.phase in ('live', 'offered') and coalesce(h.lease_until, 0) <= :before limit :limit;
+where s.phase in ('live', 'offered') and s.host_id <> :own_host and coalesce(h.lease_until, 0) <= :before limit :limit;
+
+-- name: list_idle
+-- The service's own sessions, when they are the last ones of a call in which nothing was said for long.
+select s.session_id, s.term, s.holder from sessions s join calls c using (call_id) join conversations v using (conversation_id)
+where s.host_id = :own_host and s.phase in ('live', 'offered') and v.last_at <= :before
+  and not exists (select 1 from sessions o where o.call_id = s.call_id and o.host_id <> :own_host and o.phase <> 'ended') limit :limit;
 
 -- name: get_session
 select session_id, call_id, role, agent_name, agent_identity, phase, term, last_seq, opened_at, cause, end_reason

@@ -12,6 +12,7 @@ create table conversations (conversation_id blob primary key, tenant integer not
 create table rooms         (room_id blob primary key, tenant integer not null, name text not null, conversation_id blob not null, sid text,
                             user_id text, created_at integer not null, closed_at integer) strict;
   create unique index rooms_1 on rooms (tenant, name) where closed_at is null;
+  create index rooms_2 on rooms (tenant, name, closed_at);
 create table calls         (call_id blob primary key, tenant integer not null, conversation_id blob not null, room_name text not null,
                             started_at integer not null, ended_at integer, end_reason text, summary blob) strict;
   create index calls_1 on calls (tenant, conversation_id, started_at);

@@ -1,0 +1,106 @@
+"""/api/v1/analytics: who came and went, and what went wrong."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import structlog
+from fastapi import APIRouter, Query
+from pydantic import AliasChoices, BaseModel, Field
+
+from unbroken.service import shapes
+from unbroken.service.parts import Given
+from unbroken.service.shapes import Name, Text
+from unbroken.stores.sqlite.reports import Report
+from unbroken.stores.sqlite.rooms import metadata_bytes
+
+router = APIRouter(prefix="/api/v1/analytics", tags=["analytics"])
+log = structlog.get_logger()
+
+
+class Presence(BaseModel):
+    room_name: Name
+    identity: Name = Field(validation_alias=AliasChoices("identity", "participant_identity"))
+    metadata: dict[str, Any] | str | None = None
+
+
+class Noted(BaseModel):
+    conversation_id: UUID
+    call_id: UUID
+
+
+class ErrorReport(BaseModel):
+    room_name: Name | None = None
+    error_type: Name
+    message: Text = Field(validation_alias=AliasChoices("message", "error_message"))
+    stack_trace: Text | None = None
+
+
+class Reported(BaseModel):
+    id: UUID
+
+
+class ErrorShape(BaseModel):
+    id: UUID
+    room_name: str | None
+    error_type: str
+    message: str
+    stack_trace: str | None
+    at: str
+
+
+class Errors(BaseModel):
+    errors: list[ErrorShape]
+
+
+@router.post("/participant-connected")
+async def participant_connected(presence: Presence, parts: Given) -> Noted:
+    place = await parts.store.rooms.connect(
+        presence.room_name,
+        presence.identity,
+        metadata=metadata_bytes(presence.metadata),
+        at_us=parts.env.now_us(),
+    )
+    return Noted(conversation_id=place.conversation_id, call_id=place.call_id)
+
+
+@router.post("/participant-disconnected")
+async def participant_disconnected(presence: Presence, parts: Given) -> Noted:
+    place = await parts.store.rooms.disconnect(
+        presence.room_name, presence.identity, at_us=parts.env.now_us()
+    )
+    return Noted(conversation_id=place.conversation_id, call_id=place.call_id)
+
+
+@router.post("/log-error", status_code=201)
+async def log_error(report: ErrorReport, parts: Given) -> Reported:
+    """Keep an error for whoever watches over the agents."""
+    kept = Report(
+        id=parts.env.new_id(),
+        room_name=report.room_name,
+        error_type=report.error_type,
+        message=report.message,
+        stack_trace=report.stack_trace,
+        at_us=parts.env.now_us(),
+    )
+    await parts.store.reports.put(kept)
+    log.warning("agent error reported", error_id=str(kept.id), error_type=kept.error_type)
+    return Reported(id=kept.id)
+
+
+@router.get("/errors")
+async def list_errors(parts: Given, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Errors:
+    """Newest first."""
+    found = await parts.store.reports.list(limit=limit)
+    return Errors(
+        errors=[
+            ErrorShape(
+                id=report.id,
+                room_name=report.room_name,
+                error_type=report.error_type,
+                message=report.message,
+                stack_trace=report.stack_trace,
+                at=shapes.iso(report.at_us),
+            )
+            for report in found
+        ]
+    )

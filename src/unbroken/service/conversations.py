@@ -1,0 +1,213 @@
+"""/api/v1/conversations"""
+
+import hashlib
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import structlog
+from fastapi import APIRouter, Header, Query
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+
+from unbroken import conversation as domain
+from unbroken.service import shapes
+from unbroken.service.parts import Given
+from unbroken.service.shapes import Name, Text
+from unbroken.service.turns import Turn, turns
+from unbroken.stores.projection import TITLE_CHARS_MAX, as_json
+from unbroken.stores.sqlite.rooms import SavedTurn
+
+ITEMS_MAX = 1_000  # in one answer
+
+router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
+log = structlog.get_logger()
+
+Limit = Annotated[int, Query(ge=1, le=ITEMS_MAX)]
+
+
+class Conversations(BaseModel):
+    conversations: list[shapes.Conversation]
+    next: str | None
+
+
+class Messages(BaseModel):
+    messages: list[shapes.Message]
+    before: str | None
+
+
+class Tool(BaseModel):
+    name: str
+    arguments: str
+    output: str | None
+    is_error: bool
+
+
+class TurnShape(BaseModel):
+    id: str
+    user: shapes.Message | None
+    assistant: list[shapes.Message]
+    tools: list[Tool]
+    delays_ms: dict[str, float]
+
+
+class Turns(BaseModel):
+    turns: list[TurnShape]
+    before: str | None
+
+
+class Renaming(BaseModel):
+    title: Annotated[str, Field(min_length=1, max_length=TITLE_CHARS_MAX)]
+
+
+class SaveTurn(BaseModel):
+    room_name: Name
+    participant_identity: Name | None = None
+    user_message: Text | None = None
+    assistant_message: Text | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class Saved(BaseModel):
+    conversation_id: UUID
+    call_id: UUID
+
+
+class Finalize(BaseModel):
+    """Whatever else the caller knows of the conversation is kept as its summary."""
+
+    model_config = ConfigDict(extra="allow")
+
+    room_name: Name = Field(validation_alias=AliasChoices("room_name", "room"))
+
+
+@router.get("")
+async def list_conversations(
+    parts: Given, limit: Limit = 20, after: str | None = None
+) -> Conversations:
+    """Newest first. Pass `next` back as `after` to get the next page."""
+    found = await parts.store.conversations.list_conversations(
+        limit=limit + 1, before=shapes.conversation_place(after)
+    )
+    page = found[:limit]
+    return Conversations(
+        conversations=[shapes.conversation(c) for c in page],
+        next=shapes.conversation_cursor(page[-1]) if len(found) > limit else None,
+    )
+
+
+@router.get("/{conversation_id}")
+async def get_conversation(conversation_id: UUID, parts: Given) -> shapes.ConversationDetail:
+    """With its calls, and the sessions of each."""
+    return await _detail(parts, conversation_id)
+
+
+@router.patch("/{conversation_id}")
+async def rename(
+    conversation_id: UUID, renaming: Renaming, parts: Given
+) -> shapes.ConversationDetail:
+    await parts.store.conversations.rename(conversation_id, renaming.title)
+    return await _detail(parts, conversation_id)
+
+
+@router.get("/{conversation_id}/messages")
+async def list_messages(
+    conversation_id: UUID,
+    parts: Given,
+    limit: Limit = 20,
+    before: str | None = None,
+    items: Literal["spoken", "all"] = "spoken",
+) -> Messages:
+    """The last ones, oldest first. Pass `before` back to get those in front of them."""
+    conversations = parts.store.conversations
+    await conversations.get_conversation(conversation_id)
+    found = await conversations.list_messages(
+        conversation_id,
+        limit=limit + 1,
+        before=shapes.message_place(before),
+        spoken_only=items == "spoken",
+    )
+    page = found[-limit:]
+    return Messages(
+        messages=[shapes.message(m) for m in page],
+        before=shapes.message_cursor(page[0]) if len(found) > limit else None,
+    )
+
+
+@router.get("/{conversation_id}/turns")
+async def list_turns(
+    conversation_id: UUID, parts: Given, limit: Limit = ITEMS_MAX, before: str | None = None
+) -> Turns:
+    """Whole turns out of the last `limit` items. Pass `before` back to get those in front."""
+    conversations = parts.store.conversations
+    await conversations.get_conversation(conversation_id)
+    found = await conversations.list_items(
+        conversation_id, limit=limit + 1, before=shapes.message_place(before)
+    )
+    page = found[-limit:]
+    if len(found) > limit:
+        page = _from_whole_turn(page)
+    return Turns(
+        turns=[_turn(turn) for turn in turns(page)],
+        before=shapes.message_cursor(page[0][0]) if len(found) > limit else None,
+    )
+
+
+@router.post("/save-turn", status_code=201)
+async def save_turn(
+    turn: SaveTurn,
+    parts: Given,
+    idempotency_key: Annotated[str | None, Header(max_length=256)] = None,
+) -> Saved:
+    """Keep what a person said and what was answered; with an Idempotency-Key once only."""
+    place = await parts.store.rooms.save_turn(
+        SavedTurn(
+            room_name=turn.room_name,
+            identity=turn.participant_identity,
+            user_message=turn.user_message,
+            assistant_message=turn.assistant_message,
+            metadata=turn.metadata or {},
+            key=_key(idempotency_key or parts.env.new_id().hex),
+        )
+    )
+    return Saved(conversation_id=place.conversation_id, call_id=place.call_id)
+
+
+@router.post("/finalize")
+async def finalize(final: Finalize, parts: Given) -> Saved:
+    """Close the conversation of a room and keep its summary."""
+    place = await parts.store.rooms.find(final.room_name)
+    summary = as_json(final.model_dump()).encode()
+    await parts.store.conversations.close(place.conversation_id, summary)
+    log.info("conversation closed", conversation_id=str(place.conversation_id))
+    return Saved(conversation_id=place.conversation_id, call_id=place.call_id)
+
+
+async def _detail(parts: Given, conversation_id: UUID) -> shapes.ConversationDetail:
+    found = await parts.store.conversations.get_conversation(conversation_id)
+    calls = await parts.store.conversations.list_calls(conversation_id)
+    fields = shapes.conversation(found).model_dump()
+    return shapes.ConversationDetail(**fields, call_list=[shapes.call(c) for c in calls])
+
+
+Items = list[tuple[domain.Message, bytes | None]]
+
+
+def _from_whole_turn(page: Items) -> Items:
+    first = next((n for n, (message, _) in enumerate(page) if message.role == "user"), 0)
+    return page[first:]
+
+
+def _turn(turn: Turn) -> TurnShape:
+    return TurnShape(
+        id=turn.id,
+        user=shapes.message(turn.user) if turn.user else None,
+        assistant=[shapes.message(m) for m in turn.assistant],
+        tools=[
+            Tool(name=t.name, arguments=t.arguments, output=t.output, is_error=t.is_error)
+            for t in turn.tools
+        ],
+        delays_ms=turn.delays_ms(),
+    )
+
+
+def _key(text: str) -> str:
+    return f"turn_{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:24]}"

@@ -1,0 +1,81 @@
+"""/api/v1/files"""
+
+import hashlib
+from typing import Annotated
+from urllib.parse import quote
+from uuid import UUID
+
+import structlog
+from fastapi import APIRouter, Form, Response, UploadFile
+from pydantic import BaseModel
+
+from unbroken.blobs import BLOB_BYTES_MAX
+from unbroken.errors import NotFound, TooLarge
+from unbroken.service.parts import Given
+from unbroken.service.shapes import Name
+from unbroken.stores.sqlite.files import File
+
+router = APIRouter(prefix="/api/v1/files", tags=["files"])
+log = structlog.get_logger()
+
+NAME_CHARS_MAX = 256
+
+
+class Uploaded(BaseModel):
+    id: UUID
+    name: str
+    content_type: str
+    bytes: int
+    sha256: str
+    conversation_id: UUID | None
+
+
+@router.post("/upload", status_code=201)
+async def upload(
+    file: UploadFile,
+    parts: Given,
+    room_name: Annotated[Name | None, Form()] = None,
+    identity: Annotated[Name | None, Form()] = None,
+) -> Uploaded:
+    """Keep a file; if it names a room, with that room's call."""
+    content = await file.read(BLOB_BYTES_MAX + 1)
+    if len(content) > BLOB_BYTES_MAX:
+        raise TooLarge(f"a file has at most {BLOB_BYTES_MAX} bytes")
+    place = await parts.store.rooms.find(room_name) if room_name else None
+    kept = File(
+        id=parts.env.new_id(),
+        conversation_id=place.conversation_id if place else None,
+        call_id=place.call_id if place else None,
+        identity=identity,
+        name=(file.filename or "file")[:NAME_CHARS_MAX],
+        content_type=(file.content_type or "application/octet-stream")[:NAME_CHARS_MAX],
+        size_bytes=len(content),
+        sha256=hashlib.sha256(content).digest(),
+    )
+    await parts.blobs.put(kept.sha256, content)
+    await parts.store.files.put(kept)
+    log.info("file kept", file_id=str(kept.id), bytes=kept.size_bytes)
+    return Uploaded(
+        id=kept.id,
+        name=kept.name,
+        content_type=kept.content_type,
+        bytes=kept.size_bytes,
+        sha256=kept.sha256.hex(),
+        conversation_id=kept.conversation_id,
+    )
+
+
+@router.get("/{file_id}", response_class=Response)
+async def get_file(file_id: UUID, parts: Given) -> Response:
+    """Its bytes, to be saved: never shown as a page of this origin."""
+    file = await parts.store.files.get(file_id)
+    if not await parts.blobs.exists(file.sha256):
+        raise NotFound(f"the content of file {file_id} is gone")
+    return Response(
+        await parts.blobs.get(file.sha256),
+        media_type="application/octet-stream",
+        headers={
+            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name, safe='')}",
+            "X-Content-Type-Options": "nosniff",
+        },
+    )

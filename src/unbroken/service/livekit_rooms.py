@@ -1,0 +1,148 @@
+"""Rooms on the LiveKit server, through its own API.
+
+Every method raises RoomServerUnavailable if the server does not answer or does not know our key.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any, Self, TypeVar
+
+import aiohttp
+import msgspec
+from livekit import api
+from livekit.protocol.models import ParticipantInfo
+
+from unbroken.errors import InvalidInput, NotFound, RoomServerUnavailable
+from unbroken.service.settings import Settings
+
+TIMEOUT_S = 5.0
+TOKEN_TTL = timedelta(minutes=10)  # asked for again at each join; LiveKit renews it inside a call
+DEPARTURE_TIMEOUT_S = 60  # a person whose network fails comes back to the same room
+EMPTY_TIMEOUT_S = 300
+REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+
+T = TypeVar("T")
+
+
+class LiveRoom(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    sid: str
+    metadata: str
+    participants: int
+    created_at_us: int
+
+
+class LiveKitRooms:
+    """Use as `async with LiveKitRooms.open(settings) as rooms`; no request is made by opening."""
+
+    def __init__(self, client: api.LiveKitAPI, settings: Settings) -> None:
+        self._client = client
+        self._settings = settings
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: Settings) -> AsyncIterator[Self]:
+        client = api.LiveKitAPI(
+            settings.livekit_url,
+            settings.livekit_api_key,
+            settings.livekit_api_secret.get_secret_value(),
+            timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
+            failover=False,
+        )
+        async with client:
+            yield cls(client, settings)
+
+    async def list(self, names: Sequence[str] | None = None) -> list[LiveRoom]:
+        """All rooms, or those of `names` that there are."""
+        request = api.ListRoomsRequest(names=names)
+        found = await _asked(self._client.room.list_rooms(request))
+        return [_room(room) for room in found.rooms]
+
+    async def find(self, name: str) -> LiveRoom | None:
+        rooms = await self.list([name])
+        return rooms[0] if rooms else None
+
+    async def create(self, name: str, *, metadata: str) -> LiveRoom:
+        """Make the room, with our agent on its way to it. One that exists stays as it is."""
+        request = api.CreateRoomRequest(
+            name=name,
+            metadata=metadata,
+            empty_timeout=EMPTY_TIMEOUT_S,
+            departure_timeout=DEPARTURE_TIMEOUT_S,
+            agents=[api.RoomAgentDispatch(agent_name=self._settings.agent_name)],
+        )
+        return _room(await _asked(self._client.room.create_room(request)))
+
+    async def dispatch(self, name: str) -> None:
+        """Ask for our agent again. A hope: who comes twice is told so by `take`."""
+        request = api.CreateAgentDispatchRequest(agent_name=self._settings.agent_name, room=name)
+        await _asked(self._client.agent_dispatch.create_dispatch(request))
+
+    async def has_agent(self, name: str) -> bool:
+        """Whether an agent is in the room. Raises NotFound."""
+        request = api.ListParticipantsRequest(room=name)
+        found = await _asked(self._client.room.list_participants(request))
+        return any(p.kind == ParticipantInfo.Kind.AGENT for p in found.participants)
+
+    async def delete(self, name: str) -> bool:
+        """Send everybody out. False if there was no such room."""
+        try:
+            await _asked(self._client.room.delete_room(api.DeleteRoomRequest(room=name)))
+        except NotFound:
+            return False
+        return True
+
+    async def set_metadata(self, name: str, metadata: str) -> None:
+        """Raises NotFound."""
+        request = api.UpdateRoomMetadataRequest(room=name, metadata=metadata)
+        await _asked(self._client.room.update_room_metadata(request))
+
+    def token(self, room: str, *, identity: str, name: str | None) -> str:
+        """For one person, one room and one join: a microphone, no data, no admin."""
+        grants = api.VideoGrants(
+            room_join=True,
+            room=room,
+            can_publish=True,
+            can_publish_sources=["microphone"],
+            can_subscribe=True,
+            can_publish_data=False,
+        )
+        secret = self._settings.livekit_api_secret.get_secret_value()
+        token = api.AccessToken(self._settings.livekit_api_key, secret).with_ttl(TOKEN_TTL)
+        token = token.with_identity(identity).with_name(name or identity).with_grants(grants)
+        return token.to_jwt()
+
+
+async def _asked(request: Awaitable[T]) -> T:
+    try:
+        return await request
+    except api.TwirpError as error:
+        raise _translated(error) from error
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        raise RoomServerUnavailable(
+            f"LiveKit does not answer ({type(error).__name__}); is livekit-server running?"
+        ) from error
+
+
+def _translated(error: api.TwirpError) -> Exception:
+    if error.status in REFUSED:
+        return RoomServerUnavailable("LiveKit refuses LIVEKIT_API_KEY or LIVEKIT_API_SECRET")
+    match error.code:
+        case "not_found":
+            return NotFound(f"LiveKit: {error.message}")
+        case "invalid_argument" | "malformed" | "out_of_range":
+            return InvalidInput(f"LiveKit: {error.message}")
+        case code:
+            return RoomServerUnavailable(f"LiveKit answered {code}: {error.message}")
+
+
+def _room(room: Any) -> LiveRoom:
+    return LiveRoom(
+        name=room.name,
+        sid=room.sid,
+        metadata=room.metadata,
+        participants=room.num_participants,
+        created_at_us=room.creation_time_ms * 1_000 or room.creation_time * 1_000_000,
+    )

@@ -1,0 +1,123 @@
+"""Opening a room: the same one again while it lives, its conversation in its metadata.
+
+LiveKit first, the database after: what fails half-way leaves a room that the next try finds.
+"""
+
+import asyncio
+import json
+from collections import defaultdict
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from unbroken.env import Env
+from unbroken.errors import Conflict, NotFound
+from unbroken.service.livekit_rooms import LiveKitRooms, LiveRoom
+from unbroken.stores.sqlite.rooms import Room, SqliteRooms
+
+CONVERSATION = "conversation_id"  # the key in room.metadata
+DISPATCH_AGAIN_US = 5_000_000  # an agent that was asked for needs this long to be seen
+
+log = structlog.get_logger()
+
+
+class Opening:
+    """One at a time for each room: two that open it at once get the same one."""
+
+    def __init__(self, rooms: SqliteRooms, livekit: LiveKitRooms, env: Env) -> None:
+        self._rooms = rooms
+        self._livekit = livekit
+        self._env = env
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._dispatched_us: dict[str, int] = {}
+
+    async def open(
+        self, name: str, *, conversation_id: UUID | None = None, user_id: str | None = None
+    ) -> Room:
+        """Raises Conflict if the room lives with another conversation."""
+        async with self._turns[name]:
+            live = await self._livekit.find(name)
+            if live is None:
+                live, conversation_id = await self._create(name, conversation_id)
+            else:
+                conversation_id = await self._join(live, conversation_id)
+            return await self._rooms.put(
+                name, conversation_id=conversation_id, sid=live.sid, user_id=user_id
+            )
+
+    async def merge(self, name: str, change: dict[str, Any]) -> dict[str, Any]:
+        """Put the keys of `change` into room.metadata and keep all others. Raises NotFound."""
+        async with self._turns[name]:
+            live = await self._livekit.find(name)
+            if live is None:
+                raise NotFound(f"no room {name}")
+            return await self._merge(live, change)
+
+    async def close(self, name: str) -> None:
+        """Send everybody out. Raises NotFound."""
+        async with self._turns[name]:
+            was_live = await self._livekit.delete(name)
+            was_known = await self._rooms.close(name)
+        if not was_live and not was_known:
+            raise NotFound(f"no room {name}")
+        log.info("room closed", room=name)
+
+    async def _create(self, name: str, wanted: UUID | None) -> tuple[LiveRoom, UUID]:
+        goes_on = await self._rooms.goes_on(name)
+        conversation_id = wanted or goes_on or self._env.new_id()
+        metadata = json.dumps({CONVERSATION: str(conversation_id)})
+        live = await self._livekit.create(name, metadata=metadata)
+        self._dispatched_us[live.sid] = self._env.boot_us()
+        log.info("room opened", room=name, sid=live.sid, conversation_id=str(conversation_id))
+        return live, conversation_id
+
+    async def _join(self, live: LiveRoom, wanted: UUID | None) -> UUID:
+        known = conversation_of(live.metadata) or await self._known(live)
+        if known and wanted and known != wanted:
+            raise Conflict(f"room {live.name} is about another conversation; close it first")
+        conversation_id = known or wanted or self._env.new_id()
+        if conversation_of(live.metadata) is None:
+            await self._merge(live, {CONVERSATION: str(conversation_id)})
+        await self._call_agent(live)
+        return conversation_id
+
+    async def _known(self, live: LiveRoom) -> UUID | None:
+        room = await self._rooms.get(live.name)
+        if room and room.sid == live.sid:
+            return room.conversation_id
+        return await self._rooms.goes_on(live.name)
+
+    async def _merge(self, live: LiveRoom, change: dict[str, Any]) -> dict[str, Any]:
+        metadata = _object(live.metadata) | change
+        await self._livekit.set_metadata(live.name, json.dumps(metadata))
+        return metadata
+
+    async def _call_agent(self, live: LiveRoom) -> None:
+        """A room that is opened again may have lost its agent, when its people had left."""
+        now = self._env.boot_us()
+        if now - self._dispatched_us.get(live.sid, -DISPATCH_AGAIN_US) < DISPATCH_AGAIN_US:
+            return
+        if not await self._livekit.has_agent(live.name):
+            self._dispatched_us = {
+                sid: at for sid, at in self._dispatched_us.items() if now - at < DISPATCH_AGAIN_US
+            } | {live.sid: now}
+            await self._livekit.dispatch(live.name)
+            log.info("agent dispatched", room=live.name, sid=live.sid)
+
+
+def conversation_of(metadata: str) -> UUID | None:
+    """What room.metadata says, if it says something usable."""
+    try:
+        return UUID(_object(metadata)[CONVERSATION])
+    except (KeyError, ValueError, AttributeError, TypeError):
+        return None
+
+
+def _object(metadata: str) -> dict[str, Any]:
+    """Metadata that is no JSON object is nobody's to keep here."""
+    try:
+        found = json.loads(metadata or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

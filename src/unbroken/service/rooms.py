@@ -1,0 +1,157 @@
+"""/api/v1/rooms"""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Body, Path
+from pydantic import BaseModel
+
+from unbroken.errors import NotFound
+from unbroken.service import shapes
+from unbroken.service.livekit_rooms import LiveRoom
+from unbroken.service.opening import conversation_of
+from unbroken.service.parts import Given
+from unbroken.service.shapes import Name
+
+router = APIRouter(prefix="/api/v1/rooms", tags=["rooms"])
+
+# A name may hold a slash, so it is the rest of the path but for the last word.
+RoomName = Annotated[Name, Path()]
+
+
+class NewRoom(BaseModel):
+    name: Name
+    user_id: Name | None = None
+    conversation_id: UUID | None = None
+
+
+class OpenRoom(BaseModel):
+    name: str
+    sid: str
+    conversation_id: UUID
+    room_id: UUID
+    url: str
+    token: str
+    identity: str
+
+
+class Room(BaseModel):
+    name: str
+    sid: str | None
+    conversation_id: UUID | None
+    participants: int
+    created_at: str
+
+
+class Rooms(BaseModel):
+    rooms: list[Room]
+
+
+class Joining(BaseModel):
+    identity: Name | None = None
+    name: Name | None = None
+
+
+class Token(BaseModel):
+    token: str
+    url: str
+    identity: str
+
+
+class Announcement(BaseModel):
+    metadata: dict[str, Any] | None = None
+
+
+class Announced(BaseModel):
+    conversation_id: UUID
+    call_id: UUID
+
+
+@router.post("", status_code=201)
+async def open_room(new: NewRoom, parts: Given) -> OpenRoom:
+    """Make the room here and on LiveKit; again gives the same one, with a fresh token."""
+    room = await parts.opening.open(
+        new.name, conversation_id=new.conversation_id, user_id=new.user_id
+    )
+    token = _token(parts, new.name, new.user_id, None)
+    return OpenRoom(
+        name=room.name,
+        sid=room.sid or "",
+        conversation_id=room.conversation_id,
+        room_id=room.id,
+        **token.model_dump(),
+    )
+
+
+@router.get("")
+async def list_rooms(parts: Given) -> Rooms:
+    """The rooms that LiveKit has now."""
+    live = await parts.livekit.list()
+    return Rooms(rooms=[_live(room) for room in live])
+
+
+@router.post("/{name:path}/token")
+async def give_token(name: RoomName, parts: Given, joining: Joining | None = None) -> Token:
+    """To join a room that was opened; LiveKit has it again, with its agent, if it had gone."""
+    joining = joining or Joining()
+    if await parts.store.rooms.get(name) is None and await parts.livekit.find(name) is None:
+        raise NotFound(f"no room {name}")
+    await parts.opening.open(name)
+    return _token(parts, name, joining.identity, joining.name)
+
+
+@router.post("/{name:path}/agents")
+@router.post("/{name:path}/agent-joined")
+async def announce_agent(
+    name: RoomName, parts: Given, _announcement: Announcement | None = None
+) -> Announced:
+    """The open call of the room and its conversation, made if there is none."""
+    place = await parts.store.rooms.announce(name)
+    return Announced(conversation_id=place.conversation_id, call_id=place.call_id)
+
+
+@router.put("/{name:path}/metadata")
+async def merge_metadata(
+    name: RoomName, parts: Given, change: Annotated[dict[str, Any], Body()]
+) -> dict[str, Any]:
+    """Put keys into room.metadata; the others stay. The whole of it is answered."""
+    return await parts.opening.merge(name, change)
+
+
+@router.get("/{name:path}")
+async def get_room(name: RoomName, parts: Given) -> Room:
+    """A room that LiveKit has, or that was opened and is empty now."""
+    known = await parts.store.rooms.get(name)
+    if live := await parts.livekit.find(name):
+        return _live(live)
+    if known is None:
+        raise NotFound(f"no room {name}")
+    return Room(
+        name=known.name,
+        sid=known.sid,
+        conversation_id=known.conversation_id,
+        participants=0,
+        created_at=shapes.iso(known.created_at_us),
+    )
+
+
+@router.delete("/{name:path}", status_code=204)
+async def close_room(name: RoomName, parts: Given) -> None:
+    """Send everybody out. The conversation stays."""
+    await parts.opening.close(name)
+
+
+def _live(room: LiveRoom) -> Room:
+    return Room(
+        name=room.name,
+        sid=room.sid,
+        conversation_id=conversation_of(room.metadata),
+        participants=room.participants,
+        created_at=shapes.iso(room.created_at_us),
+    )
+
+
+def _token(parts: Given, room: str, identity: str | None, name: str | None) -> Token:
+    identity = identity or f"user-{parts.env.new_id().hex[-12:]}"
+    token = parts.livekit.token(room, identity=identity, name=name)
+    return Token(token=token, url=parts.settings.browser_livekit_url, identity=identity)

@@ -1,0 +1,178 @@
+"""JSON as the API shows it. Times are ISO 8601 in UTC with microseconds."""
+
+import base64
+import binascii
+import unicodedata
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, Field
+
+from unbroken import conversation as domain
+from unbroken.errors import InvalidInput
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_YEAR_9999_US = 253_402_300_799_999_999
+
+
+def iso(us: int) -> str:
+    moment = _EPOCH + timedelta(microseconds=max(0, min(us, _YEAR_9999_US)))
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def iso_or_none(us: int | None) -> str | None:
+    return None if us is None else iso(us)
+
+
+def _without_controls(text: str) -> str:
+    if any(unicodedata.category(c) in ("Cc", "Cs") for c in text):
+        raise ValueError("control characters are not allowed")
+    return text
+
+
+Name = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_without_controls)]
+Text = Annotated[str, Field(max_length=256 << 10)]
+
+
+class Message(BaseModel):
+    id: str
+    role: str
+    content: str
+    created_at: str
+    interrupted: bool
+    heard_ms: int | None
+    speaker: str | None
+    session_id: UUID
+    metrics: dict[str, Any] | None
+
+
+class Conversation(BaseModel):
+    id: UUID
+    title: str | None
+    user_id: str | None
+    created_at: str
+    last_at: str
+    calls: int
+    messages: int
+    live: bool
+    last_message: str | None
+
+
+class Session(BaseModel):
+    id: UUID
+    role: str
+    agent_name: str | None
+    agent_identity: str | None
+    phase: str
+    term: int
+    last_seq: int
+    opened_at: str
+    cause: str | None
+    end_reason: str | None
+
+
+class Call(BaseModel):
+    id: UUID
+    room_name: str
+    started_at: str
+    ended_at: str | None
+    end_reason: str | None
+    sessions: list[Session]
+
+
+class ConversationDetail(Conversation):
+    call_list: list[Call]
+
+
+def message(m: domain.Message) -> Message:
+    return Message(
+        id=m.id,
+        role=m.role,
+        content=m.content,
+        created_at=iso(m.at_us),
+        interrupted=m.interrupted,
+        heard_ms=m.heard_ms,
+        speaker=m.speaker,
+        session_id=m.session_id,
+        metrics=m.metrics,
+    )
+
+
+def conversation(c: domain.Conversation) -> Conversation:
+    return Conversation(
+        id=c.id,
+        title=c.title,
+        user_id=c.user_id,
+        created_at=iso(c.created_at_us),
+        last_at=iso(c.last_at_us),
+        calls=c.calls,
+        messages=c.messages,
+        live=c.is_live,
+        last_message=c.last_message,
+    )
+
+
+def session(s: domain.SessionRow) -> Session:
+    return Session(
+        id=s.id,
+        role=s.role,
+        agent_name=s.agent_name,
+        agent_identity=s.agent_identity,
+        phase=s.phase,
+        term=s.term,
+        last_seq=s.last_seq,
+        opened_at=iso(s.opened_at_us),
+        cause=s.cause,
+        end_reason=s.end_reason,
+    )
+
+
+def call(c: domain.Call) -> Call:
+    return Call(
+        id=c.id,
+        room_name=c.room_name,
+        started_at=iso(c.started_at_us),
+        ended_at=iso_or_none(c.ended_at_us),
+        end_reason=c.end_reason,
+        sessions=[session(s) for s in c.sessions],
+    )
+
+
+def cursor(*parts: bytes) -> str:
+    return base64.urlsafe_b64encode(b"".join(parts)).rstrip(b"=").decode()
+
+
+def opened(text: str, head: int) -> tuple[bytes, bytes]:
+    """The first `head` bytes of a cursor, and the rest. Raises InvalidInput."""
+    try:
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidInput("not a cursor of ours") from error
+    if len(raw) <= head:
+        raise InvalidInput("not a cursor of ours")
+    return raw[:head], raw[head:]
+
+
+def message_cursor(m: domain.Message) -> str:
+    return cursor(m.session_id.bytes, m.place)
+
+
+def message_place(text: str | None) -> tuple[UUID, bytes] | None:
+    if text is None:
+        return None
+    session_id, place = opened(text, 16)
+    return UUID(bytes=session_id), place
+
+
+def conversation_cursor(c: domain.Conversation) -> str:
+    return cursor(c.last_at_us.to_bytes(8, "big"), c.id.bytes)
+
+
+def conversation_place(text: str | None) -> tuple[int, UUID] | None:
+    if text is None:
+        return None
+    at, name = opened(text, 8)
+    if len(name) != 16 or at[0] > 127:  # noqa: PLR2004 - a uuid; a signed integer
+        raise InvalidInput("not a cursor of ours")
+    return int.from_bytes(at, "big"), UUID(bytes=name)

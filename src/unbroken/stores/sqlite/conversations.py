@@ -1,0 +1,166 @@
+"""Conversations as people read them. Every read raises ArchiveUnavailable if it fails."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+from unbroken.conversation import Call, Conversation, Message, SessionRow
+from unbroken.errors import NotFound
+from unbroken.stores.projection import clean
+from unbroken.stores.sqlite.database import Database, Row, Transaction
+
+_LAST_ID = b"\xff" * 16
+_LAST_PLACE = b"\xff" * 8
+_LAST_AT = (1 << 63) - 1
+
+
+class SqliteConversations:
+    """`Conversations` over one SQLite file, and what the service asks beyond it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def list_conversations(
+        self, *, limit: int, before: tuple[int, UUID] | None = None
+    ) -> list[Conversation]:
+        at, last = (before[0], before[1].bytes) if before else (_LAST_AT, _LAST_ID)
+        rows = await self._database.read(
+            lambda tx: tx.all("list_conversations", before_at=at, before_id=last, limit=limit)
+        )
+        return [_conversation(row) for row in rows]
+
+    async def get_conversation(self, conversation_id: UUID) -> Conversation:
+        row = await self._database.read(
+            lambda tx: tx.one("get_conversation", conversation_id=conversation_id)
+        )
+        return _conversation(_found(row, "conversation", conversation_id))
+
+    async def list_calls(self, conversation_id: UUID) -> list[Call]:
+        return await self._database.read(lambda tx: _calls(tx, conversation_id))
+
+    async def list_messages(
+        self,
+        conversation_id: UUID,
+        *,
+        limit: int,
+        before: tuple[UUID, bytes] | None = None,
+        spoken_only: bool = True,
+    ) -> list[Message]:
+        asked = _page(conversation_id, limit, before) | {"all_items": not spoken_only}
+        rows = await self._database.read(lambda tx: tx.all("list_messages", **asked))
+        return [_message(row) for row in reversed(rows)]
+
+    async def list_items(
+        self, conversation_id: UUID, *, limit: int, before: tuple[UUID, bytes] | None = None
+    ) -> list[tuple[Message, bytes | None]]:
+        """As `list_messages` with all items; those of tools with their payload."""
+        asked = _page(conversation_id, limit, before)
+        rows = await self._database.read(lambda tx: tx.all("list_items", **asked))
+        return [(_message(row), row["payload"]) for row in reversed(rows)]
+
+    async def get_session(self, session_id: UUID) -> SessionRow:
+        """Raises NotFound."""
+        row = await self._database.read(lambda tx: tx.one("get_session", session_id=session_id))
+        return _session(_found(row, "session", session_id))
+
+    async def rename(self, conversation_id: UUID, title: str) -> None:
+        """Raises NotFound."""
+        row = await self._database.write(
+            lambda tx: tx.one("set_title", conversation_id=conversation_id, title=clean(title))
+        )
+        _found(row, "conversation", conversation_id)
+
+    async def close(self, conversation_id: UUID, summary: bytes) -> None:
+        """Note that it is over, and its summary. What is said later is kept all the same."""
+        row = await self._database.write(
+            lambda tx: tx.one(
+                "close_conversation", conversation_id=conversation_id, summary=summary
+            )
+        )
+        _found(row, "conversation", conversation_id)
+
+    async def list_of_user(self, user_id: str, *, limit: int) -> list[tuple[UUID, str | None, int]]:
+        """(id, title, last_at_us), newest first."""
+        rows = await self._database.read(
+            lambda tx: tx.all("list_user_conversations", user_id=user_id, limit=limit)
+        )
+        return [(UUID(bytes=r["conversation_id"]), r["title"], r["last_at"]) for r in rows]
+
+
+def _page(conversation_id: UUID, limit: int, before: tuple[UUID, bytes] | None) -> dict[str, Any]:
+    session, place = before or (UUID(bytes=_LAST_ID), _LAST_PLACE)
+    return {
+        "conversation_id": conversation_id,
+        "before_session": session,
+        "before_place": place,
+        "limit": limit,
+    }
+
+
+def _found(row: Row | None, what: str, name: object) -> Row:
+    if row is None:
+        raise NotFound(f"no {what} {name}")
+    return row
+
+
+def _conversation(row: Row) -> Conversation:
+    return Conversation(
+        id=UUID(bytes=row["conversation_id"]),
+        user_id=row["user_id"],
+        title=row["title"],
+        created_at_us=row["created_at"],
+        last_at_us=row["last_at"],
+        calls=row["calls"],
+        messages=row["messages"],
+        is_live=bool(row["is_live"]),
+        last_message=row["last_message"],
+    )
+
+
+def _message(row: Row) -> Message:
+    return Message(
+        session_id=UUID(bytes=row["session_id"]),
+        place=row["place"],
+        id=row["item_id"],
+        role=row["role"],
+        content=row["text"],
+        at_us=row["at"],
+        interrupted=bool(row["interrupted"]),
+        heard_ms=row["heard_ms"],
+        speaker=row["speaker"],
+        turn_id=row["turn_id"],
+        metrics=json.loads(row["metrics"]) if row["metrics"] else None,
+    )
+
+
+def _calls(tx: Transaction, conversation_id: UUID) -> list[Call]:
+    rows = tx.all("list_calls", conversation_id=conversation_id)
+    return [_call(row, tx.all("list_sessions", call_id=row["call_id"])) for row in rows]
+
+
+def _call(row: Row, sessions: list[Row]) -> Call:
+    return Call(
+        id=UUID(bytes=row["call_id"]),
+        conversation_id=UUID(bytes=row["conversation_id"]),
+        room_name=row["room_name"],
+        started_at_us=row["started_at"],
+        ended_at_us=row["ended_at"],
+        end_reason=row["end_reason"],
+        sessions=tuple(_session(session) for session in sessions),
+    )
+
+
+def _session(row: Row) -> SessionRow:
+    return SessionRow(
+        id=UUID(bytes=row["session_id"]),
+        call_id=UUID(bytes=row["call_id"]),
+        role=row["role"],
+        agent_name=row["agent_name"],
+        agent_identity=row["agent_identity"],
+        phase=row["phase"],
+        term=row["term"],
+        last_seq=row["last_seq"],
+        opened_at_us=row["opened_at"],
+        cause=row["cause"],
+        end_reason=row["end_reason"],
+    )

@@ -1,0 +1,60 @@
+"""Files that people uploaded: who, where, and under which hash the bytes are."""
+
+from uuid import UUID
+
+import msgspec
+
+from unbroken.errors import NotFound
+from unbroken.stores.projection import clean
+from unbroken.stores.sqlite.database import Database
+
+
+class File(msgspec.Struct, frozen=True, kw_only=True):
+    id: UUID
+    conversation_id: UUID | None
+    call_id: UUID | None
+    identity: str | None
+    name: str
+    content_type: str
+    size_bytes: int
+    sha256: bytes
+
+
+class SqliteFiles:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def put(self, file: File) -> None:
+        await self._database.write(
+            lambda tx: tx.one(
+                "put_file",
+                file_id=file.id,
+                conversation_id=file.conversation_id,
+                call_id=file.call_id,
+                identity=None if file.identity is None else clean(file.identity),
+                name=clean(file.name),
+                content_type=clean(file.content_type),
+                bytes=file.size_bytes,
+                sha256=file.sha256,
+            )
+        )
+
+    async def get(self, file_id: UUID) -> File:
+        """Raises NotFound."""
+        row = await self._database.read(lambda tx: tx.one("get_file", file_id=file_id))
+        if row is None:
+            raise NotFound(f"no file {file_id}")
+        return File(
+            id=file_id,
+            conversation_id=_uuid(row["conversation_id"]),
+            call_id=_uuid(row["call_id"]),
+            identity=row["identity"],
+            name=row["name"],
+            content_type=row["content_type"],
+            size_bytes=row["bytes"],
+            sha256=row["sha256"],
+        )
+
+
+def _uuid(value: bytes | None) -> UUID | None:
+    return UUID(bytes=value) if value else None

@@ -1,0 +1,238 @@
+"""Rooms that the service made, and what is told about them from outside a session."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from unbroken import entries
+from unbroken.archive import Batch, HostBatch, WireEntry
+from unbroken.env import Env
+from unbroken.errors import Conflict, NotFound
+from unbroken.stores.projection import LeaveParticipant, PutParticipant, as_json, clean
+from unbroken.stores.sqlite import calls
+from unbroken.stores.sqlite.archive import TTL_MS_MIN, Appending
+from unbroken.stores.sqlite.database import Database, Row, Transaction
+
+SAVED = "saved"  # the role whose log holds what was saved over REST, by no agent of ours
+
+
+class Room(msgspec.Struct, frozen=True, kw_only=True):
+    id: UUID
+    name: str
+    conversation_id: UUID
+    sid: str | None
+    user_id: str | None
+    created_at_us: int
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where something belongs that was told about a room."""
+
+    conversation_id: UUID
+    call_id: UUID
+
+
+class SavedTurn(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person said and what was answered. `key` makes a second saving no second turn."""
+
+    room_name: str
+    identity: str | None
+    user_message: str | None
+    assistant_message: str | None
+    metadata: dict[str, Any]
+    key: str
+
+
+class SqliteRooms:
+    def __init__(self, database: Database, env: Env) -> None:
+        self._database = database
+        self._env = env
+        # The service as a holder: the same after a restart, so that it keeps its sessions.
+        self.own_host = UUID(database.system_id)
+
+    async def get(self, name: str) -> Room | None:
+        """The open room of this name; None if there is none."""
+        row = await self._database.read(lambda tx: tx.one("get_room", name=name))
+        return _room(row) if row else None
+
+    async def goes_on(self, name: str) -> UUID | None:
+        """The conversation that a new LiveKit room of this name continues: one whose call still
+        has a living agent, or one in which nobody has said anything yet.
+        """
+        return await self._database.read(lambda tx: _goes_on(tx, name))
+
+    async def put(self, name: str, *, conversation_id: UUID, sid: str, user_id: str | None) -> Room:
+        """Note the room as LiveKit has it; the one before of that name is closed if it was
+        about another conversation.
+        """
+        new = {"room_id": self._env.new_id(), "name": name, "conversation_id": conversation_id}
+
+        def work(tx: Transaction) -> Row | None:
+            known = tx.one("get_room", name=name)
+            if known and known["conversation_id"] != conversation_id.bytes:
+                tx.one("close_room", name=name)
+            tx.one("put_conversation", conversation_id=conversation_id, user_id=user_id)
+            if user_id is not None:
+                tx.one("put_user", user_id=user_id, name=None, context=None)
+            tx.one("put_room", **new, sid=sid, user_id=user_id)
+            return tx.one("get_room", name=name)
+
+        row = await self._database.write(work)
+        if row is None:
+            raise NotFound(f"no room {name}")
+        return _room(row)
+
+    async def close(self, name: str) -> bool:
+        """False if no room of this name was open."""
+        row = await self._database.write(lambda tx: tx.one("close_room", name=name))
+        return row is not None
+
+    async def announce(self, room_name: str) -> Place:
+        """The open call of a room and its conversation, made if there is none."""
+        return await self._database.write(lambda tx: _place(self._ensure(tx, room_name)))
+
+    async def find(self, room_name: str) -> Place:
+        """The open call of a room, else its last one. Raises NotFound."""
+        row = await self._database.read(lambda tx: calls.find(tx, room_name))
+        if row is None:
+            raise NotFound(f"nothing is known of a room {room_name}")
+        return _place(row)
+
+    async def connect(
+        self, room_name: str, identity: str, *, metadata: bytes | None, at_us: int
+    ) -> Place:
+        change = PutParticipant(identity=clean(identity), metadata=metadata, joined_at_us=at_us)
+
+        def work(tx: Transaction) -> Place:
+            call = self._ensure(tx, room_name)
+            calls.put_participant(tx, call["call_id"], change)
+            return _place(call)
+
+        return await self._database.write(work)
+
+    async def disconnect(self, room_name: str, identity: str, *, at_us: int) -> Place:
+        """Raises NotFound if nothing is known of the room."""
+        change = LeaveParticipant(clean(identity), at_us)
+
+        def work(tx: Transaction) -> Place | None:
+            call = calls.find(tx, room_name)
+            if call is not None:
+                calls.apply(tx, call["call_id"], change)
+            return _place(call) if call else None
+
+        if (place := await self._database.write(work)) is None:
+            raise NotFound(f"nothing is known of a room {room_name}")
+        return place
+
+    async def summarize(self, call_id: UUID, summary: bytes) -> None:
+        await self._database.write(
+            lambda tx: tx.one("set_call_summary", call_id=call_id, summary=summary)
+        )
+
+    async def save_turn(self, turn: SavedTurn) -> Place:
+        """Keep a turn in the log of the service's own session of that call."""
+
+        def work(tx: Transaction) -> Place:
+            call = self._ensure(tx, turn.room_name)
+            if turn.identity is not None:
+                user = {"user_id": turn.identity, "conversation_id": call["conversation_id"]}
+                tx.one("put_conversation", **user)
+            self._append(tx, call, turn)
+            return _place(call)
+
+        return await self._database.write(work)
+
+    def _ensure(self, tx: Transaction, room_name: str) -> Row:
+        new_id = self._env.new_id
+        return calls.ensure(tx, room_name, new_call_id=new_id(), new_conversation_id=new_id())
+
+    def _append(self, tx: Transaction, call: Row, turn: SavedTurn) -> None:
+        taken = self._take(tx, call["call_id"])
+        session = tx.one("get_session", session_id=taken["session_id"])
+        last = tx.one(
+            "last_item",
+            session_id=taken["session_id"],
+            conversation_id=call["conversation_id"],
+        )
+        batch = Batch(
+            session_id=UUID(bytes=taken["session_id"]),
+            term=taken["term"],
+            holder=self.own_host,
+            first=(session["last_seq"] if session else 0) + 1,
+            entries=_entries(turn, last["item_id"] if last else None, tx.now_us),
+        )
+        sent = HostBatch(
+            host_id=self.own_host, host_name="service", ttl_ms=TTL_MS_MIN, batches=(batch,)
+        )
+        (answer,) = Appending(sent).run(tx)
+        if answer.outcome != "acked":
+            raise Conflict(f"the turn was not kept: {answer.code or answer.outcome}")
+
+    def _take(self, tx: Transaction, call_id: bytes) -> Row:
+        row = tx.one(
+            "take",
+            session_id=self._env.new_id(),
+            call_id=call_id,
+            role=SAVED,
+            holder=self.own_host,
+            host_id=self.own_host,
+            ttl=TTL_MS_MIN * 1_000,
+            lost_hosts=False,
+            agent_identity=None,
+            agent_name=None,
+        )
+        if row is None:
+            raise Conflict("the call is ending; save the turn again")
+        return row
+
+
+def _entries(turn: SavedTurn, after: str | None, now_us: int) -> tuple[WireEntry, ...]:
+    said = (("user", turn.user_message), ("assistant", turn.assistant_message))
+    found = []
+    for role, text in said:
+        if text is not None:
+            item_id = f"{turn.key}_{role}"
+            item = {
+                "id": item_id,
+                "type": "message",
+                "role": role,
+                "content": [text],
+                "created_at": now_us / 1_000_000,
+                "extra": turn.metadata,
+            }
+            speaker = turn.identity if role == "user" else None
+            put = entries.ItemPut(item=item, after=after, from_=speaker)
+            payload, flags = entries.encode(put)
+            found.append(WireEntry("item", now_us, flags, payload))
+            after = item_id
+    return tuple(found)
+
+
+def _goes_on(tx: Transaction, name: str) -> UUID | None:
+    if call := tx.one("call_of_name", room_name=name):
+        return UUID(bytes=call["conversation_id"])
+    room = tx.one("get_room", name=name)
+    if room is None:
+        return None
+    used = tx.one("has_calls", conversation_id=room["conversation_id"])
+    return None if used and used["has_calls"] else UUID(bytes=room["conversation_id"])
+
+
+def _room(row: Row) -> Room:
+    return Room(
+        id=UUID(bytes=row["room_id"]),
+        name=row["name"],
+        conversation_id=UUID(bytes=row["conversation_id"]),
+        sid=row["sid"],
+        user_id=row["user_id"],
+        created_at_us=row["created_at"],
+    )
+
+
+def _place(call: Row) -> Place:
+    return Place(UUID(bytes=call["conversation_id"]), UUID(bytes=call["call_id"]))
+
+
+def metadata_bytes(metadata: object) -> bytes | None:
+    return None if metadata is None else as_json(metadata).encode()

@@ -1,0 +1,269 @@
+"""/rooms against a real livekit-server."""
+
+import asyncio
+import base64
+import json
+import subprocess
+from uuid import UUID
+
+import pytest
+from livekit import api
+
+from tests.service.conftest import opened
+from tests.service.servers import KEY, SECRET, livekit_server, service
+from unbroken.service.settings import Settings
+from unbroken.testing.contracts import Holder
+
+ROOMS = "/api/v1/rooms"
+SEEDS_CURL = """\
+curl -X POST http://localhost:8000/api/v1/rooms \\
+  -H "Content-Type: application/json" \\
+  -d '{"name": "test-room"}'
+"""
+
+
+@pytest.fixture(scope="module")
+def livekit_url(tmp_path_factory):
+    with livekit_server(tmp_path_factory.mktemp("livekit")) as url:
+        yield url
+
+
+@pytest.fixture
+def settings(tmp_path, livekit_url) -> Settings:
+    return Settings(
+        data=tmp_path,
+        livekit_url=livekit_url,
+        livekit_api_key=KEY,
+        livekit_api_secret=SECRET,
+        public_livekit_url="wss://livekit.example",
+    )
+
+
+@pytest.fixture
+async def livekit(livekit_url):
+    async with api.LiveKitAPI(livekit_url, KEY, SECRET) as client:
+        yield client
+
+
+@pytest.fixture
+def name(request) -> str:
+    """Rooms live on in the server, so each test has its own."""
+    return f"room of {request.node.name}"
+
+
+async def open_room(client, name, **more):
+    answer = await client.post(ROOMS, json={"name": name} | more)
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+async def room_of(livekit, name):
+    found = await livekit.room.list_rooms(api.ListRoomsRequest(names=[name]))
+    return found.rooms[0] if found.rooms else None
+
+
+def claims(token: str) -> dict:
+    part = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+
+
+async def test_a_room_is_made_here_and_on_livekit(client, livekit, name):
+    room = await open_room(client, name, user_id="ann")
+    made = await room_of(livekit, name)
+    assert (room["name"], room["sid"]) == (name, made.sid)
+    assert json.loads(made.metadata) == {"conversation_id": room["conversation_id"]}
+    assert made.departure_timeout == 60
+    assert room["url"] == "wss://livekit.example"
+    UUID(room["room_id"])
+    found = await client.get(f"/api/v1/conversations/{room['conversation_id']}")
+    assert (found.json()["user_id"], found.json()["calls"]) == ("ann", 0)
+
+
+async def test_our_agent_is_on_its_way(client, livekit, name):
+    await open_room(client, name)
+    dispatches = await livekit.agent_dispatch.list_dispatch(name)
+    assert [d.agent_name for d in dispatches] == ["concierge"]
+
+
+async def test_again_is_the_same_room(client, name):
+    first, *rest = await asyncio.gather(*(open_room(client, name) for _ in range(4)))
+    for again in rest:
+        for key in ("name", "sid", "conversation_id", "room_id"):
+            assert again[key] == first[key]
+
+
+async def test_a_token_is_for_one_person_and_little_else(client, name):
+    room = await open_room(client, name)
+    found = claims(room["token"])
+    assert found["sub"] == room["identity"]
+    assert found["exp"] - found["nbf"] <= 600
+    assert found["video"] == {
+        "roomJoin": True,
+        "room": name,
+        "canPublish": True,
+        "canSubscribe": True,
+        "canPublishData": False,
+        "canPublishSources": ["microphone"],
+    }
+
+
+async def test_a_token_may_name_its_person(client, name):
+    await open_room(client, name)
+    answer = await client.post(f"{ROOMS}/{name}/token", json={"identity": "bob", "name": "Bob"})
+    found = claims(answer.json()["token"])
+    assert (answer.json()["identity"], found["sub"], found["name"]) == ("bob", "bob", "Bob")
+    assert (await client.post(f"{ROOMS}/{name}/token")).status_code == 200
+
+
+async def test_no_token_for_a_room_that_nobody_opened(client, name):
+    answer = await client.post(f"{ROOMS}/{name}/token")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+async def test_rooms_are_listed(client, name):
+    room = await open_room(client, name)
+    listed = (await client.get(ROOMS)).json()["rooms"]
+    (found,) = [r for r in listed if r["name"] == name]
+    assert found["conversation_id"] == room["conversation_id"]
+    assert (found["sid"], found["participants"]) == (room["sid"], 0)
+    assert (await client.get(f"{ROOMS}/{name}")).json() == found
+
+
+async def test_a_closed_room_is_gone_and_its_conversation_is_not(client, livekit, name):
+    room = await open_room(client, name)
+    assert (await client.delete(f"{ROOMS}/{name}")).status_code == 204
+    assert await room_of(livekit, name) is None
+    assert (await client.get(f"{ROOMS}/{name}")).status_code == 404
+    assert (await client.delete(f"{ROOMS}/{name}")).status_code == 404
+    found = await client.get(f"/api/v1/conversations/{room['conversation_id']}")
+    assert found.status_code == 200
+
+
+async def test_metadata_is_merged(client, livekit, name):
+    room = await open_room(client, name)
+    answer = await client.put(f"{ROOMS}/{name}/metadata", json={"user": {"likes": "tea"}})
+    expected = {"conversation_id": room["conversation_id"], "user": {"likes": "tea"}}
+    assert answer.json() == expected
+    assert json.loads((await room_of(livekit, name)).metadata) == expected
+
+
+async def test_metadata_of_no_room(client, name):
+    assert (await client.put(f"{ROOMS}/{name}/metadata", json={})).status_code == 404
+
+
+async def test_a_room_that_another_made_gets_a_conversation(client, livekit, name):
+    made = await livekit.room.create_room(api.CreateRoomRequest(name=name, metadata='{"a":1}'))
+    room = await open_room(client, name)
+    assert room["sid"] == made.sid
+    metadata = json.loads((await room_of(livekit, name)).metadata)
+    assert metadata == {"a": 1, "conversation_id": room["conversation_id"]}
+
+
+async def test_the_next_call_in_a_room_of_that_name_is_a_new_conversation(client, archive, name):
+    first = await open_room(client, name)
+    await Holder(archive).take(name, room_sid=first["sid"])
+    await client.delete(f"{ROOMS}/{name}")
+    second = await open_room(client, name)
+    assert second["conversation_id"] != first["conversation_id"]
+    assert second["room_id"] != first["room_id"]
+
+
+async def test_a_room_lost_by_livekit_goes_on_with_its_living_agent(client, livekit, archive, name):
+    first = await open_room(client, name)
+    holder = Holder(archive)
+    await holder.take(name, room_sid=first["sid"])
+    await livekit.room.delete_room(api.DeleteRoomRequest(room=name))
+    second = await open_room(client, name)
+    assert second["sid"] != first["sid"]
+    assert second["conversation_id"] == first["conversation_id"]
+
+
+async def test_a_room_in_which_nobody_spoke_keeps_its_conversation(client, livekit, name):
+    first = await open_room(client, name)
+    await livekit.room.delete_room(api.DeleteRoomRequest(room=name))
+    assert (await open_room(client, name))["conversation_id"] == first["conversation_id"]
+
+
+async def test_a_conversation_goes_on_where_it_is_asked_to(client, name):
+    first = await open_room(client, name)
+    wanted = {"conversation_id": first["conversation_id"]}
+    assert (await open_room(client, f"{name} 2", **wanted))["conversation_id"] == (
+        first["conversation_id"]
+    )
+    other = (await open_room(client, f"{name} 3"))["conversation_id"]
+    refused = await client.post(ROOMS, json={"name": name, "conversation_id": other})
+    assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+
+
+async def test_an_agent_finds_the_conversation_of_its_room(client, archive, name):
+    room = await open_room(client, name)
+    taken = await Holder(archive).take(name, room_sid=room["sid"])
+    assert str(taken.conversation_id) == room["conversation_id"]
+    announced = await client.post(f"{ROOMS}/{name}/agents", json={"metadata": {"v": 1}})
+    assert announced.json() == {
+        "conversation_id": room["conversation_id"],
+        "call_id": str(taken.call_id),
+    }
+
+
+async def test_an_announced_agent_takes_the_call_it_announced(client, archive, name):
+    room = await open_room(client, name)
+    announced = (await client.post(f"{ROOMS}/{name}/agent-joined")).json()
+    taken = await Holder(archive).take(name, room_sid=room["sid"])
+    assert str(taken.call_id) == announced["call_id"]
+
+
+async def test_names_with_slashes_are_names(client, livekit):
+    room = await open_room(client, "a/b token/c")
+    found = await client.get(f"{ROOMS}/a/b%20token/c")
+    assert found.json()["sid"] == room["sid"]
+
+
+@pytest.mark.parametrize("bad", ["", "x" * 257, "a\nb", "a\x00b", "a\ud800b", 7, None])
+async def test_bad_names_are_refused(client, bad):
+    body = json.dumps({"name": bad})
+    answer = await client.post(ROOMS, content=body, headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input")
+
+
+async def test_while_livekit_is_away_nothing_is_half_made(tmp_path, livekit_url, name):
+    away = Settings(
+        data=tmp_path,
+        livekit_url="ws://127.0.0.1:9",
+        livekit_api_key=KEY,
+        livekit_api_secret=SECRET,
+    )
+    async with opened(away) as client:
+        for answer in (
+            await client.post(ROOMS, json={"name": name}),
+            await client.get(ROOMS),
+            await client.delete(f"{ROOMS}/{name}"),
+        ):
+            assert answer.status_code == 503
+            assert answer.json()["code"] == "room_server_unavailable"
+        assert (await client.get("/api/v1/conversations")).json()["conversations"] == []
+    async with opened(away.model_copy(update={"livekit_url": livekit_url})) as client:
+        await open_room(client, name)
+
+
+async def test_a_wrong_secret_is_named(tmp_path, livekit_url, name):
+    wrong = Settings(
+        data=tmp_path,
+        livekit_url=livekit_url,
+        livekit_api_key=KEY,
+        livekit_api_secret="w" * 32,
+    )
+    async with opened(wrong) as client:
+        answer = await client.post(ROOMS, json={"name": name})
+        assert answer.status_code == 503
+        assert "LIVEKIT_API_SECRET" in answer.json()["detail"]
+
+
+def test_the_seeds_own_curl(tmp_path, livekit_url):
+    with service(tmp_path, livekit_url) as url:
+        script = SEEDS_CURL.replace("localhost:8000", url.replace("http://127.0.0.1", "localhost"))
+        said = subprocess.run(["sh", "-c", script], check=True, capture_output=True)
+    room = json.loads(said.stdout)
+    assert room["name"] == "test-room"
+    assert room["sid"].startswith("RM_")
+    assert room["url"] == livekit_url
