@@ -42,7 +42,7 @@ describe("good answers", () => {
 
   test("messages and the system", () => {
     expect(parseMessages({ messages: [message], before: null })[0]?.content).toBe("hi");
-    expect(parseSystem({ version: "0.1.0", model: null, store: {} })).toEqual({ version: "0.1.0", model: null });
+    expect(parseSystem({ version: "0.1.0", model: null, store: {} })).toEqual({ version: "0.1.0", model: null, demo: false });
   });
 });
 

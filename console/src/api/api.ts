@@ -3,7 +3,7 @@
 import { readTab, writeTab } from "../lib/storage";
 import { BadAnswer } from "./check";
 import {
-  parseConversationDetail, parseConversations, parseMessages, parseRoom, parseSystem, parseTurns,
+  parseConversationDetail, parseConversations, parseMessages, parseRoom, parseSystem, parseToken, parseTurns,
 } from "./parse";
 import type { Conversation, ConversationDetail, Message, Page, Room, System, Turn } from "./types";
 
@@ -91,9 +91,19 @@ function query(values: Readonly<Record<string, string | number | null>>): string
 
 const at = (id: string): string => `/conversations/${encodeURIComponent(id)}`;
 
-/** The same name gives the same room and conversation again, with a fresh token. */
-export function openRoom(name: string): Promise<Room> {
-  return read("/rooms", parseRoom, { method: "POST", body: JSON.stringify({ name }) });
+function post<T>(path: string, body: unknown, parse: (json: unknown) => T): Promise<T> {
+  return read(path, parse, { method: "POST", body: JSON.stringify(body) });
+}
+
+/**
+ * The same name gives the same room and conversation again, with a fresh token. With an `identity`
+ * the caller comes back as the participant that the assistant already listens to.
+ */
+export async function openRoom(name: string, identity: string | null): Promise<Room> {
+  const room = await post("/rooms", { name }, parseRoom);
+  if (identity === null || identity === room.identity) return room;
+  const path = `/rooms/${encodeURIComponent(name)}/token`;
+  return { ...room, ...(await post(path, { identity }, parseToken)) };
 }
 
 export function listConversations(after: string | null, signal?: AbortSignal): Promise<Page<Conversation>> {

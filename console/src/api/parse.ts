@@ -5,14 +5,21 @@ import type {
   Call, Conversation, ConversationDetail, Delays, Message, Page, Room, Session, System, Tool, Turn,
 } from "./types";
 
+export function parseToken(json: unknown): Pick<Room, "url" | "token" | "identity"> {
+  const f = fields(json, "token");
+  return {
+    url: text(f["url"], "token.url"),
+    token: text(f["token"], "token.token"),
+    identity: text(f["identity"], "token.identity"),
+  };
+}
+
 export function parseRoom(json: unknown): Room {
   const f = fields(json, "room");
   return {
     name: text(f["name"], "room.name"),
     conversationId: text(f["conversation_id"], "room.conversation_id"),
-    url: text(f["url"], "room.url"),
-    token: text(f["token"], "room.token"),
-    identity: text(f["identity"], "room.identity"),
+    ...parseToken(json),
   };
 }
 
@@ -131,5 +138,9 @@ export function parseTurns(json: unknown): readonly Turn[] {
 
 export function parseSystem(json: unknown): System {
   const f = fields(json, "system");
-  return { version: text(f["version"], "system.version"), model: maybe(f["model"], "system.model", text) };
+  return {
+    version: text(f["version"], "system.version"),
+    model: maybe(f["model"], "system.model", text),
+    demo: maybe(f["demo"], "system.demo", flag) ?? false,
+  };
 }

@@ -83,6 +83,8 @@ export interface Turn {
 export interface System {
   readonly version: string;
   readonly model: string | null;
+  /** The built-in model answers: it shows the way, it is no assistant. */
+  readonly demo: boolean;
 }
 
 export interface Page<T> {

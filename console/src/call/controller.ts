@@ -41,7 +41,7 @@ export class CallController {
     const name = known?.room ?? freshRoomName();
     this.#set({ ...IDLE, phase: "starting", roomName: name, lines: again ? this.#snapshot.lines : [] });
     try {
-      const answer = await openRoom(name);
+      const answer = await openRoom(name, known?.identity ?? null);
       if (attempt !== this.#attempt) return;
       const startedAt = known?.startedAt ?? Date.now();
       this.#set({ phase: "joining", conversationId: answer.conversationId, startedAt });

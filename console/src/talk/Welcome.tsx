@@ -1,15 +1,18 @@
 /** Before the first call: one thing to do, and what it promises. */
 
 import type { ReactNode } from "react";
+import { getSystem } from "../api/api";
 import { LEVEL_WORDS } from "../call/safety";
 import { LEVELS } from "../call/transcript";
 import { useCall, useCallController } from "../call/useCall";
+import { useResource } from "../lib/useResource";
 import { Failure } from "../ui/Failure";
 import { Icon } from "../ui/Icon";
 
 export function Welcome(): ReactNode {
   const call = useCall();
   const controller = useCallController();
+  const system = useResource("system", getSystem);
   const start = (): void => void controller.start(false);
   return (
     <div className="welcome">
@@ -22,7 +25,10 @@ export function Welcome(): ReactNode {
       <button type="button" className="button primary big" data-testid="start" onClick={start}>
         <Icon name="microphone" />Start talking
       </button>
-      <p className="muted small">Your browser will ask for the microphone.</p>
+      <p className="muted small">
+        Your browser will ask for the microphone.
+        {system.data?.demo === true && " A very small demonstration model answers; UNBROKEN_LLM_URL names a better one."}
+      </p>
       <section className="levels" aria-labelledby="levels-title">
         <h2 id="levels-title">How safe is a line?</h2>
         <ol className="thread-row">
