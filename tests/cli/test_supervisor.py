@@ -12,7 +12,7 @@ from tests.cli.conftest import wait_until_dead
 from unbroken.cli import ports
 from unbroken.cli.part import Part
 from unbroken.cli.refusal import Refusal
-from unbroken.cli.supervisor import Supervisor
+from unbroken.cli.supervisor import Supervisor, Text
 
 # Answers its health URL; the rest of what it does is the test's.
 PROGRAM = """
@@ -143,6 +143,23 @@ async def test_a_stubborn_part_is_killed_in_time(tmp_path):
     assert await run.end() < 5
     for pid in pids:
         wait_until_dead(pid, within_s=0.5)
+
+
+async def test_a_part_that_says_when_it_is_ready_is_waited_for(tmp_path):
+    late = "import threading; threading.Timer(0.5, print, ('at work',), {'flush': True}).start()"
+    run = Running(tmp_path, part(more=late, ready_text=b"at work"))
+    await run.number("pid")
+    assert not run.ready.is_set()
+    await run.hear("at work")
+    await asyncio.wait_for(run.ready.wait(), 1)
+    await run.end()
+
+
+def test_a_text_is_heard_across_chunks():
+    text = Text(b"at work")
+    for chunk in (b"am at ", b"wo", b"rk now"):
+        text.hear(chunk)
+    assert text.heard
 
 
 async def test_a_second_stop_kills_at_once(tmp_path):

@@ -28,13 +28,16 @@ def environ(tmp_path, livekit_server) -> dict[str, str]:
     }
 
 
+def fetch(url: str) -> dict[str, object]:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with direct.open(url, timeout=10) as answer:
+        return json.load(answer)
+
+
 def test_it_starts_restarts_and_ends_everything(environ, tmp_path):
     with running("up", "--no-agent", *ANY_PORT, environ=environ) as up:
         url = up.line(r"Open (http://localhost:\d+)").group(1)
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
-            f"{url}/healthz"
-        ) as answer:
-            assert answer.status == 200
+        assert fetch(f"{url}/healthz") == {"status": "ok"}
 
         old = up.child("--config")
         os.kill(old, signal.SIGKILL)
@@ -53,6 +56,20 @@ def test_it_starts_restarts_and_ends_everything(environ, tmp_path):
         assert up.process.returncode == 0
         for pid in parts:
             wait_until_dead(pid, within_s=0)
+
+
+def test_the_assistant_works_and_comes_back(environ):
+    with running("up", "--demo", *ANY_PORT, environ=environ) as up:
+        up.line("language model +ready")
+        up.line("agent +ready")
+        up.line("smollm2-135m, a very small model on this machine, answers")
+        url = up.line(r"Open (http://localhost:\d+)").group(1)
+        system = fetch(f"{url}/api/v1/system")
+        assert system["model"] == "smollm2-135m"
+        assert system["demo"] is True
+        os.kill(up.child("agents.worker"), signal.SIGKILL)
+        up.line("agent +ready again")
+        assert up.end() < 5
 
 
 def test_keys_are_made_once_and_are_the_owners_alone(environ, tmp_path):

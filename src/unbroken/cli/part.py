@@ -18,6 +18,7 @@ class Part:
     name: str
     command: tuple[str, ...]
     health_url: str  # answers 2xx when the part can work
+    ready_text: bytes = b""  # said once it has a place to work, if its health does not tell
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)  # has secrets
     cwd: str | None = None
     ready_within_s: float = 60.0

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Mapping
@@ -145,12 +146,14 @@ def _llm(port: int, env: Mapping[str, str]) -> Part:
 
 
 def _worker(plan: Plan, port: int, env: Mapping[str, str]) -> Part:
+    module, *words = shlex.split(plan.agent)
     return Part(
         name="agent",
-        command=(sys.executable, "-m", plan.agent, "--port", str(port)),
+        command=(sys.executable, "-m", module, *words),
         health_url=f"http://{LOOPBACK}:{port}/",
-        environ=env,
-        cwd=home_of(plan.agent),
+        ready_text=b"registered worker",  # a room that is made before finds nobody
+        environ={**env, "UNBROKEN_WORKER_PORT": str(port)},
+        cwd=home_of(module),
         ready_within_s=MODELS_READY_S,
     )
 

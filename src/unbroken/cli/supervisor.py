@@ -23,6 +23,7 @@ PAUSE_MAX_S = 10.0
 STEADY_S = 30.0  # who lived this long has earned the short pause again
 FIRST_STARTS_MAX = 3
 POLL_S = 0.05
+TEXT_WAIT_S = 15.0  # a healthy part that does not say its text (other log settings) is ready, too
 ASK_AGAIN_S = 0.7  # livekit-server leaves its rooms only at the second SIGTERM
 FIRST_GROUP_S = 2.2
 KILL_AFTER_S = 4.0
@@ -108,29 +109,41 @@ class Supervisor:
         """One life of a part, from its start to its end; returns how it ended."""
         clock = asyncio.get_running_loop().time
         began_s = clock()
+        said = Text(part.ready_text)
+
+        def output(chunk: bytes) -> None:
+            said.hear(chunk)
+            self._note(part, chunk)
+
         try:
-            running = await Running.start(part, lambda chunk: self._note(part, chunk))
+            running = await Running.start(part, output)
         except OSError as error:
             return f"it cannot be run: {error.strerror or error}"
         self._running[part.name] = running
         if self._stopping.is_set():  # the signal came while it was being started
             running.ask_to_end()
-        deadline_s = began_s + part.ready_within_s
-        while not running.ended and clock() < deadline_s:
-            if await is_healthy(part.health_url) and not running.ended:
-                self._say_ready(part, clock() - began_s)
-                ending = await running.wait()
-                break
-            await asyncio.sleep(POLL_S)
-        else:
-            if not running.ended:
-                running.kill()
-                await running.wait()
-                ending = f"it did not answer within {part.ready_within_s:g} s"
-            else:
-                ending = await running.wait()
+        if await self._until_ready(part, running, said):
+            self._say_ready(part, clock() - began_s)
+        elif not running.ended:
+            running.kill()
+            await running.wait()
+            return f"it did not answer within {part.ready_within_s:g} s"
+        ending = await running.wait()
         running.kill()  # what it has left behind
         return ending
+
+    async def _until_ready(self, part: Part, running: Running, said: "Text") -> bool:
+        """True when the part can work; False when it has ended or its time is over."""
+        clock = asyncio.get_running_loop().time
+        deadline_s = clock() + part.ready_within_s
+        healthy_s: float | None = None
+        while not running.ended and clock() < deadline_s:
+            if healthy_s is None and await is_healthy(part.health_url):
+                healthy_s = clock()
+            if healthy_s is not None and (said.heard or clock() - healthy_s > TEXT_WAIT_S):
+                return not running.ended
+            await asyncio.sleep(POLL_S)
+        return False
 
     def _say_ready(self, part: Part, took_s: float) -> None:
         again = " again" if self._ready[part.name].is_set() else ""
@@ -179,6 +192,21 @@ class Supervisor:
             await asyncio.sleep(POLL_S)
         for running in group:
             running.kill()
+
+
+class Text:
+    """Whether a text has come by in a stream of chunks; nothing to wait for is heard at once."""
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+        self._rest = b""
+        self.heard = not text
+
+    def hear(self, chunk: bytes) -> None:
+        if not self.heard:
+            seen = self._rest + chunk
+            self.heard = self._text in seen
+            self._rest = seen[-len(self._text) :]
 
 
 def file_name(part: Part) -> str:

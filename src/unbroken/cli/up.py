@@ -20,7 +20,13 @@ PORT_MAX = 65_535
 Port = Annotated[int, typer.Option(min=0, max=PORT_MAX, help="Of the page and the API; 0: any.")]
 SignalPort = Annotated[int, typer.Option(min=0, max=PORT_MAX, help="LiveKit's, TCP; 0: any.")]
 MediaPort = Annotated[int, typer.Option(min=0, max=PORT_MAX, help="LiveKit's, UDP; 0: any.")]
-AgentModule = Annotated[str, typer.Option(help="Module of the worker, as for python -m.")]
+AgentModule = Annotated[
+    str,
+    typer.Option(
+        help="The worker, as for python -m: a module and its words. Its HTTP health must answer "
+        "on the port in UNBROKEN_WORKER_PORT.",
+    ),
+]
 NoAgent = Annotated[bool, typer.Option("--no-agent", help="Start no worker and no model.")]
 Demo = Annotated[
     bool, typer.Option("--demo", help="The page says that a demonstration model answers.")
