@@ -16,14 +16,16 @@ import httpx
 import httpx2
 from livekit.agents import llm
 from livekit.plugins import openai
+from openai import AsyncOpenAI
 
 from agents.intent import IntentLLM
-from agents.loopback import is_loopback
+from agents.loopback import proxy_for
 from agents.persona import EMBEDDED_MODEL
 from unbroken import SettingsInvalid
 
 EMBEDDED_TOKENS_MAX = 60  # a weak model wanders after a sentence or two
 READ_S = 30.0  # the first token on a busy host without a GPU
+CONNECT_S = 5.0
 NAMED_WITHIN_S = 60.0  # a server that starts together with us loads its weights first
 
 Tools = Literal["native", "intent"]
@@ -39,6 +41,7 @@ class ModelChoice:
     model: str
     api_key: str
     tools: Tools
+    proxy: str | None = None
 
     @property
     def is_embedded(self) -> bool:
@@ -60,7 +63,13 @@ def choose(environ: Mapping[str, str]) -> ModelChoice:
     if not (model := environ.get("UNBROKEN_LLM_MODEL")):
         raise SettingsInvalid(f"UNBROKEN_LLM_MODEL does not say which model of {url} answers")
     key = environ.get("UNBROKEN_LLM_API_KEY") or "none"  # the client wants one, local servers not
-    return ModelChoice(url=url, model=model, api_key=key, tools=_tools(environ, model))
+    return ModelChoice(
+        url=url,
+        model=model,
+        api_key=key,
+        tools=_tools(environ, model),
+        proxy=proxy_for(url, environ),
+    )
 
 
 def _tools(environ: Mapping[str, str], model: str) -> Tools:
@@ -80,17 +89,20 @@ def make(choice: ModelChoice) -> llm.LLM[Any]:
     options: dict[str, Any] = {}
     if choice.is_embedded:
         options = {"temperature": 0.0, "max_completion_tokens": EMBEDDED_TOKENS_MAX}
-    client = openai.LLM(
-        model=choice.model,
-        base_url=choice.url,
-        api_key=choice.api_key,
-        timeout=httpx2.Timeout(READ_S, connect=5.0),
-        **options,
-    )
+    client = openai.LLM(model=choice.model, client=_client(choice), **options)
     return IntentLLM(client) if choice.tools == "intent" else client
 
 
-async def name_model(url: str, *, api_key: str | None, within_s: float = NAMED_WITHIN_S) -> str:
+def _client(choice: ModelChoice) -> AsyncOpenAI:
+    http = httpx2.AsyncClient(
+        timeout=httpx2.Timeout(READ_S, connect=CONNECT_S), proxy=choice.proxy, trust_env=False
+    )
+    return AsyncOpenAI(base_url=choice.url, api_key=choice.api_key, max_retries=0, http_client=http)
+
+
+async def name_model(
+    url: str, *, api_key: str | None, proxy: str | None, within_s: float = NAMED_WITHIN_S
+) -> str:
     """The first model that the server at `url` has, asked again until it answers.
 
     Raises SettingsInvalid if it names none in `within_s`.
@@ -98,7 +110,7 @@ async def name_model(url: str, *, api_key: str | None, within_s: float = NAMED_W
     headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
     loop = asyncio.get_running_loop()
     until = loop.time() + within_s
-    async with httpx.AsyncClient(headers=headers, trust_env=not is_loopback(url)) as client:
+    async with httpx.AsyncClient(headers=headers, proxy=proxy, trust_env=False) as client:
         while True:
             try:
                 answer = await client.get(f"{url.rstrip('/')}/models")
@@ -114,4 +126,5 @@ async def name_model_in(environ: MutableMapping[str, str]) -> None:
     url = environ.get("UNBROKEN_LLM_URL")
     if url and not environ.get("UNBROKEN_LLM_MODEL"):
         key = environ.get("UNBROKEN_LLM_API_KEY")
-        environ["UNBROKEN_LLM_MODEL"] = await name_model(url, api_key=key)
+        proxy = proxy_for(url, environ)
+        environ["UNBROKEN_LLM_MODEL"] = await name_model(url, api_key=key, proxy=proxy)

@@ -6,7 +6,7 @@ UNBROKEN_AGENT_NAME     whom rooms dispatch (concierge)
 UNBROKEN_LLM_URL, ...   which model answers: see agents/llm.py
 UNBROKEN_IDLE_JOBS      warm processes that wait for a call (1)
 UNBROKEN_DRAIN_S        how long calls may last after SIGTERM (0: they are left for others at once)
-UNBROKEN_WORKER_PORT    of the HTTP health answer on 127.0.0.1 (0: any free one), as is --port
+UNBROKEN_WORKER_PORT    of the health answer (agents/health.py; 0: any free one), as is --port
 """
 
 import argparse
@@ -33,6 +33,7 @@ from livekit.agents.voice.agent_session import SessionConnectOptions
 from agents import llm as models
 from agents.core.agent import VoiceAssistantAgent
 from agents.core.order import Order
+from agents.health import health
 from agents.loopback import exempt, proxy_for
 from agents.services.backend_client import BackendClient
 from agents.speech.hibari import HibariTTS
@@ -62,7 +63,7 @@ def build_server(environ: Mapping[str, str], *, make: MakeLLM = make_llm) -> Age
         load_fnc=_no_load,
         load_threshold=math.inf,
         host="127.0.0.1",
-        port=_number(environ, "UNBROKEN_WORKER_PORT", 0),
+        port=0,  # ours answers in its place: see agents/health.py
         http_proxy=proxy_for(environ.get("LIVEKIT_URL", ""), environ),
         initialize_process_timeout=PREWARM_WITHIN_S,
         setup_fnc=prewarm,
@@ -119,13 +120,14 @@ async def run(server: AgentServer, environ: Mapping[str, str]) -> None:
     loop, told = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
-    working = asyncio.create_task(server.run(), name="worker")
-    ending = asyncio.create_task(told.wait(), name="told to end")
-    await asyncio.wait({working, ending}, return_when=asyncio.FIRST_COMPLETED)
-    ending.cancel()
-    if not working.done():
-        await _end(server, drain_s)
-    await working
+    async with health(server, port=_number(environ, "UNBROKEN_WORKER_PORT", 0)):
+        working = asyncio.create_task(server.run(), name="worker")
+        ending = asyncio.create_task(told.wait(), name="told to end")
+        await asyncio.wait({working, ending}, return_when=asyncio.FIRST_COMPLETED)
+        ending.cancel()
+        if not working.done():
+            await _end(server, drain_s)
+        await working
 
 
 async def _end(server: AgentServer, drain_s: int) -> None:

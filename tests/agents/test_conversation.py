@@ -199,7 +199,7 @@ async def test_a_book_that_cannot_be_reached_books_nothing(tmp_path, monkeypatch
 
 async def until(happened: Callable[[], bool], *, within_s: float = 15.0) -> None:
     async with asyncio.timeout(within_s):
-        while not happened():  # noqa: ASYNC110 - nothing tells of it
+        while not happened():
             await asyncio.sleep(0.05)
 
 

@@ -18,7 +18,7 @@ URL = "http://127.0.0.1:9/v1"
 
 
 def settings(**given: str) -> dict[str, str]:
-    return {"UNBROKEN_LLM_URL": URL, "UNBROKEN_LLM_MODEL": "qwen", **given}
+    return {"UNBROKEN_LLM_URL": URL, "UNBROKEN_LLM_MODEL": "qwen"} | given
 
 
 async def test_a_named_model_calls_tools_itself() -> None:
@@ -62,7 +62,7 @@ async def test_the_local_server_answers_and_names_its_model(llm_url: str) -> Non
 
 async def test_a_server_that_names_no_model_is_an_error_in_time() -> None:
     with pytest.raises(SettingsInvalid, match="names no model"):
-        await name_model(URL, api_key=None, within_s=0.3)
+        await name_model(URL, api_key=None, proxy=None, within_s=0.3)
 
 
 def test_a_wrong_port_is_refused() -> None:
@@ -83,11 +83,21 @@ def test_threads_are_the_free_cores(cores: int, load: float, threads: int) -> No
 
 
 def test_own_hosts_are_exempt_from_proxies_once() -> None:
-    environ = {"NO_PROXY": "example.org"}
+    environ = {"NO_PROXY": "example.org", "HTTP_PROXY": "http://proxy"}
     exempt(environ)
     exempt(environ)
     assert environ["NO_PROXY"] == "example.org,127.0.0.1,localhost,::1"
     assert environ["no_proxy"] == "127.0.0.1,localhost,::1"
+    assert environ["HTTP_PROXY"] == "http://proxy"
+
+
+def test_beside_a_local_livekit_only_the_model_is_asked_through_the_proxy() -> None:
+    environ = {"LIVEKIT_URL": "ws://127.0.0.1:7880", "http_proxy": "http://proxy"}
+    exempt(environ)
+    assert "http_proxy" not in environ
+    remote = choose(settings(**environ, UNBROKEN_LLM_URL="https://example.org/v1"))
+    assert remote.proxy == "http://proxy"
+    assert choose(settings(**environ)).proxy is None
 
 
 @pytest.mark.parametrize(
