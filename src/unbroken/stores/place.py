@@ -37,7 +37,9 @@ def _squeezed(low: bytes, high: bytes) -> bytes:
         floor = low[index] if index < len(low) else 0
         ceiling = 256 if unbounded else high[index] if index < len(high) else 0
         if ceiling - floor > 1:
-            key.append(floor + 1 if unbounded else (floor + ceiling) // 2)
+            # Open above, low down: most of the room stays for those that follow behind it.
+            step = max(1, (ceiling - floor) // (8 if unbounded else 2))
+            key.append(floor + step)
             return bytes(key)
         unbounded |= ceiling > floor
         key.append(floor)
