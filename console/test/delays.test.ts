@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Delays, Turn } from "../src/api/types";
-import { longest, medianWait, parts, wait } from "../src/lib/delays";
+import { longest, median, parts, total } from "../src/lib/delays";
 
 const delays = (change: Partial<Delays>): Delays => ({
   endOfTurn: null, transcription: null, llmFirstToken: null, ttsFirstByte: null, total: null, ...change,
@@ -21,16 +21,15 @@ test("impossible measurements are left out, and a total below the parts gives no
   expect(parts(delays({ endOfTurn: -5, llmFirstToken: Number.NaN, ttsFirstByte: 90, total: 50 }))).toEqual([{ name: "voice", ms: 90 }]);
 });
 
-test("the wait is the measured total, else the sum, else unknown", () => {
-  expect(wait(delays({ endOfTurn: 400, total: 650 }))).toBe(650);
-  expect(wait(delays({ endOfTurn: 400, llmFirstToken: 100 }))).toBe(500);
-  expect(wait(delays({}))).toBeNull();
+test("a sum of parts is no total", () => {
+  expect(total(delays({ endOfTurn: 400, total: 650 }))).toBe(650);
+  expect(total(delays({ endOfTurn: 400, llmFirstToken: 100 }))).toBeNull();
 });
 
-test("the longest bar gives the scale and the median ignores turns without a measurement", () => {
-  const turns = [turn({ total: 900 }), turn({}), turn({ endOfTurn: 300, total: 500 }), turn({ total: 700 })];
+test("the longest bar gives the scale, and the median counts measured totals only", () => {
+  const turns = [turn({ total: 900 }), turn({ endOfTurn: 40 }), turn({ endOfTurn: 300, total: 500 }), turn({ total: 700 })];
   expect(longest(turns)).toBe(900);
-  expect(medianWait(turns)).toBe(700);
-  expect(medianWait(turns.slice(0, 3))).toBe(700);
-  expect(medianWait([])).toBeNull();
+  expect(median(turns)).toEqual({ ms: 700, measured: 3 });
+  expect(median(turns.slice(0, 3))).toEqual({ ms: 700, measured: 2 });
+  expect(median([turn({})])).toBeNull();
 });

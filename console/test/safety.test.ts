@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { bind, parseSafety, type Safety } from "../src/call/safety";
+import { bind, isUnseen, parseSafety, type Safety } from "../src/call/safety";
 import { hear, type Line } from "../src/call/transcript";
 
 function lines(...roles: readonly ("user" | "assistant")[]): readonly Line[] {
@@ -36,6 +36,13 @@ describe("binding", () => {
     const none = lines("assistant");
     expect(bind(none, safe())).toBe(none);
     expect(bind([], safe())).toEqual([]);
+  });
+
+  test("an item is unseen when no line is it or may become it", () => {
+    const one = bind(lines("user"), safe());
+    expect(isUnseen(one, safe())).toBe(false);
+    expect(isUnseen(one, safe({ id: "item_b" }))).toBe(true);
+    expect(isUnseen(lines("assistant"), safe({ role: "assistant" }))).toBe(false);
   });
 
   test("two items never share a line", () => {

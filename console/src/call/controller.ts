@@ -6,7 +6,7 @@ import type { Room as RoomAnswer } from "../api/types";
 import { forget, freshRoomName, recall, remember } from "./memory";
 import { setMicrophone } from "./microphone";
 import { connectRoom } from "./room";
-import { bind } from "./safety";
+import { bind, isUnseen, type Safety } from "./safety";
 import { AGENT_PATIENCE_MS, type CallSnapshot, IDLE, inCall } from "./snapshot";
 import { type AgentInRoom, currentAgent } from "./streams";
 import { hear, withHistory } from "./transcript";
@@ -64,7 +64,7 @@ export class CallController {
       reconnected: mine(() => this.#set({ phase: "live" })),
       closed: mine(({ lost, reason }) => this.#finish(lost ? "lost" : "ended", { endReason: reason })),
       heard: mine((heard) => this.#set({ lines: hear(this.#snapshot.lines, heard) })),
-      safety: mine((safety) => this.#set({ lines: bind(this.#snapshot.lines, safety) })),
+      safety: mine((safety) => this.#safety(safety, answer.conversationId, attempt)),
       people: mine((full) => this.#agent(currentAgent(full))),
       sound: mine((allowed) => this.#set({ soundBlocked: !allowed })),
     });
@@ -101,6 +101,12 @@ export class CallController {
       this.#patience = null;
       this.#set({ agent: { ...this.#snapshot.agent, late: true } });
     }, AGENT_PATIENCE_MS);
+  }
+
+  #safety(safety: Safety, conversationId: string, attempt: number): void {
+    const { lines } = this.#snapshot;
+    if (!isUnseen(lines, safety)) this.#set({ lines: bind(lines, safety) });
+    else if (safety.level === "service") void this.#showEarlier(conversationId, attempt);
   }
 
   async #showEarlier(conversationId: string, attempt: number): Promise<void> {

@@ -44,6 +44,10 @@ const raised = (line: Line, level: Level): Line => {
   return safe === line.level ? line : { ...line, level: safe };
 };
 
+/** True when no line of the page is that item: it was said while this page was away. */
+export const isUnseen = (lines: readonly Line[], safety: Safety): boolean =>
+  !lines.some((line) => line.item === safety.id || (line.item === null && line.role === safety.role));
+
 /**
  * Raises the line of that item; an unknown item is the newest not yet bound line of its role.
  * The agent speaks of its newest item only, and its log is kept in order without gaps: what the same

@@ -25,18 +25,13 @@ export function parts(delays: Delays): readonly Part[] {
   add("model", real(delays.llmFirstToken));
   add("voice", real(delays.ttsFirstByte));
   const known = found.reduce((sum, part) => sum + part.ms, 0);
-  const total = real(delays.total);
-  if (total !== null && total - known >= 1) found.push({ name: "rest", ms: total - known });
+  const whole = total(delays);
+  if (whole !== null && whole - known >= 1) found.push({ name: "rest", ms: whole - known });
   return found;
 }
 
-/** The whole wait of the caller: the measured total, else the sum of the parts; null if nothing was measured. */
-export function wait(delays: Delays): number | null {
-  const total = real(delays.total);
-  if (total !== null) return total;
-  const sum = parts(delays).reduce((ms, part) => ms + part.ms, 0);
-  return sum > 0 ? sum : null;
-}
+/** The whole wait of the caller as it was measured; a sum of some parts is no total. */
+export const total = (delays: Delays): number | null => real(delays.total);
 
 /** The length that fills a bar: the longest one of the conversation. */
 export function longest(turns: readonly Turn[]): number {
@@ -46,11 +41,12 @@ export function longest(turns: readonly Turn[]): number {
   }, 0);
 }
 
-/** The middle of the measured waits, null if none was measured. */
-export function medianWait(turns: readonly Turn[]): number | null {
-  const waits = turns.map((turn) => wait(turn.delays)).filter((ms) => ms !== null).sort((a, b) => a - b);
+/** The turns whose whole wait was measured, and the middle of them; null if there is none. */
+export function median(turns: readonly Turn[]): { readonly ms: number; readonly measured: number } | null {
+  const waits = turns.map((turn) => total(turn.delays)).filter((ms) => ms !== null).sort((a, b) => a - b);
   if (waits.length === 0) return null;
   const half = Math.floor(waits.length / 2);
   const upper = waits[half] ?? 0;
-  return waits.length % 2 === 1 ? upper : ((waits[half - 1] ?? 0) + upper) / 2;
+  const ms = waits.length % 2 === 1 ? upper : ((waits[half - 1] ?? 0) + upper) / 2;
+  return { ms, measured: waits.length };
 }

@@ -44,6 +44,8 @@ export function ConversationPage({ id }: { readonly id: string }): ReactNode {
 function Reading({ whole, isStale }: { readonly whole: Whole; readonly isStale: boolean }): ReactNode {
   const { conversation, turns } = whole;
   const now = useNow(30_000);
+  const scale = longest(turns);
+  const named = new Set(turns.map((turn) => turn.user?.speaker).filter((speaker) => speaker != null)).size > 1;
   return (
     <>
       <div className="page-head">
@@ -58,7 +60,7 @@ function Reading({ whole, isStale }: { readonly whole: Whole; readonly isStale: 
       <div className="reading">
         <section className="turns" aria-label="Turns">
           {turns.length === 0 && <p className="blank muted" data-testid="empty">Nothing was said in this conversation.</p>}
-          {turns.map((turn) => <TurnView key={turn.id} turn={turn} scale={longest(turns)} />)}
+          {turns.map((turn) => <TurnView key={turn.id} turn={turn} scale={scale} named={named} />)}
         </section>
         <aside className="reading-side">
           <DelaysPanel turns={turns} />

@@ -2,7 +2,7 @@
 
 import type { ReactNode } from "react";
 import type { Delays } from "../api/types";
-import { parts, type PartName, wait } from "../lib/delays";
+import { parts, type PartName, total } from "../lib/delays";
 import { delay } from "../lib/format";
 
 export const PART_WORDS: Readonly<Record<PartName, string>> = {
@@ -14,8 +14,8 @@ export const PART_WORDS: Readonly<Record<PartName, string>> = {
 
 export function DelayBar({ delays, scale }: { readonly delays: Delays; readonly scale: number }): ReactNode {
   const all = parts(delays);
-  const total = wait(delays);
-  if (total === null) return null;
+  const whole = total(delays);
+  if (all.length === 0) return null;
   // Happens inside the end of turn, so it is no part of the bar.
   const transcription = delays.endOfTurn !== null && delays.transcription !== null ? delay(delays.transcription) : null;
   return (
@@ -35,7 +35,7 @@ export function DelayBar({ delays, scale }: { readonly delays: Delays; readonly 
             </dd>
           </div>
         ))}
-        <div className="delay-total"><dt>{delays.total === null ? "Sum" : "Total"}</dt><dd>{delay(total)}</dd></div>
+        {whole !== null && <div className="delay-total"><dt>Total</dt><dd>{delay(whole)}</dd></div>}
       </dl>
     </div>
   );

@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 import type { Turn } from "../api/types";
-import { medianWait, type PartName, wait } from "../lib/delays";
+import { longest, median, type PartName } from "../lib/delays";
 import { count, delay } from "../lib/format";
 
 const LEGEND: readonly (readonly [PartName, string])[] = [
@@ -13,14 +13,19 @@ const LEGEND: readonly (readonly [PartName, string])[] = [
 const NAMES: Readonly<Record<PartName, string>> = { turn: "End of turn", model: "Model", voice: "Voice", rest: "Other" };
 
 export function DelaysPanel({ turns }: { readonly turns: readonly Turn[] }): ReactNode {
-  const median = medianWait(turns);
-  if (median === null) return null;
-  const measured = turns.filter((turn) => wait(turn.delays) !== null).length;
+  const middle = median(turns);
+  if (longest(turns) === 0) return null;
   return (
     <section className="card" aria-labelledby="delays-title">
       <h2 id="delays-title">Delays</h2>
-      <p className="figure">{delay(median)}</p>
-      <p className="muted small">median of {count(measured, "measured turn")}, from the caller’s last word to the answer’s first sound</p>
+      {middle !== null && (
+        <>
+          <p className="figure">{delay(middle.ms)}</p>
+          <p className="muted small">
+            median of {count(middle.measured, "answered turn")}, from the caller’s last word to the answer’s first sound
+          </p>
+        </>
+      )}
       <dl className="legend">
         {LEGEND.map(([name, words]) => (
           <div key={name}>

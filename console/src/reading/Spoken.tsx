@@ -3,20 +3,27 @@ import type { Message } from "../api/types";
 import { clock, delay } from "../lib/format";
 import { Time } from "../ui/Time";
 
-function who(message: Message): string {
-  if (message.role === "assistant") return message.speaker ?? "Assistant";
-  return message.role === "user" ? (message.speaker ?? "Caller") : message.role;
+interface Props {
+  readonly message: Message;
+  /** Several people spoke: say which of them. */
+  readonly named: boolean;
+}
+
+function who({ role, speaker }: Message, named: boolean): string {
+  if (role === "assistant") return "Assistant";
+  if (role !== "user") return role;
+  return named && speaker !== null ? speaker : "Caller";
 }
 
 function cutWords(message: Message): string {
   return message.heardMs === null ? "Interrupted: only this was heard" : `Interrupted: only this was heard, ${delay(message.heardMs)}`;
 }
 
-export function Spoken({ message }: { readonly message: Message }): ReactNode {
+export function Spoken({ message, named }: Props): ReactNode {
   return (
     <div className={`spoken ${message.role}`} data-interrupted={message.interrupted}>
       <div className="spoken-head">
-        <span className="spoken-who">{who(message)}</span>
+        <span className="spoken-who">{who(message, named)}</span>
         <span className="muted small"><Time at={message.createdAt}>{clock(message.createdAt)}</Time></span>
       </div>
       <p className="spoken-text">

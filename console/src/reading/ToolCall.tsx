@@ -8,6 +8,11 @@ function outcome(tool: Tool): string {
   return tool.isError ? "failed" : "done";
 }
 
+function output(tool: Tool): string {
+  if (tool.output === null) return "Nobody saw it end.";
+  return tool.output === "" ? "none" : pretty(tool.output);
+}
+
 export function ToolCall({ tool }: { readonly tool: Tool }): ReactNode {
   return (
     <details className="tool" data-testid="tool">
@@ -20,7 +25,7 @@ export function ToolCall({ tool }: { readonly tool: Tool }): ReactNode {
         <dt>Arguments</dt>
         <dd><pre>{tool.arguments === "" ? "none" : pretty(tool.arguments)}</pre></dd>
         <dt>Output</dt>
-        <dd><pre>{tool.output === null ? "It was running when the assistant went away." : pretty(tool.output)}</pre></dd>
+        <dd><pre>{output(tool)}</pre></dd>
       </dl>
     </details>
   );

@@ -6,12 +6,19 @@ import { DelayBar } from "./DelayBar";
 import { Spoken } from "./Spoken";
 import { ToolCall } from "./ToolCall";
 
-export function TurnView({ turn, scale }: { readonly turn: Turn; readonly scale: number }): ReactNode {
+interface Props {
+  readonly turn: Turn;
+  /** Milliseconds that fill a bar. */
+  readonly scale: number;
+  readonly named: boolean;
+}
+
+export function TurnView({ turn, scale, named }: Props): ReactNode {
   return (
     <article className="turn" data-testid="turn">
-      {turn.user !== null && <Spoken message={turn.user} />}
+      {turn.user !== null && <Spoken message={turn.user} named={named} />}
       {turn.tools.map((tool, index) => <ToolCall key={`${tool.name}-${index}`} tool={tool} />)}
-      {turn.assistant.map((message) => <Spoken key={message.id} message={message} />)}
+      {turn.assistant.map((message) => <Spoken key={message.id} message={message} named={named} />)}
       <DelayBar delays={turn.delays} scale={scale} />
     </article>
   );
