@@ -11,4 +11,4 @@ def main() -> None:
         if error.name not in {"typer", "rich"}:
             raise
         sys.exit("The command line is an extra: pip install 'unbroken[cli]'.")
-    sys.exit(run(sys.argv[1:]))
+    run(sys.argv[1:])

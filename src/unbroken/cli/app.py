@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 import typer
 
@@ -31,12 +32,11 @@ def version(*, version: bool = typer.Option(False, "--version", help="Print the 
         raise typer.Exit
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Run one command; returns the exit code of the process."""
+def run(arguments: Sequence[str]) -> NoReturn:
+    """Run one command and end the process."""
     try:
-        return app(list(arguments), standalone_mode=False) or 0
+        app(list(arguments))
     except Refusal as refusal:
         print(refusal, file=sys.stderr)
-        return refusal.code
-    except typer.Abort:
-        return 130
+        sys.exit(refusal.code)
+    sys.exit(0)
