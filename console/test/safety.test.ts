@@ -38,6 +38,12 @@ describe("binding", () => {
     expect(bind([], safe())).toEqual([]);
   });
 
+  test("a line that is bound later stands later, as in the log", () => {
+    const all = bind(lines("user", "assistant"), safe({ role: "assistant" })); // the user had begun to interrupt
+    const both = bind(all, safe({ id: "item_b" }));
+    expect(both.map((line) => [line.role, line.item])).toEqual([["assistant", "item_a"], ["user", "item_b"]]);
+  });
+
   test("an item is unseen when no line is it or may become it", () => {
     const one = bind(lines("user"), safe());
     expect(isUnseen(one, safe())).toBe(false);

@@ -44,9 +44,21 @@ const raised = (line: Line, level: Level): Line => {
   return safe === line.level ? line : { ...line, level: safe };
 };
 
-/** True when no line of the page is that item: it was said while this page was away. */
-export const isUnseen = (lines: readonly Line[], safety: Safety): boolean =>
-  !lines.some((line) => line.item === safety.id || (line.item === null && line.role === safety.role));
+function lineOf(lines: readonly Line[], safety: Safety): number {
+  const index = lines.findIndex((line) => line.item === safety.id);
+  return index >= 0 ? index : lines.findLastIndex((line) => line.item === null && line.role === safety.role);
+}
+
+/** True when no line of the page is that item or may become it: it was said while this page was away. */
+export const isUnseen = (lines: readonly Line[], safety: Safety): boolean => lineOf(lines, safety) < 0;
+
+/** Items are bound in the order of the log: a line that becomes one belongs behind those that are. */
+function inLogOrder(lines: readonly Line[], index: number): readonly Line[] {
+  const last = lines.findLastIndex((line) => line.item !== null);
+  const line = lines[index];
+  if (line === undefined || line.item !== null || last < index) return lines;
+  return [...lines.slice(0, index), ...lines.slice(index + 1, last + 1), line, ...lines.slice(last + 1)];
+}
 
 /**
  * Raises the line of that item; an unknown item is the newest not yet bound line of its role.
@@ -54,14 +66,16 @@ export const isUnseen = (lines: readonly Line[], safety: Safety): boolean =>
  * process has bound before is at least as safe.
  */
 export function bind(lines: readonly Line[], safety: Safety): readonly Line[] {
-  let index = lines.findIndex((line) => line.item === safety.id);
-  if (index < 0) index = lines.findLastIndex((line) => line.item === null && line.role === safety.role);
+  const index = lineOf(lines, safety);
   const line = lines[index];
   if (line === undefined) return lines;
   const level = safer(line.level, safety.level);
   if (line.item === safety.id && line.level === level) return lines;
-  return lines.map((other, i) => {
-    if (i === index) return { ...other, item: safety.id, by: other.by ?? safety.by, level };
-    return i < index && other.by === safety.by ? raised(other, level) : other;
+  const bound: Line = { ...line, item: safety.id, by: line.by ?? safety.by, level };
+  const ordered = inLogOrder(lines, index);
+  const place = ordered.indexOf(line);
+  return ordered.map((other, i) => {
+    if (i === place) return bound;
+    return i < place && other.by === safety.by ? raised(other, level) : other;
   });
 }
