@@ -1,12 +1,12 @@
 """What the set-up tells people: sentences, and one line that moves while something is built."""
 
+import shutil
 import sys
 import time
 from types import TracebackType
 from typing import Self
 
 LINE_EVERY_S = 10.0  # where nothing can be overwritten (a file, CI), a line this often is enough
-WIDTH = 100
 
 
 def line(text: str) -> None:
@@ -40,7 +40,8 @@ class Progress:
         return time.monotonic() - self._began
 
     def _draw(self, detail: str) -> None:
-        text = f"{self._title}  {self.seconds:.0f} s  {detail}"[:WIDTH]
+        columns = shutil.get_terminal_size().columns - 1  # a line that wraps cannot be rewritten
+        text = f"{self._title}  {self.seconds:.0f} s  {detail}"[:columns]
         sys.stdout.write(f"\r\033[K{text}")
         sys.stdout.flush()
 
