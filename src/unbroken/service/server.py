@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import logging
 import signal
 import socket
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from unbroken.service.app import create_app
 from unbroken.service.settings import Settings, read_settings
 
 BACKLOG = 1024
-GRACE_S = 0.5  # for requests in flight; what they write is committed all the same
+GRACE_S = 0.3  # for requests in flight; what they write is committed all the same
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 log = structlog.get_logger()
@@ -50,6 +51,7 @@ async def serve(settings: Settings) -> None:
                 server_header=False,
                 timeout_graceful_shutdown=GRACE_S,  # type: ignore[arg-type]  # a float works
             )
+            logging.getLogger("uvicorn.error").addFilter(_is_no_cancellation)
             await _Server(config).serve(sockets=[listener])
             log.info("service stopped", port=port)
 
@@ -92,6 +94,11 @@ class _Server(uvicorn.Server):
 
     def _leave(self) -> None:
         self.should_exit = True
+
+
+def _is_no_cancellation(record: logging.LogRecord) -> bool:
+    """A request that our end cut off is no error to be told with a traceback."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 def _why(error: OSError, settings: Settings) -> str:

@@ -161,9 +161,9 @@ class Steadiness:
 class Appending:
     """One host batch on its way into the log. What is costly is done before the transaction."""
 
-    def __init__(self, batch: HostBatch) -> None:
+    def __init__(self, batch: HostBatch, *, is_live: bool = True) -> None:
         self._batch = batch
-        self._ttl_us = _ttl_us(batch.ttl_ms)
+        self._ttl_us = _ttl_us(batch.ttl_ms) if is_live else 0
         self._refused = {k: why for k, b in enumerate(batch.batches) if (why := refusal(b))}
 
     def run(self, tx: Transaction) -> list[Answer]:

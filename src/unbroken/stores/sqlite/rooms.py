@@ -165,7 +165,7 @@ class SqliteRooms:
         sent = HostBatch(
             host_id=self.own_host, host_name="service", ttl_ms=TTL_MS_MIN, batches=(batch,)
         )
-        (answer,) = Appending(sent).run(tx)
+        (answer,) = Appending(sent, is_live=False).run(tx)
         if answer.outcome != "acked":
             raise Conflict(f"the turn was not kept: {answer.code or answer.outcome}")
 
@@ -177,7 +177,7 @@ class SqliteRooms:
             role=SAVED,
             holder=self.own_host,
             host_id=self.own_host,
-            ttl=TTL_MS_MIN * 1_000,
+            ttl=0,  # nobody is in the room for it
             lost_hosts=False,
             agent_identity=None,
             agent_name=None,

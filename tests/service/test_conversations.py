@@ -1,0 +1,218 @@
+"""/conversations and /sessions: what people read."""
+
+import re
+
+from unbroken import entries
+from unbroken.archive import WireEntry
+from unbroken.testing.contracts import ENV, Holder, entry, item
+
+API = "/api/v1"
+TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")
+
+
+def put(after: str, **what) -> WireEntry:
+    payload, _ = entries.encode(entries.ItemPut(item=what, after=after))
+    return WireEntry("item", ENV.now_us(), 0, payload)
+
+
+async def a_call(archive):
+    holder = Holder(archive)
+    taken = await holder.take("room", user_id="ann")
+    user = {"end_of_turn_delay": 0.4, "transcription_delay": 0.25}
+    agent = {"llm_node_ttft": 0.1204, "tts_node_ttfb": 0.2, "e2e_latency": 0.9}
+    await holder.append(
+        1,
+        item("g", "Welcome!", after=None, role="assistant"),
+        item("u", "A table for two, please.", after="g", metrics=user),
+        put(
+            "u",
+            id="f",
+            type="function_call",
+            call_id="c1",
+            name="book",
+            arguments='{"for":2}',
+        ),
+        put("f", id="o", type="function_call_output", call_id="c1", output="ok", is_error=False),
+        item("a", "Booked.", after="o", role="assistant", metrics=agent, interrupted=True),
+    )
+    return holder, taken
+
+
+async def test_a_conversation_with_its_calls(client, archive):
+    holder, taken = await a_call(archive)
+    found = (await client.get(f"{API}/conversations/{taken.conversation_id}")).json()
+    (call,) = found.pop("call_list")
+    (session,) = call.pop("sessions")
+    times = [found.pop("created_at"), found.pop("last_at"), call.pop("started_at")]
+    times.append(session.pop("opened_at"))
+    assert all(TIME.match(time) for time in times)
+    assert found == {
+        "id": str(taken.conversation_id),
+        "title": "A table for two, please.",
+        "user_id": "ann",
+        "calls": 1,
+        "messages": 3,
+        "live": True,
+        "last_message": "Booked.",
+    }
+    assert call == {
+        "id": str(taken.call_id),
+        "room_name": "room",
+        "ended_at": None,
+        "end_reason": None,
+    }
+    assert session == {
+        "id": str(taken.session_id),
+        "role": "concierge",
+        "agent_name": "concierge",
+        "agent_identity": f"agent-{holder.id.hex[-6:]}",
+        "phase": "live",
+        "term": 1,
+        "last_seq": 5,
+        "cause": None,
+        "end_reason": None,
+    }
+    assert (await client.get(f"{API}/sessions/{taken.session_id}")).json()["last_seq"] == 5
+
+
+async def test_conversations_in_pages(client, archive):
+    made = [str((await Holder(archive).take(f"room {n}")).conversation_id) for n in range(5)]
+    found, after = [], None
+    while True:
+        params = {"limit": 2} | ({"after": after} if after else {})
+        page = (await client.get(f"{API}/conversations", params=params)).json()
+        found += [c["id"] for c in page["conversations"]]
+        if not (after := page["next"]):
+            break
+    assert found == made[::-1]
+
+
+async def test_messages_in_pages(client, archive):
+    _, taken = await a_call(archive)
+    url = f"{API}/conversations/{taken.conversation_id}/messages"
+    last = (await client.get(url, params={"limit": 2})).json()
+    assert [m["id"] for m in last["messages"]] == ["u", "a"]
+    first = (await client.get(url, params={"limit": 2, "before": last["before"]})).json()
+    assert ([m["id"] for m in first["messages"]], first["before"]) == (["g"], None)
+    answer = last["messages"][1]
+    assert TIME.match(answer.pop("created_at"))
+    assert answer == {
+        "id": "a",
+        "role": "assistant",
+        "content": "Booked.",
+        "interrupted": True,
+        "heard_ms": None,
+        "speaker": "ann",
+        "session_id": str(taken.session_id),
+        "metrics": {"llm_node_ttft": 0.1204, "tts_node_ttfb": 0.2, "e2e_latency": 0.9},
+    }
+    everything = (await client.get(url, params={"items": "all"})).json()["messages"]
+    assert [m["id"] for m in everything] == ["g", "u", "f", "o", "a"]
+
+
+async def test_turns(client, archive):
+    _, taken = await a_call(archive)
+    found = (await client.get(f"{API}/conversations/{taken.conversation_id}/turns")).json()
+    greeting, turn = found["turns"]
+    assert (greeting["id"], greeting["user"], greeting["delays_ms"]) == ("g", None, {})
+    assert [m["id"] for m in greeting["assistant"]] == ["g"]
+    assert (turn["id"], turn["user"]["id"]) == ("u", "u")
+    assert [m["id"] for m in turn["assistant"]] == ["a"]
+    assert turn["tools"] == [
+        {"name": "book", "arguments": '{"for":2}', "output": "ok", "is_error": False}
+    ]
+    assert turn["delays_ms"] == {
+        "end_of_turn": 400.0,
+        "transcription": 250.0,
+        "llm_first_token": 120.4,
+        "tts_first_byte": 200.0,
+        "total": 900.0,
+    }
+
+
+async def test_turns_are_whole_on_every_page(client, archive):
+    holder = Holder(archive)
+    taken = await holder.take()
+    said, before = [], None
+    for n in range(6):
+        said.append(item(f"u{n}", "q", after=before))
+        said.append(item(f"a{n}", "r", after=f"u{n}", role="assistant"))
+        before = f"a{n}"
+    await holder.append(1, *said)
+    url, found, cursor = f"{API}/conversations/{taken.conversation_id}/turns", [], None
+    while True:
+        params = {"limit": 5} | ({"before": cursor} if cursor else {})
+        page = (await client.get(url, params=params)).json()
+        assert all(len(turn["assistant"]) == 1 for turn in page["turns"])
+        found = [turn["id"] for turn in page["turns"]] + found
+        if not (cursor := page["before"]):
+            break
+    assert found == [f"u{n}" for n in range(6)]
+
+
+async def test_a_conversation_is_renamed(client, archive):
+    taken = await Holder(archive).take()
+    url = f"{API}/conversations/{taken.conversation_id}"
+    assert (await client.patch(url, json={"title": "Dinner"})).json()["title"] == "Dinner"
+    assert (await client.get(url)).json()["title"] == "Dinner"
+    assert (await client.patch(url, json={"title": ""})).status_code == 422
+    missing = f"{API}/conversations/{ENV.new_id()}"
+    assert (await client.patch(missing, json={"title": "x"})).status_code == 404
+
+
+async def test_the_log_in_pages(client, archive):
+    holder, taken = await a_call(archive)
+    await holder.append(6, entry(b"\xff", kind="of_a_newer_version"))
+    url = f"{API}/sessions/{taken.session_id}/entries"
+    first = (await client.get(url, params={"limit": 4})).json()
+    assert ([e["seq"] for e in first["entries"]], first["next"]) == ([1, 2, 3, 4], 4)
+    assert first["entries"][0]["payload"]["item"]["content"] == ["Welcome!"]
+    rest = (await client.get(url, params={"after": 4})).json()
+    assert ([e["seq"] for e in rest["entries"]], rest["next"]) == ([5, 6], None)
+    last = rest["entries"][-1]
+    assert TIME.match(last.pop("at"))
+    assert last == {
+        "seq": 6,
+        "term": 1,
+        "kind": "of_a_newer_version",
+        "flags": 0,
+        "payload": {"$base64": "/w=="},
+    }
+
+
+async def test_a_page_of_the_log_is_bounded_in_bytes(client, archive):
+    holder = Holder(archive)
+    taken = await holder.take()
+    large = entry(b'"' + b"x" * 250_000 + b'"')
+    await holder.append(1, *[large] * 30)
+    url, seqs, after = f"{API}/sessions/{taken.session_id}/entries", [], 0
+    while after is not None:
+        page = (await client.get(url, params={"after": after})).json()
+        assert len(page["entries"]) < 20
+        seqs += [e["seq"] for e in page["entries"]]
+        after = page["next"]
+    assert seqs == list(range(1, 31))
+
+
+async def test_hostile_payloads_are_shown_as_they_are(client, archive):
+    holder = Holder(archive)
+    taken = await holder.take()
+    sent = [b"[" * 20_000 + b"]" * 20_000, b'"\\ud800"', b"", b"9" * 400]
+    await holder.append(1, *[entry(payload) for payload in sent])
+    answer = await client.get(f"{API}/sessions/{taken.session_id}/entries")
+    assert [e["seq"] for e in answer.json()["entries"]] == [1, 2, 3, 4]
+
+
+async def test_the_side_lane(client, archive):
+    old = Holder(archive)
+    taken = await old.take()
+    await old.append(1, entry(b"1"), final="killed")
+    await Holder(archive).take()
+    await old.append(2, entry(b'{"late":1}'))
+    found = (await client.get(f"{API}/sessions/{taken.session_id}/side")).json()["entries"]
+    (late,) = found
+    assert (late["seq"], late["term"], late["reason"]) == (2, 1, "late")
+    assert late["payload"] == {"late": 1}
+    missing = f"{API}/sessions/{ENV.new_id()}"
+    for path in ("", "/entries", "/side"):
+        assert (await client.get(missing + path)).status_code == 404

@@ -1,0 +1,85 @@
+"""Every error has a status; every refusal is problem+json."""
+
+import sqlite3
+
+import pytest
+
+from unbroken import errors
+from unbroken.errors import UnbrokenError
+from unbroken.service.errors import STATUS_BY_CODE
+
+CONVERSATION = "/api/v1/conversations/00000000-0000-7000-8000-000000000000"
+
+
+def codes(kind) -> set[str]:
+    return {kind.code}.union(*(codes(below) for below in kind.__subclasses__()))
+
+
+def test_every_code_has_a_status():
+    assert codes(UnbrokenError) - {"internal"} == set(STATUS_BY_CODE)
+
+
+def test_what_may_be_tried_again_is_503():
+    for kind in vars(errors).values():
+        if isinstance(kind, type) and issubclass(kind, UnbrokenError) and kind.retryable:
+            assert STATUS_BY_CODE[kind.code] == 503
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", CONVERSATION, 404, "not_found"),
+        ("GET", f"{CONVERSATION}/messages", 404, "not_found"),
+        ("GET", f"{CONVERSATION}/turns", 404, "not_found"),
+        ("GET", "/api/v1/conversations/no-uuid", 422, "invalid_input"),
+        ("GET", f"{CONVERSATION}/messages?limit=0", 422, "invalid_input"),
+        ("GET", f"{CONVERSATION}/messages?limit=99999", 422, "invalid_input"),
+        ("GET", "/api/v1/conversations?after=%00", 422, "invalid_input"),
+        ("GET", "/api/v1/conversations?after=AAAA", 422, "invalid_input"),
+        ("GET", "/api/v1/conversations?after=" + "_" * 32, 422, "invalid_input"),
+        ("GET", "/api/v1/nothing", 404, "not_found"),
+        ("GET", "/api/v1", 404, "not_found"),
+        ("DELETE", "/api/v1/conversations", 405, "method_not_allowed"),
+        ("PUT", f"/api/v1/blobs/{'g' * 64}", 422, "invalid_input"),
+    ],
+)
+async def test_a_refusal_is_a_problem(client, method, path, status, code):
+    answer = await client.request(method, path)
+    body = answer.json()
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (answer.status_code, body["status"], body["code"]) == (status, status, code)
+    assert set(body) == {"type", "title", "status", "code", "detail"}
+
+
+async def test_what_was_sent_is_not_repeated(client):
+    answer = await client.post("/api/v1/rooms", json={"name": ["private words"]})
+    assert answer.status_code == 422
+    assert "private" not in answer.text
+
+
+async def test_a_failed_read_is_never_an_empty_list(client, monkeypatch):
+    def broken(self, work):
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr("unbroken.stores.sqlite.database.Database._read", broken)
+    for path in (
+        "/api/v1/conversations",
+        CONVERSATION,
+        f"{CONVERSATION}/messages",
+        "/api/v1/users/ann/context",
+        "/api/v1/analytics/errors",
+        "/readyz",
+    ):
+        answer = await client.get(path)
+        assert (answer.status_code, answer.json()["code"]) == (503, "archive_unavailable")
+    assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_a_mistake_of_ours_says_nothing_of_itself(client, monkeypatch):
+    def broken(self, work):
+        raise RuntimeError("a secret")
+
+    monkeypatch.setattr("unbroken.stores.sqlite.database.Database._read", broken)
+    answer = await client.get("/api/v1/conversations")
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+    assert "secret" not in answer.text

@@ -1,0 +1,72 @@
+"""The process: how it starts, and how it ends."""
+
+import contextlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+
+from tests.service.servers import await_answer, free_port, running
+from unbroken.errors import SettingsInvalid
+from unbroken.service.server import bind
+from unbroken.service.settings import Settings
+
+END_S = 2.0  # half of it on a machine that is not busy with tests
+PROGRAM = [sys.executable, "-c", "import unbroken.service as s; s.run()"]
+
+
+@contextlib.contextmanager
+def started(tmp_path, **variables):
+    port = free_port()
+    environ = {"UNBROKEN_DATA": str(tmp_path / "data"), "UNBROKEN_PORT": str(port)} | variables
+    with running(PROGRAM, tmp_path / "log", **environ) as process:
+        await_answer(f"http://127.0.0.1:{port}/healthz")
+        yield process, port
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_soon_though_connections_are_open(tmp_path, number):
+    with started(tmp_path) as (process, port), httpx.Client() as client:
+        client.get(f"http://127.0.0.1:{port}/healthz")  # kept alive
+        with socket.create_connection(("127.0.0.1", port)) as half:
+            half.sendall(b"POST /api/v1/journal HTTP/1.1\r\nHost: localhost\r\nContent-Le")
+            with socket.create_connection(("127.0.0.1", port)) as waiting:
+                waiting.sendall(
+                    b"POST /api/v1/journal HTTP/1.1\r\nHost: localhost\r\n"
+                    b"Content-Length: 100\r\n\r\nhalf"
+                )
+                time.sleep(0.2)
+                begun = time.monotonic()
+                process.send_signal(number)
+                assert process.wait(5) == 0
+                assert time.monotonic() - begun < END_S
+    assert not (tmp_path / "data" / "unbroken.sqlite-wal").exists()
+
+
+def test_a_busy_port_is_said_clearly():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(SettingsInvalid, match=f"port {port} .* in use"):
+            bind(Settings(port=port))
+
+
+def test_a_second_service_on_the_same_data_is_refused(tmp_path):
+    with started(tmp_path):
+        environ = {"UNBROKEN_DATA": str(tmp_path / "data"), "UNBROKEN_PORT": str(free_port())}
+        with running(PROGRAM, tmp_path / "second", **environ) as second:
+            assert second.wait(10) != 0
+        assert "another service already writes" in (tmp_path / "second").read_text()
+
+
+def test_a_bad_variable_is_named(tmp_path):
+    said = subprocess.run(
+        PROGRAM, env={"UNBROKEN_PORT": "many"}, capture_output=True, text=True, check=False
+    )
+    assert said.returncode != 0
+    assert "SettingsInvalid: UNBROKEN_PORT" in said.stderr

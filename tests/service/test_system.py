@@ -1,0 +1,59 @@
+"""/system, /openapi.json and the console."""
+
+import pytest
+
+from unbroken.service import pages
+
+
+async def test_what_runs_here(client):
+    found = (await client.get("/api/v1/system")).json()
+    assert found["store"]["system_id"] == client.parts.store.archive.identity.system_id
+    assert (found["store"]["timeline"], found["demo"], found["model"]) == (0, False, None)
+    assert found["livekit_url"] == client.parts.settings.livekit_url
+    assert found["version"]
+
+
+async def test_the_contract_is_published(client):
+    found = (await client.get("/openapi.json")).json()
+    for path in ("/rooms", "/conversations", "/sessions/take", "/journal", "/files/upload"):
+        assert f"/api/v1{path}" in found["paths"]
+
+
+@pytest.fixture
+def console(tmp_path, monkeypatch):
+    folder = tmp_path / "console"
+    (folder / "assets").mkdir(parents=True)
+    (folder / "index.html").write_text("<title>unbroken</title>")
+    (folder / "assets" / "main-1a2b.js").write_text("1")
+    (tmp_path / "secret.txt").write_text("secret")
+    monkeypatch.setattr(pages, "FOLDER", folder)
+    return folder
+
+
+async def test_the_console_is_served(client, console):
+    for path in ("/", "/conversations/7", "/rooms/a/b", "/no.js"):
+        answer = await client.get(path)
+        assert (answer.status_code, answer.text) == (200, "<title>unbroken</title>")
+        assert answer.headers["cache-control"] == "no-cache"
+    script = await client.get("/assets/main-1a2b.js")
+    assert (script.text, "immutable" in script.headers["cache-control"]) == ("1", True)
+
+
+@pytest.mark.parametrize(
+    "path", ["/../secret.txt", "/%2e%2e/secret.txt", "/assets/../../secret.txt", "//etc/passwd"]
+)
+async def test_nothing_beside_the_console_is_served(client, console, path):
+    answer = await client.get(path)
+    assert "secret" not in answer.text
+    assert "root:" not in answer.text
+
+
+async def test_a_path_of_the_api_is_no_page(client, console):
+    for path in ("/api", "/api/v2/x", "/api/v1/x"):
+        assert (await client.get(path)).status_code == 404
+
+
+async def test_a_console_that_is_not_built_says_so(client, tmp_path, monkeypatch):
+    monkeypatch.setattr(pages, "FOLDER", tmp_path / "none")
+    answer = await client.get("/")
+    assert (answer.status_code, "not built" in answer.text) == (404, True)
