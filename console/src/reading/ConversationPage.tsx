@@ -29,8 +29,13 @@ async function load(id: string, signal: AbortSignal): Promise<Whole> {
   return { conversation, turns };
 }
 
+/** A call without an agent is not live, but the next agent may come at any moment. */
+function goesOn({ live, callList }: ConversationDetail): boolean {
+  return live || callList.some((call) => call.sessions.some((session) => session.phase !== "ended"));
+}
+
 export function ConversationPage({ id }: { readonly id: string }): ReactNode {
-  const whole = useResource<Whole>(id, (signal) => load(id, signal), (data) => (data?.conversation.live === true ? POLL_MS : null));
+  const whole = useResource<Whole>(id, (signal) => load(id, signal), (data) => (data !== null && goesOn(data.conversation) ? POLL_MS : null));
   return (
     <>
       <Link className="back" href="/conversations"><Icon name="back" />All conversations</Link>
