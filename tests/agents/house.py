@@ -6,16 +6,15 @@ All on loopback and free ports, in the test's own folder. Every process is ours 
 import asyncio
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import httpx
 import numpy as np
@@ -38,6 +37,7 @@ class House:
     folder: Path
     service_url: str
     bookings: Path
+    end_worker: Callable[[], None]  # in order, with its jobs; returns when it has ended
 
 
 def livekit_server() -> str:
@@ -79,12 +79,14 @@ def house(folder: Path, *, rules: str) -> Iterator[House]:
         start("keeper", [*python, "unbroken.keep"], own)
         _wait_for(f"http://127.0.0.1:{livekit}/")
         _wait_for(f"http://127.0.0.1:{service}/healthz")
-        start("worker", [*python, "tests.agents.scripted_worker", "--port", str(worker)], environ)
+        command = [*python, "tests.agents.scripted_worker", "--port", str(worker)]
+        agents = start("worker", command, environ)
         _wait_for(f"http://127.0.0.1:{worker}/")
         yield House(
             folder=folder,
             service_url=f"http://127.0.0.1:{service}",
             bookings=folder / "data" / "bookings.sqlite",
+            end_worker=lambda: _end(agents),
         )
 
 
@@ -164,26 +166,26 @@ class Caller:
 
 
 @contextmanager
-def _process(log: Path, command: list[str], environ: dict[str, str]) -> Iterator[None]:
+def _process(
+    log: Path, command: list[str], environ: dict[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("wb") as file:
-        process = _started(command, environ, file)
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, stdout=file, stderr=file
+        )
         try:
-            yield
+            yield process
         finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(ENDED_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            _end(process)
 
 
-def _started(
-    command: list[str], environ: dict[str, str], log: IO[bytes]
-) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        command, cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-    )
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(ENDED_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _wait_for(url: str) -> None:
