@@ -40,7 +40,15 @@ async def test_the_console_is_served(client, console):
 
 
 @pytest.mark.parametrize(
-    "path", ["/../secret.txt", "/%2e%2e/secret.txt", "/assets/../../secret.txt", "//etc/passwd"]
+    "path",
+    [
+        "/../secret.txt",
+        "/%2e%2e/secret.txt",
+        "/assets/../../secret.txt",
+        "//etc/passwd",
+        "/%00",
+        "/" + "x" * 999,
+    ],
 )
 async def test_nothing_beside_the_console_is_served(client, console, path):
     answer = await client.get(path)

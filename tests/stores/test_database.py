@@ -91,6 +91,16 @@ async def test_what_is_no_database_is_unavailable(tmp_path):
             pass
 
 
+async def test_a_folder_that_cannot_be_is_said_so(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingsInvalid, match="cannot"):
+        async with open_store(tmp_path / "file"):
+            pass
+    with pytest.raises(SettingsInvalid, match="cannot"):
+        async with Database.open(tmp_path / "file" / "x.sqlite", Clock()):
+            pass
+
+
 async def test_the_store_keeps_its_identity(tmp_path):
     async with open_store(tmp_path) as store:
         first = store.archive.identity

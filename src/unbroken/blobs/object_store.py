@@ -11,7 +11,7 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore
 
 from unbroken import blobs
-from unbroken.errors import ArchiveUnavailable, NotFound
+from unbroken.errors import ArchiveUnavailable, NotFound, SettingsInvalid
 
 
 class ObjectBlobs:
@@ -23,8 +23,12 @@ class ObjectBlobs:
 
     @classmethod
     def in_folder(cls, folder: Path) -> Self:
-        """Make the folder if there is none."""
-        return cls(LocalStore(folder, automatic_cleanup=False, mkdir=True), folder=folder)
+        """Make the folder if there is none. Raises SettingsInvalid if that cannot be."""
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsInvalid(f"cannot make {folder}: {error.strerror}") from error
+        return cls(LocalStore(folder, automatic_cleanup=False), folder=folder)
 
     async def put(self, sha256: bytes, content: bytes) -> None:
         blobs.check(sha256, content)

@@ -5,9 +5,9 @@ LiveKit first, the database after: what fails half-way leaves a room that the ne
 
 import asyncio
 import json
-from collections import defaultdict
 from typing import Any
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -29,14 +29,15 @@ class Opening:
         self._rooms = rooms
         self._livekit = livekit
         self._env = env
-        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        # Weak: a lock that nobody holds or waits for is forgotten.
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._dispatched_us: dict[str, int] = {}
 
     async def open(
         self, name: str, *, conversation_id: UUID | None = None, user_id: str | None = None
     ) -> Room:
         """Raises Conflict if the room lives with another conversation."""
-        async with self._turns[name]:
+        async with self._turn(name):
             live = await self._livekit.find(name)
             if live is None:
                 live, conversation_id = await self._create(name, conversation_id)
@@ -48,7 +49,7 @@ class Opening:
 
     async def merge(self, name: str, change: dict[str, Any]) -> dict[str, Any]:
         """Put the keys of `change` into room.metadata and keep all others. Raises NotFound."""
-        async with self._turns[name]:
+        async with self._turn(name):
             live = await self._livekit.find(name)
             if live is None:
                 raise NotFound(f"no room {name}")
@@ -56,19 +57,22 @@ class Opening:
 
     async def close(self, name: str) -> None:
         """Send everybody out. Raises NotFound."""
-        async with self._turns[name]:
+        async with self._turn(name):
             was_live = await self._livekit.delete(name)
             was_known = await self._rooms.close(name)
         if not was_live and not was_known:
             raise NotFound(f"no room {name}")
         log.info("room closed", room=name)
 
+    def _turn(self, name: str) -> asyncio.Lock:
+        return self._turns.setdefault(name, asyncio.Lock())
+
     async def _create(self, name: str, wanted: UUID | None) -> tuple[LiveRoom, UUID]:
         goes_on = await self._rooms.goes_on(name)
         conversation_id = wanted or goes_on or self._env.new_id()
         metadata = json.dumps({CONVERSATION: str(conversation_id)})
         live = await self._livekit.create(name, metadata=metadata)
-        self._dispatched_us[live.sid] = self._env.boot_us()
+        self._note_dispatch(live)
         log.info("room opened", room=name, sid=live.sid, conversation_id=str(conversation_id))
         return live, conversation_id
 
@@ -95,15 +99,20 @@ class Opening:
 
     async def _call_agent(self, live: LiveRoom) -> None:
         """A room that is opened again may have lost its agent, when its people had left."""
-        now = self._env.boot_us()
-        if now - self._dispatched_us.get(live.sid, -DISPATCH_AGAIN_US) < DISPATCH_AGAIN_US:
+        if self._was_dispatched(live) or await self._livekit.has_agent(live.name):
             return
-        if not await self._livekit.has_agent(live.name):
-            self._dispatched_us = {
-                sid: at for sid, at in self._dispatched_us.items() if now - at < DISPATCH_AGAIN_US
-            } | {live.sid: now}
-            await self._livekit.dispatch(live.name)
-            log.info("agent dispatched", room=live.name, sid=live.sid)
+        self._note_dispatch(live)
+        await self._livekit.dispatch(live.name)
+        log.info("agent dispatched", room=live.name, sid=live.sid)
+
+    def _was_dispatched(self, live: LiveRoom) -> bool:
+        at = self._dispatched_us.get(live.sid)
+        return at is not None and self._env.boot_us() - at < DISPATCH_AGAIN_US
+
+    def _note_dispatch(self, live: LiveRoom) -> None:
+        now = self._env.boot_us()
+        recent = {s: at for s, at in self._dispatched_us.items() if now - at < DISPATCH_AGAIN_US}
+        self._dispatched_us = recent | {live.sid: now}
 
 
 def conversation_of(metadata: str) -> UUID | None:

@@ -26,10 +26,17 @@ async def page(path: str) -> Response:
     """A file of the console; any other path is one of its own pages."""
     if path == "api" or path.startswith("api/"):
         raise NotFound(f"no /{path}")
-    file = (FOLDER / path).resolve()
-    if path and file.is_relative_to(FOLDER.resolve()) and file.is_file():
+    if (file := _file(path)) is not None:
         return FileResponse(file, headers=ASSET_HEADERS if path[:7] == "assets/" else HEADERS)
     index = FOLDER / "index.html"
     if not index.is_file():
         return PlainTextResponse(NOT_BUILT, status_code=404)
     return FileResponse(index, headers=HEADERS)
+
+
+def _file(path: str) -> Path | None:
+    try:
+        file = (FOLDER / path).resolve()
+        return file if file.is_relative_to(FOLDER.resolve()) and file.is_file() else None
+    except (OSError, ValueError):
+        return None  # a name that no file system takes

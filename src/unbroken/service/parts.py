@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, NamedTuple
 
+import structlog
 from fastapi import Depends, Request
 
 from unbroken.blobs import Blobs
@@ -15,6 +16,8 @@ from unbroken.service.opening import Opening
 from unbroken.service.settings import Settings
 from unbroken.service.watch import Watch
 from unbroken.stores.sqlite import SqliteStore
+
+log = structlog.get_logger()
 
 
 class Parts(NamedTuple):
@@ -39,11 +42,18 @@ async def open_parts(settings: Settings, env: Env) -> AsyncIterator[Parts]:
         opening = Opening(store.rooms, livekit, env)
         watch = Watch(store, livekit, rejoin_s=settings.rejoin_s)
         task = asyncio.create_task(watch.run(), name="watch")
+        task.add_done_callback(_tell)
         try:
             yield Parts(settings, env, store, blobs, livekit, opening, watch)
         finally:
             task.cancel()
             await asyncio.wait([task])
+
+
+def _tell(watch: asyncio.Task[None]) -> None:
+    """At once, not when the task is forgotten: nobody awaits it before the end."""
+    if not watch.cancelled() and (error := watch.exception()):
+        log.error("watch failed", error=type(error).__name__, exc_info=error)
 
 
 def parts_of(request: Request) -> Parts:

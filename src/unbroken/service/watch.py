@@ -4,7 +4,7 @@ import asyncio
 
 import structlog
 
-from unbroken.errors import ArchiveUnavailable, RoomServerUnavailable
+from unbroken.errors import RoomServerUnavailable, UnbrokenError
 from unbroken.service.livekit_rooms import LiveKitRooms
 from unbroken.stores.sqlite import SqliteStore
 from unbroken.stores.sqlite.ownership import Abandoned
@@ -33,8 +33,8 @@ class Watch:
             if pulses % ROUND_PULSES == 0:
                 try:
                     await self.round()
-                except ArchiveUnavailable as error:
-                    log.warning("watch round skipped", error=str(error))
+                except UnbrokenError as error:
+                    log.warning("watch round skipped", code=error.code)
             pulses += 1
             await asyncio.sleep(PULSE_S)
 

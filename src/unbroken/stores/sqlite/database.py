@@ -29,6 +29,7 @@ MIGRATIONS = queries.migrations("sqlite")
 BUSY_TIMEOUT_S = 5.0
 READERS = 2
 TENANT = 1
+LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
 NETWORK_FILE_SYSTEMS = {
     *("nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "glusterfs", "lustre", "ncpfs"),
     *("fuse.sshfs", "fuse.glusterfs", "fuse.s3fs", "fuse.gcsfuse", "fuse.rclone"),
@@ -201,20 +202,28 @@ class _only_writer:  # noqa: N801 - reads as a statement
         self._path = path
 
     def __enter__(self) -> None:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._descriptor = os.open(f"{self._path}.lock", LOCK_FLAGS, 0o600)
+        except OSError as error:
+            raise SettingsInvalid(f"cannot write {self._path.parent}: {error.strerror}") from error
+        try:
+            self._check()
+        except SettingsInvalid:
+            os.close(self._descriptor)
+            raise
+
+    def _check(self) -> None:
         kind = file_system(self._path.parent)
         if kind in NETWORK_FILE_SYSTEMS:
             raise SettingsInvalid(
                 f"{self._path.parent} is on a network file system ({kind}), where SQLite loses "
                 "data; set UNBROKEN_DATA to a local folder"
             )
-        lock = f"{self._path}.lock"
-        # flock, not a POSIX lock: a second store in the same process must be refused too.
-        self._descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
+            # flock, not a POSIX lock: a second store in the same process must be refused too.
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            os.close(self._descriptor)
             raise SettingsInvalid(f"another service already writes {self._path}") from error
 
     def __exit__(self, *_: object) -> None:
