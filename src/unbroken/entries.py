@@ -1,7 +1,8 @@
 """The entries of a session's log: a closed list of kinds, past tense, for ever.
 
-A payload is canonical JSON: UTF-8, keys sorted, no spaces. Readers keep what they do not
-understand; only an entry flagged MUST_UNDERSTAND makes an older reader refuse to restore.
+A payload is canonical JSON: UTF-8, keys sorted, no spaces; NaN and infinities are null. Readers
+keep what they do not understand; only an entry flagged MUST_UNDERSTAND makes an older reader
+refuse to restore.
 """
 
 import math
@@ -10,7 +11,7 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 
 MUST_UNDERSTAND = 1
-ALTERED = 2  # the payload had what JSON cannot say (lone surrogates, NaN, objects): replaced
+ALTERED = 2  # the payload had what JSON cannot say (lone surrogates, objects): replaced
 DEPTH_MAX = 100  # deeper nesting is cut: decoders of other languages stop near 1,000
 
 JSON: TypeAlias = Any

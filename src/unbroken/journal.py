@@ -104,9 +104,9 @@ class Journal:
         """Leave the holder's last word, close, and give up the lock: the holder is gone."""
         if self._closed:
             return
+        self._closed = True  # first: a job that is finished now must not begin another
         if self._job:
             self._finish(self._job)
-        self._closed = True
         self._pending += self._frame(CLOSED, 0, cause, 0, b"")
         self._flush()
         if self._executor:

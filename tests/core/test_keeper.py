@@ -146,7 +146,7 @@ async def test_the_end_of_a_holder_orphans_its_session(spool, store, env):
     async with asyncio.timeout(HANG_S):
         while row is None or row.phase != "orphaned":
             await keeper.step()
-            row = await store.get_session(live.session_id)
+            row = await store.conversations.get_session(live.session_id)
     assert row.cause == "empty"
 
 

@@ -1,0 +1,203 @@
+"""The journal: nothing waits, nothing is torn in the middle, damage costs itself only."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.core.conftest import new_header
+from tests.core.faults import FaultyHost
+from unbroken.entries import Noted
+from unbroken.errors import JournalUnreadable, JournalUnwritable, LevelUnavailable
+from unbroken.frames import CLOSED, ENTRY, MARK, Frame, decode_frame, decode_header, resync
+from unbroken.journal import PENDING_BYTES_MAX, Journal, JournalReader
+from unbroken.live import Live
+from unbroken.spool import Spool
+
+
+@pytest.fixture
+def host() -> FaultyHost:
+    return FaultyHost()
+
+
+@pytest.fixture
+def faulty(host, tmp_path) -> Spool:
+    return Spool.open(host, str(tmp_path / "spool"))
+
+
+def made(spool: Spool) -> Journal:
+    return Journal.create(spool, new_header(spool.env, spool))
+
+
+def read(spool: Spool, journal: Journal, *, is_living: bool = True) -> list[Frame]:
+    reader = JournalReader(spool.env, spool.journal(journal.header.holder))
+    frames: list[Frame] = []
+    while more := reader.read(is_living=is_living):
+        frames += more
+    reader.close()
+    return frames
+
+
+def numbers(frames: list[Frame]) -> list[int]:
+    return [frame.n for frame in frames if frame.type == ENTRY]
+
+
+async def test_what_is_appended_is_read_in_order(spool):
+    journal = made(spool)
+    for number in range(1, 101):
+        assert journal.append("note", b"x" * number) == number
+    journal.mark(b"in flight")
+    journal.close("left")
+    frames = read(spool, journal, is_living=False)
+    assert numbers(frames) == list(range(1, 101))
+    assert [frame.type for frame in frames[-2:]] == [MARK, CLOSED]
+    assert frames[-1].kind == "left"
+
+
+async def test_the_file_is_for_its_owner_only(spool):
+    journal = made(spool)
+    path = Path(spool.journal(journal.header.holder))
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    journal.close("left")
+
+
+async def test_a_short_write_and_a_full_disk_tear_nothing(faulty, host):
+    journal = made(faulty)
+    journal.append("note", b"a" * 100)
+    host.room_bytes = 50  # half of the next frame
+    journal.append("note", b"b" * 100)
+    journal.append("note", b"c" * 100)
+    assert journal.degraded == "journal: No space left on device"
+    assert (journal.appended, journal.written) == (3, 1)
+    assert numbers(read(faulty, journal)) == [1]
+    host.room_bytes = None
+    journal.append("note", b"d" * 100)
+    assert journal.degraded is None
+    assert journal.written == 4
+    assert numbers(read(faulty, journal)) == [1, 2, 3, 4]
+    journal.close("left")
+
+
+async def test_a_disk_that_stays_full_refuses_loudly_and_bounded(faulty, host):
+    live = Live.open(faulty, new_header(host, faulty))
+    host.room_bytes = 0
+    payload = b"x" * 200_000
+    with pytest.raises(JournalUnwritable):
+        for _ in range(2 * PENDING_BYTES_MAX // len(payload)):
+            live.journal.append("note", payload)
+    live.record(Noted("one more"))
+    assert live.lost == 1
+    assert live.lag.degraded == "1 entries could not be written"
+    with pytest.raises(LevelUnavailable):
+        await live.durable("disk")
+    await live.close("left")
+
+
+async def test_after_a_slow_write_a_thread_writes(faulty, host):
+    journal = made(faulty)
+    host.write_s = 0.03
+    journal.append("note", b"slow")
+    began = asyncio.get_running_loop().time()
+    for _ in range(50):
+        journal.append("note", b"quick")
+    assert asyncio.get_running_loop().time() - began < 50 * host.write_s / 2
+    async with asyncio.timeout(20):
+        while journal.written < 51:
+            await asyncio.sleep(0.01)
+    host.write_s = 0
+    assert numbers(read(faulty, journal)) == list(range(1, 52))
+    journal.close("left")
+
+
+async def test_a_close_with_work_under_way_writes_everything_once(faulty, host):
+    journal = made(faulty)
+    host.write_s = 0.02
+    for _ in range(20):
+        journal.append("note", b"entry")
+    journal.sync()
+    journal.close("left")
+    frames = read(faulty, journal, is_living=False)
+    assert numbers(frames) == list(range(1, 21))
+    assert frames[-1].type == CLOSED
+
+
+async def test_sync_reaches_the_disk_level(spool):
+    journal = made(spool)
+    journal.append("note", b"a")
+    assert journal.synced == 0
+    journal.sync()
+    async with asyncio.timeout(20):
+        while journal.synced < 1:
+            await asyncio.sleep(0.001)
+    journal.close("left")
+
+
+async def test_a_failed_fsync_is_never_tried_again(faulty, host):
+    live = Live.open(faulty, new_header(host, faulty))
+    live.journal.append("note", b"a")
+    host.sync_fails = True
+    with pytest.raises(LevelUnavailable):
+        await live.durable("disk", timeout_s=20)
+    host.sync_fails = False
+    with pytest.raises(LevelUnavailable):
+        await live.durable("disk", timeout_s=20)
+    assert live.journal.synced == 0
+    assert live.lag.degraded == "journal: fsync failed"
+    await live.close("left")
+
+
+async def test_a_spool_that_takes_no_files_is_one_clear_error(faulty, host):
+    header = new_header(host, faulty)
+    host.create_fails = True
+    with pytest.raises(JournalUnwritable, match="Read-only file system"):
+        Journal.create(faulty, header)
+
+
+async def test_every_flipped_bit_costs_only_its_frame(spool):
+    journal = made(spool)
+    for _ in range(12):
+        journal.append("note", b"some words that were said")
+    journal.close("left")
+    path = Path(spool.journal(journal.header.holder))
+    whole = path.read_bytes()
+    _, start = decode_header(whole)
+    for at in range(start, len(whole), 7):
+        damaged = bytearray(whole)
+        damaged[at] ^= 1 << (at % 8)
+        path.write_bytes(damaged)
+        missing = set(range(1, 13)) - set(numbers(read(spool, journal, is_living=False)))
+        assert len(missing) <= 1
+
+
+async def test_a_torn_end_is_not_yet_while_the_holder_lives(spool):
+    journal = made(spool)
+    journal.append("note", b"first")
+    journal.append("note", b"second")
+    path = Path(spool.journal(journal.header.holder))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-3])
+    reader = JournalReader(spool.env, str(path))
+    assert numbers(reader.read(is_living=True)) == [1]
+    assert reader.damaged_bytes == 0
+    path.write_bytes(whole)
+    assert numbers(reader.read(is_living=True)) == [2]
+    reader.close()
+    journal.close("left")
+
+
+@pytest.mark.parametrize("content", [b"", b"UNBJ", b"NOPE" * 50, b"UNBJ\x09\0\0\0" + b"x" * 99])
+async def test_what_is_no_journal_is_said_to_be_none(spool, content):
+    path = Path(spool.folder) / "x.journal"
+    path.write_bytes(content)
+    with pytest.raises(JournalUnreadable):
+        JournalReader(spool.env, str(path))
+
+
+@given(st.binary(max_size=300), st.integers(0, 300))
+@settings(deadline=None)
+def test_no_bytes_make_the_reader_fail(data, at):
+    assert decode_frame(data, at) is None or at < len(data)
+    assert min(at, len(data)) <= resync(data, at) <= len(data)

@@ -1,0 +1,152 @@
+"""A person in the room: a microphone that says what it is given, and ears that write it down."""
+
+import asyncio
+import contextlib
+import json
+import time
+from typing import Any
+
+import numpy as np
+from livekit import rtc
+from numpy.typing import NDArray
+
+from agents.speech.hibari import HibariTTS
+from agents.speech.moonshine import MoonshineSTT
+from tests.agents.sound import Pcm, resampled
+
+RATE = 16_000
+STEP = RATE // 50  # 20 ms
+LOUD = 300  # of 32,767: above it there is sound
+
+
+class Caller:
+    """Join with `async with Caller.join(url, token, voice)`."""
+
+    def __init__(self, voice: HibariTTS) -> None:
+        self.room = rtc.Room()
+        self.safety: list[dict[str, Any]] = []
+        self.lines: list[tuple[str, str]] = []  # (identity, final transcript)
+        self.sound: list[tuple[float, NDArray[np.int16]]] = []  # when it was heard, samples
+        self.spoke_until = 0.0
+        self._voice = voice
+        self._source = rtc.AudioSource(RATE, 1)
+        self._queue: asyncio.Queue[Pcm] = asyncio.Queue()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def join(cls, url: str, token: str, voice: HibariTTS):
+        caller = cls(voice)
+        await caller._join(url, token)
+        try:
+            yield caller
+        finally:
+            await caller.leave()
+
+    async def _join(self, url: str, token: str) -> None:
+        self.room.on("track_subscribed", lambda track, _p, _who: self._listen(track))
+        self.room.on("data_received", self._data)
+        self.room.register_text_stream_handler("lk.transcription", self._transcribed)
+        await self.room.connect(url, token)
+        track = rtc.LocalAudioTrack.create_audio_track("microphone", self._source)
+        options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
+        await self.room.local_participant.publish_track(track, options)
+        self._spawn(self._talk())
+
+    async def leave(self) -> None:
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.room.disconnect()
+        await self._source.aclose()
+
+    async def say(self, text: str) -> float:
+        """Speak, and return when it was over (time.monotonic)."""
+        samples = np.concatenate(list(self._voice.voice.stream(text, 1.0, 0)))
+        return await self.play(resampled(samples, 24_000))
+
+    async def play(self, samples: Pcm) -> float:
+        self._queue.put_nowait(samples)
+        await self._queue.join()
+        return self.spoke_until
+
+    async def hear(self, *, after: float, quiet_s: float = 1.0, within_s: float = 30) -> float:
+        """Wait for the agent's sound after `after`, and until it has been quiet; returns when
+        it began."""
+        async with asyncio.timeout(within_s):
+            while not (began := self.sounded(after=after)):
+                await asyncio.sleep(0.02)
+            while time.monotonic() - self._last_loud() < quiet_s:
+                await asyncio.sleep(0.02)
+        return began
+
+    def heard(self, *, after: float, before: float = float("inf")) -> NDArray[np.int16]:
+        parts = [samples for at, samples in self.sound if after <= at <= before]
+        return np.concatenate(parts) if parts else np.zeros(0, np.int16)
+
+    async def transcript(
+        self, ears: MoonshineSTT, *, after: float, before: float = float("inf")
+    ) -> str:
+        samples = self.heard(after=after, before=before)
+        if not len(samples):
+            return ""
+        text = ""
+        for piece in np.array_split(samples, max(1, len(samples) // (RATE * 12))):
+            frame = rtc.AudioFrame(piece.tobytes(), RATE, 1, len(piece))
+            text += " " + await ears.transcribe([frame])
+        return text.strip()
+
+    def sounded(self, *, after: float) -> float:
+        """When the agent was first heard after `after`; 0.0: not yet."""
+        return next((at for at, s in self.sound if at > after and np.abs(s).max() > LOUD), 0.0)
+
+    def _last_loud(self) -> float:
+        return next((at for at, s in reversed(self.sound) if np.abs(s).max() > LOUD), 0.0)
+
+    async def _talk(self) -> None:
+        """Real time: what was given, else silence, without a gap."""
+        silence = np.zeros(STEP, np.int16)
+        while True:
+            if self._queue.empty():
+                await self._capture(silence)
+                continue
+            samples = self._queue.get_nowait()
+            for at in range(0, len(samples), STEP):
+                part = samples[at : at + STEP]
+                await self._capture(np.pad(part, (0, STEP - len(part))))
+            await self._source.wait_for_playout()
+            self.spoke_until = time.monotonic()
+            self._queue.task_done()
+
+    async def _capture(self, samples: Pcm) -> None:
+        await self._source.capture_frame(rtc.AudioFrame(samples.tobytes(), RATE, 1, len(samples)))
+
+    def _listen(self, track: rtc.Track) -> None:
+        if track.kind == rtc.TrackKind.KIND_AUDIO:
+            self._spawn(self._record(track))
+
+    async def _record(self, track: rtc.Track) -> None:
+        stream = rtc.AudioStream(track, sample_rate=RATE, num_channels=1)
+        try:
+            async for event in stream:
+                samples = np.frombuffer(event.frame.data, np.int16).copy()
+                self.sound.append((time.monotonic(), samples))
+        finally:
+            await stream.aclose()
+
+    def _data(self, packet: rtc.DataPacket) -> None:
+        if packet.topic == "unbroken.safety":
+            self.safety.append(json.loads(packet.data))
+
+    def _transcribed(self, reader: rtc.TextStreamReader, identity: str) -> None:
+        self._spawn(self._read(reader, identity))
+
+    async def _read(self, reader: rtc.TextStreamReader, identity: str) -> None:
+        text = await reader.read_all()
+        if (reader.info.attributes or {}).get("lk.transcription_final") == "true":
+            self.lines.append((identity, text))
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,262 @@
+"""The real parts on free ports: livekit-server, the service, a worker, and the keeper that the
+first call starts. Each may be killed, frozen and started again."""
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+from unbroken.env import Host
+from unbroken.frames import ENTRY, Frame
+from unbroken.journal import JournalReader
+
+ROOT = Path(__file__).parents[2]
+HANG_S = 60
+AGENT = "concierge"
+
+
+def livekit_server() -> Path | None:
+    named = os.environ.get("UNBROKEN_LIVEKIT_SERVER")
+    places = [Path(named)] if named else [ROOT / ".tools" / "livekit-server"]
+    return next((place for place in places if place.exists()), None)
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class House:
+    """Use as a context manager; at its end nothing of it runs."""
+
+    def __init__(self, folder: Path, worker: str, **variables: str) -> None:
+        self.folder = folder
+        self.data, self.spool = folder / "data", folder / "spool"
+        self.worker = worker
+        self.key, self.secret = "test", secrets.token_hex(24)
+        self.ports = {name: free_port() for name in ("livekit", "service", "worker")}
+        self.service_url = f"http://127.0.0.1:{self.ports['service']}"
+        self.livekit_url = f"ws://127.0.0.1:{self.ports['livekit']}"
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._variables = variables
+
+    def __enter__(self) -> Self:
+        for folder in (self.data, self.spool):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.start("livekit")
+        self.start("service")
+        self.start("worker")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name in ("worker", "service", "livekit"):
+            self.kill(name)
+        self.kill_keeper()
+
+    def start(self, name: str) -> None:
+        """Start a part and wait until it is healthy."""
+        commands = {
+            "livekit": [str(livekit_server()), "--config", str(self._livekit_config())],
+            "service": [sys.executable, "-m", "unbroken", "serve"],
+            "worker": [sys.executable, "-m", self.worker],
+        }
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                commands[name],
+                cwd=ROOT,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        paths = {"livekit": "/", "service": "/healthz", "worker": "/"}
+        address = f"http://127.0.0.1:{self.ports[name]}{paths[name]}"
+        self._wait(lambda: answers(address), f"{name} to be healthy", alive=name)
+        if name == "worker":
+            self._wait(lambda: "registered worker" in self.log("worker"), "the worker to register")
+
+    def kill(self, name: str) -> None:
+        """SIGKILL, the whole process group: as when a host is lost."""
+        if process := self.processes.pop(name, None):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGCONT)
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(HANG_S)
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        os.killpg(self.processes[name].pid, number)
+
+    def keeper_pid(self) -> int | None:
+        """The process that holds the spool's lock."""
+        target = str(self.spool)
+        for entry in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                command = (entry / "cmdline").read_bytes() if entry.name.isdigit() else b""
+                if b"unbroken.keep" in command and target in (entry / "environ").read_text():
+                    return int(entry.name)
+        return None
+
+    def kill_keeper(self) -> int | None:
+        if pid := self.keeper_pid():
+            os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def job_pid(self, room_name: str) -> int:
+        """The process that writes the room's newest journal."""
+        (pid,) = _openers(self.journals(room_name)[-1]) - {self.keeper_pid()}
+        return pid
+
+    def log(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text(errors="replace")
+
+    def get(self, path: str, **params: Any) -> Any:
+        answer = httpx.get(f"{self.service_url}/api/v1{path}", params=params, timeout=10)
+        answer.raise_for_status()
+        return answer.json()
+
+    def create_room(self, name: str) -> dict[str, Any]:
+        answer = httpx.post(f"{self.service_url}/api/v1/rooms", json={"name": name}, timeout=20)
+        answer.raise_for_status()
+        return dict(answer.json())
+
+    def sessions(self, conversation_id: str) -> list[dict[str, Any]]:
+        calls = self.get(f"/conversations/{conversation_id}")["call_list"]
+        return [session for call in calls for session in call["sessions"]]
+
+    def entries(self, session_id: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        after: int | None = 0
+        while after is not None:
+            page = self.get(f"/sessions/{session_id}/entries", after=after, limit=500)
+            found += page["entries"]
+            after = page["next"]
+        return found
+
+    async def messages(self, conversation_id: str, *, count: int = 0) -> list[dict[str, Any]]:
+        """The transcript, once it has `count` lines: the keeper is a moment behind."""
+        async with asyncio.timeout(HANG_S):
+            while True:
+                answer = self.get(f"/conversations/{conversation_id}/messages", limit=500)
+                if len(answer["messages"]) >= count:
+                    return list(answer["messages"])
+                await asyncio.sleep(0.05)
+
+    async def shipped(self, room: dict[str, Any]) -> list[dict[str, Any]]:
+        """The log of the room's one session, once it has all that its journals hold.
+
+        What must be there is read from the journal files themselves.
+        """
+        async with asyncio.timeout(HANG_S):
+            while True:
+                (session,) = self.sessions(room["conversation_id"])
+                stored = self.entries(session["id"])
+                written = self.written(room["name"])  # after: a call goes on writing
+                if len(stored) == len(written):
+                    break
+                await asyncio.sleep(0.1)
+        assert [e["seq"] for e in stored] == list(range(1, len(stored) + 1))
+        assert [e["kind"] for e in stored] == [frame.kind for frame in written]
+        assert [e["payload"] for e in stored] == [json.loads(f.payload) for f in written]
+        return stored
+
+    def written(self, room_name: str) -> list[Frame]:
+        """The entries of the room's journals, in the order of their terms."""
+        env, found = Host(), []
+        for path in self.journals(room_name):
+            reader = JournalReader(env, str(path))
+            while frames := reader.read(is_living=True):
+                found += [frame for frame in frames if frame.type == ENTRY]
+            reader.close()
+        return found
+
+    def journals(self, room_name: str) -> list[Path]:
+        """Holders' ids follow time, and so do these paths."""
+        return [path for path in sorted(self.spool.glob("*.journal")) if room_of(path) == room_name]
+
+    def _wait(self, condition: Callable[[], bool], what: str, *, alive: str | None = None) -> None:
+        until = time.monotonic() + HANG_S
+        while not condition():
+            if alive and self.processes[alive].poll() is not None:
+                raise AssertionError(f"{alive} ended:\n{self.log(alive)[-4_000:]}")
+            if time.monotonic() > until:
+                raise AssertionError(f"waited {HANG_S} s for {what}\n{self._logs()}")
+            time.sleep(0.05)
+
+    def _logs(self) -> str:
+        return "\n".join(
+            f"== {p.name}\n{self.log(p.stem)[-3_000:]}" for p in self.folder.glob("*.log")
+        )
+
+    def _environment(self) -> dict[str, str]:
+        inherited = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
+        return inherited | {
+            "LIVEKIT_URL": self.livekit_url,
+            "LIVEKIT_API_KEY": self.key,
+            "LIVEKIT_API_SECRET": self.secret,
+            "UNBROKEN_ARCHIVE": self.service_url,
+            "UNBROKEN_PORT": str(self.ports["service"]),
+            "UNBROKEN_DATA": str(self.data),
+            "UNBROKEN_SPOOL": str(self.spool),
+            "UNBROKEN_AGENT_NAME": AGENT,
+            "UNBROKEN_WORKER_PORT": str(self.ports["worker"]),
+            "UNBROKEN_BOOKINGS": str(self.folder / "bookings.sqlite"),
+            "PYTHONUNBUFFERED": "1",
+            **self._variables,
+        }
+
+    def _livekit_config(self) -> Path:
+        """Loopback only, media too."""
+        config = {
+            "port": self.ports["livekit"],
+            "bind_addresses": ["127.0.0.1"],
+            "keys": {self.key: self.secret},
+            "rtc": {
+                "tcp_port": 0,
+                "udp_port": free_port(socket.SOCK_DGRAM),
+                "use_external_ip": False,
+                "node_ip": "127.0.0.1",
+                "enable_loopback_candidate": True,
+                "interfaces": {"includes": ["lo"]},
+                "ips": {"includes": ["127.0.0.1/32"]},
+            },
+            "logging": {"level": "info"},
+        }
+        path = self.folder / "livekit.yaml"
+        if not path.exists():
+            path.write_text(json.dumps(config))  # JSON is YAML
+        return path
+
+
+def answers(address: str) -> bool:
+    try:
+        return httpx.get(address, timeout=2).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def room_of(path: Path) -> str:
+    reader = JournalReader(Host(), str(path))
+    reader.close()
+    return reader.header.room
+
+
+def _openers(path: Path) -> set[int]:
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):
+            if entry.readlink() == path:
+                found.add(int(entry.parts[2]))
+    return found
