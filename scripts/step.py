@@ -20,6 +20,9 @@ from scripts.say import Progress
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / ".tools"
+# uv, pip and Node bring their own; behind a company's proxy only the machine's will do.
+CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+CERTIFICATE_SETTINGS = ("SSL_CERT_FILE", "PIP_CERT", "NODE_EXTRA_CA_CERTS")
 TAIL_LINES = 15
 REDRAW_S = 0.5
 
@@ -89,7 +92,7 @@ def run(
     process = subprocess.Popen(
         [str(word) for word in command],
         cwd=cwd,
-        env={**os.environ, **(env or {})},
+        env={**_trust(), **os.environ, **(env or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -108,6 +111,12 @@ def run(
             raise
         if process.wait() != 0:
             raise SetupError(reason(title, tail))
+
+
+def _trust() -> dict[str, str]:
+    if not CERTIFICATES.exists():
+        return {}
+    return dict.fromkeys(CERTIFICATE_SETTINGS, str(CERTIFICATES))
 
 
 def _lines(process: "subprocess.Popen[str]") -> Iterator[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import step
+from scripts import python_env, step
 from scripts.step import SetupError
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +79,16 @@ def test_an_old_python_hands_over_to_a_newer_one(tmp_path):
     )
     code, told = setup(ROOT, sys.executable, "-c", program, PATH=str(tmp_path) + ":/bin:/usr/bin")
     assert (code, told) == (0, "newer: -m scripts.setup run\n")
+
+
+def test_a_python_without_venv_is_told_what_to_install(tmp_path, monkeypatch):
+    bare = tmp_path / "python3"
+    bare.write_text("#!/bin/sh\nexit 1\n")
+    bare.chmod(0o755)
+    monkeypatch.setattr(python_env, "TOOLS", tmp_path)
+    monkeypatch.setattr(sys, "executable", str(bare))
+    with pytest.raises(SetupError, match="apt-get install python3-venv"):
+        python_env._install_uv()
 
 
 OFFLINE = [  # last words of the real tools in a network namespace without a network
