@@ -1,7 +1,7 @@
 # The whole house in one word each. Needs make, Python 3.11 or newer and a network; no root.
 PYTHON ?= python3
 BIN = .venv/bin
-FILES = src agents scripts tests bench
+FILES = $(wildcard src agents scripts tests bench)
 
 .DEFAULT_GOAL := help
 .PHONY: help run setup test check lint bench format clean
