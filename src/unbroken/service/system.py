@@ -1,11 +1,10 @@
 """GET /api/v1/system"""
 
-from importlib.metadata import PackageNotFoundError, version
-
 from fastapi import APIRouter
 from pydantic import BaseModel
 
 from unbroken.service.parts import Given
+from unbroken.version import __version__
 
 router = APIRouter(prefix="/api/v1/system", tags=["ops"])
 
@@ -29,16 +28,9 @@ async def get_system(parts: Given) -> System:
     """What runs here. `synchronous` says what an acknowledged entry survives: the disk's own."""
     identity = parts.store.archive.identity
     return System(
-        version=package_version(),
+        version=__version__,
         store=Store(system_id=identity.system_id, timeline=identity.timeline, synchronous="local"),
         model=parts.settings.llm_model,
         livekit_url=parts.settings.browser_livekit_url,
         demo=parts.settings.demo,
     )
-
-
-def package_version() -> str:
-    try:
-        return version("unbroken")
-    except PackageNotFoundError:
-        return "0"  # a source tree that was not installed

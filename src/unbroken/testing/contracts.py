@@ -354,6 +354,16 @@ class ArchiveContract:
         assert second.call_id != first.call_id
         assert second.is_new
 
+    async def test_who_does_not_know_the_sid_means_the_open_call(self, archive: Archive) -> None:
+        unknown, agent = Holder(archive), Holder(archive)
+        first = await unknown.take(role="backend", room_sid=f"none-{unknown.id}")
+        assert (await agent.take()).call_id == first.call_id
+        await agent.append(1, final="killed")
+        other = Holder(archive)
+        await unknown.append(1, final="empty")
+        again = await other.take(role="backend", room_sid=f"none-{other.id}")
+        assert (again.call_id, again.session_id) == (first.call_id, first.session_id)
+
     async def test_two_roles_share_a_call(self, archive: Archive) -> None:
         one = await Holder(archive).take()
         two = await Holder(archive).take(role="supervisor")

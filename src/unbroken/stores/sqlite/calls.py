@@ -7,28 +7,30 @@ from unbroken.archive import TakeRequest
 from unbroken.stores.projection import Change, LeaveParticipant, PutParticipant
 from unbroken.stores.sqlite.database import Row, Transaction
 
+LIVEKIT_SID = "RM_"
+
 
 def resolve(tx: Transaction, request: TakeRequest) -> Row:
     """The call that `request` is about, made if there is none, with its conversation.
 
     A room sid has one call until that has ended. Another sid of the same name is the same call
     while somebody alive holds it; else it is a new one: the next person in "test-room" must not
-    inherit a stranger's call.
+    inherit a stranger's call. Who does not know the sid (it is none of LiveKit's) means the
+    room that is open.
     """
     room = {"room_sid": request.room_sid, "room_name": request.room_name}
     tx.one("forget_ended_sid", room_sid=request.room_sid)
-    known = tx.one("call_of_sid", room_sid=request.room_sid) or _by_name(tx, request)
+    known = tx.one("call_of_sid", room_sid=request.room_sid) or _wanted(
+        request, _going_on(tx, request)
+    )
     conversation_id = known["conversation_id"] if known else _conversation(tx, request)
     call_id = known["call_id"] if known else request.new_call_id
     opened = tx.one("open_call", **room, call_id=call_id, conversation_id=conversation_id)
     tx.one("put_conversation", conversation_id=conversation_id, user_id=request.user_id)
     tx.one("touch_conversation", conversation_id=conversation_id, at=tx.now_us)
-    tx.one(
-        "see_room_sid",
-        sid=request.room_sid,
-        name=request.room_name,
-        conversation_id=conversation_id,
-    )
+    if _knows_sid(request):
+        seen = {"sid": request.room_sid, "name": request.room_name}
+        tx.one("see_room_sid", **seen, conversation_id=conversation_id)
     return {**dict(opened or {}), "conversation_id": _bytes(conversation_id)}
 
 
@@ -41,12 +43,9 @@ def find(tx: Transaction, room_name: str) -> Row | None:
 
 def ensure(tx: Transaction, room_name: str, *, new_call_id: UUID, new_conversation_id: UUID) -> Row:
     """The open call of a room, for those who announce themselves without taking anything."""
-    known, room = (
-        tx.one("open_call_of_name", room_name=room_name),
-        tx.one("get_room", name=room_name),
-    )
-    if known and (room is None or room["conversation_id"] == known["conversation_id"]):
+    if known := _open(tx, room_name):
         return known
+    room = tx.one("get_room", name=room_name)
     conversation_id = room["conversation_id"] if room else new_conversation_id.bytes
     tx.one("put_conversation", conversation_id=conversation_id, user_id=None)
     ids = {"call_id": new_call_id, "conversation_id": conversation_id, "room_name": room_name}
@@ -81,20 +80,40 @@ def put_participant(tx: Transaction, call_id: bytes, change: PutParticipant) -> 
     )
 
 
-def _by_name(tx: Transaction, request: TakeRequest) -> Row | None:
-    known = tx.one("call_of_name", room_name=request.room_name)
-    wanted = request.conversation_id
-    return known if known and wanted in (None, UUID(bytes=known["conversation_id"])) else None
+def _going_on(tx: Transaction, request: TakeRequest) -> Row | None:
+    if not _knows_sid(request):
+        return _open(tx, request.room_name)
+    return tx.one("call_of_name", room_name=request.room_name)
+
+
+def _wanted(request: TakeRequest, call: Row | None) -> Row | None:
+    """`call`, unless another conversation is asked for."""
+    asked = request.conversation_id
+    return call if call and asked in (None, UUID(bytes=call["conversation_id"])) else None
+
+
+def _open(tx: Transaction, room_name: str) -> Row | None:
+    """The open call of the room as it is now, not of one of that name that was closed."""
+    call, room = (
+        tx.one("open_call_of_name", room_name=room_name),
+        tx.one("get_room", name=room_name),
+    )
+    is_same = call and (room is None or room["conversation_id"] == call["conversation_id"])
+    return call if is_same else None
 
 
 def _conversation(tx: Transaction, request: TakeRequest) -> UUID | bytes:
     if request.conversation_id is not None:
         return request.conversation_id
     room = tx.one("get_room", name=request.room_name)
-    if room and room["sid"] in (None, request.room_sid):
+    if room and (room["sid"] in (None, request.room_sid) or not _knows_sid(request)):
         found: bytes = room["conversation_id"]
         return found
     return request.new_conversation_id
+
+
+def _knows_sid(request: TakeRequest) -> bool:
+    return request.room_sid.startswith(LIVEKIT_SID)
 
 
 def _bytes(value: Any) -> bytes:
