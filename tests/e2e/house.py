@@ -127,14 +127,18 @@ class House:
         answer.raise_for_status()
         return answer.json()
 
+    def answers(self, path: str) -> bool:
+        return answers(self.service_url + path)
+
     def create_room(self, name: str) -> dict[str, Any]:
         answer = httpx.post(f"{self.service_url}/api/v1/rooms", json={"name": name}, timeout=20)
         answer.raise_for_status()
         return dict(answer.json())
 
-    def sessions(self, conversation_id: str) -> list[dict[str, Any]]:
+    def sessions(self, conversation_id: str, *, role: str = AGENT) -> list[dict[str, Any]]:
         calls = self.get(f"/conversations/{conversation_id}")["call_list"]
-        return [session for call in calls for session in call["sessions"]]
+        found = [session for call in calls for session in call["sessions"]]
+        return [session for session in found if session["role"] == role]
 
     def entries(self, session_id: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
@@ -154,16 +158,16 @@ class House:
                     return list(answer["messages"])
                 await asyncio.sleep(0.05)
 
-    async def shipped(self, room: dict[str, Any]) -> list[dict[str, Any]]:
-        """The log of the room's one session, once it has all that its journals hold.
+    async def shipped(self, room: dict[str, Any], *, role: str = AGENT) -> list[dict[str, Any]]:
+        """The log of the room's session `role`, once it has all that its journals hold.
 
         What must be there is read from the journal files themselves.
         """
         async with asyncio.timeout(HANG_S):
             while True:
-                (session,) = self.sessions(room["conversation_id"])
+                (session,) = self.sessions(room["conversation_id"], role=role)
                 stored = self.entries(session["id"])
-                written = self.written(room["name"])  # after: a call goes on writing
+                written = self.written(room["name"], role=role)  # after: a call goes on writing
                 if len(stored) == len(written):
                     break
                 await asyncio.sleep(0.1)
@@ -172,19 +176,20 @@ class House:
         assert [e["payload"] for e in stored] == [json.loads(f.payload) for f in written]
         return stored
 
-    def written(self, room_name: str) -> list[Frame]:
-        """The entries of the room's journals, in the order of their terms."""
+    def written(self, room_name: str, *, role: str = AGENT) -> list[Frame]:
+        """The entries of a session's journals, in the order of their terms."""
         env, found = Host(), []
-        for path in self.journals(room_name):
+        for path in self.journals(room_name, role=role):
             reader = JournalReader(env, str(path))
             while frames := reader.read(is_living=True):
                 found += [frame for frame in frames if frame.type == ENTRY]
             reader.close()
         return found
 
-    def journals(self, room_name: str) -> list[Path]:
+    def journals(self, room_name: str, *, role: str = AGENT) -> list[Path]:
         """Holders' ids follow time, and so do these paths."""
-        return [path for path in sorted(self.spool.glob("*.journal")) if room_of(path) == room_name]
+        wanted = (room_name, role)
+        return [path for path in sorted(self.spool.glob("*.journal")) if _whose(path) == wanted]
 
     def _wait(self, condition: Callable[[], bool], what: str, *, alive: str | None = None) -> None:
         until = time.monotonic() + HANG_S
@@ -247,10 +252,10 @@ def answers(address: str) -> bool:
         return False
 
 
-def room_of(path: Path) -> str:
+def _whose(path: Path) -> tuple[str, str]:
     reader = JournalReader(Host(), str(path))
     reader.close()
-    return reader.header.room
+    return reader.header.room, reader.header.role
 
 
 def _openers(path: Path) -> set[int]:

@@ -5,7 +5,11 @@ import os
 import signal
 import statistics
 
+import pytest
+
 from tests.e2e.caller import Caller
+
+pytestmark = pytest.mark.e2e
 
 FROZEN_S = 20
 

@@ -2,7 +2,11 @@
 
 import asyncio
 
+import pytest
+
 from tests.e2e.caller import Caller
+
+pytestmark = pytest.mark.e2e
 
 
 async def test_both_sides_are_heard_and_stored_in_order(house, voice, ears):

@@ -7,7 +7,7 @@ import pytest
 
 from unbroken.service.app import create_app
 from unbroken.service.settings import Settings
-from unbroken.testing.contracts import LISTENED_S, Clock
+from unbroken.testing.holders import LISTENED_S, Clock
 
 BASE = "http://localhost:8000"
 NOBODY = "ws://127.0.0.1:9"  # the discard port: nothing listens there

@@ -15,7 +15,8 @@ from unbroken.archive import (
     encode,
 )
 from unbroken.errors import CallTaken, InvalidInput
-from unbroken.testing.contracts import ArchiveContract, Holder, numbered
+from unbroken.testing.contracts import ArchiveContract
+from unbroken.testing.holders import Holder, numbered
 
 TAKE, JOURNAL = "/api/v1/sessions/take", "/api/v1/journal"
 

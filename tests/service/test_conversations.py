@@ -4,7 +4,7 @@ import re
 
 from unbroken import entries
 from unbroken.archive import WireEntry
-from unbroken.testing.contracts import ENV, Holder, entry, item
+from unbroken.testing.holders import ENV, Holder, entry, item
 
 API = "/api/v1"
 TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")

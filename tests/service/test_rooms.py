@@ -12,7 +12,7 @@ from livekit import api
 from tests.service.conftest import opened
 from tests.service.servers import KEY, SECRET, livekit_server, service
 from unbroken.service.settings import Settings
-from unbroken.testing.contracts import Holder
+from unbroken.testing.holders import Holder
 
 ROOMS = "/api/v1/rooms"
 SEEDS_CURL = """\

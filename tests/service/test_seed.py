@@ -5,7 +5,7 @@ import hashlib
 
 import pytest
 
-from unbroken.testing.contracts import Holder
+from unbroken.testing.holders import Holder
 
 API = "/api/v1"
 ROOM = "test-room"

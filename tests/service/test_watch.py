@@ -4,7 +4,7 @@ import pytest
 
 from unbroken.errors import RoomServerUnavailable
 from unbroken.service.livekit_rooms import LiveRoom
-from unbroken.testing.contracts import Holder
+from unbroken.testing.holders import Holder
 
 
 class Rooms:

@@ -4,7 +4,7 @@ import pytest
 
 from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.stores.sqlite import SqliteStore
-from unbroken.testing.contracts import LISTENED_S, Clock
+from unbroken.testing.holders import LISTENED_S, Clock
 
 
 @pytest.fixture

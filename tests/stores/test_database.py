@@ -14,7 +14,7 @@ from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.errors import ArchiveUnavailable, SettingsInvalid
 from unbroken.stores.sqlite import SqliteStore
 from unbroken.stores.sqlite.database import QUERIES, Database, file_system
-from unbroken.testing.contracts import Clock, Holder, numbered
+from unbroken.testing.holders import Clock, Holder, numbered
 
 WRITER = """
 import asyncio, sys
@@ -22,7 +22,7 @@ from pathlib import Path
 from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.env import Host
 from unbroken.stores.sqlite import SqliteStore
-from unbroken.testing.contracts import Holder, numbered
+from unbroken.testing.holders import Holder, numbered
 
 async def main(folder):
     blobs = ObjectBlobs.in_folder(folder / "blobs")

@@ -7,7 +7,7 @@ from unbroken import entries
 from unbroken.archive import WireEntry
 from unbroken.session import fold
 from unbroken.stores.sqlite import messages
-from unbroken.testing.contracts import Holder, item
+from unbroken.testing.holders import Holder, item
 
 IDS = st.sampled_from([f"i{n}" for n in range(8)])
 PUTS = st.builds(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from unbroken import entries
 from unbroken.archive import WireEntry, WireMark
 from unbroken.errors import InvalidInput
-from unbroken.testing.contracts import Holder, entry, item, payloads
+from unbroken.testing.holders import Holder, entry, item, payloads
 
 DEEP = 20_000
 HOSTILE = [

@@ -4,7 +4,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from unbroken.stores.sqlite import SqliteStore
-from unbroken.testing.contracts import Holder, entry, numbered, payloads
+from unbroken.testing.holders import Holder, entry, numbered, payloads
 
 COMMON = settings(
     max_examples=40,

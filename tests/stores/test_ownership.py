@@ -3,7 +3,7 @@
 import pytest
 
 from unbroken.errors import CallTaken
-from unbroken.testing.contracts import TTL_MS, Holder, entry
+from unbroken.testing.holders import TTL_MS, Holder, entry
 
 
 async def orphan(archive, cause, room="room"):
