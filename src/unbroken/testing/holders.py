@@ -1,0 +1,103 @@
+"""What tests of an archive work with: a clock to put forward, and holders that write."""
+
+from typing import Any
+from uuid import UUID
+
+from unbroken import entries
+from unbroken.archive import (
+    Answer,
+    Archive,
+    Batch,
+    HostBatch,
+    Taken,
+    TakeRequest,
+    WireEntry,
+)
+from unbroken.env import Host
+
+TTL_MS = 3_000
+LISTENED_S = 61  # longer than any lease: silent hosts may be judged
+ENV = Host()
+
+
+class Clock(Host):
+    """This host with a clock that can be put forward."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ahead_us = 0
+
+    def advance(self, seconds: float) -> None:
+        self._ahead_us += int(seconds * 1_000_000)
+
+    def now_us(self) -> int:
+        return super().now_us() + self._ahead_us
+
+    def boot_us(self) -> int:
+        return super().boot_us() + self._ahead_us
+
+
+class Holder:
+    """One start of an agent process: asks for a session, then writes to it."""
+
+    def __init__(self, archive: Archive, *, host_id: UUID | None = None) -> None:
+        self.archive = archive
+        self.host_id = host_id or ENV.new_id()
+        self.id = ENV.new_id()
+        self.taken: Taken | None = None
+
+    async def take(self, room: str = "room", **changed: Any) -> Taken:
+        self.taken = await self.archive.take(self.request(room, **changed))
+        return self.taken
+
+    def request(self, room: str = "room", **changed: Any) -> TakeRequest:
+        values: dict[str, Any] = {
+            "host_id": self.host_id,
+            "ttl_ms": TTL_MS,
+            "holder": self.id,
+            "room_name": room,
+            "room_sid": f"RM_{room}",
+            "role": "concierge",
+            "agent_name": "concierge",
+            "agent_identity": f"agent-{self.id.hex[-6:]}",
+            "conversation_id": None,
+            "user_id": None,
+            "new_session_id": ENV.new_id(),
+            "new_call_id": ENV.new_id(),
+            "new_conversation_id": ENV.new_id(),
+        }
+        return TakeRequest(**values | changed)
+
+    def batch(self, first: int, *said: WireEntry, **more: Any) -> Batch:
+        assert self.taken is not None
+        values: dict[str, Any] = {"session_id": self.taken.session_id, "term": self.taken.term}
+        return Batch(**values | {"holder": self.id, "first": first, "entries": said} | more)
+
+    async def send(self, *batches: Batch) -> list[Answer]:
+        sent = HostBatch(host_id=self.host_id, host_name="test", ttl_ms=TTL_MS, batches=batches)
+        return list((await self.archive.append(sent)).batches)
+
+    async def append(self, first: int, *said: WireEntry, **more: Any) -> Answer:
+        (answer,) = await self.send(self.batch(first, *said, **more))
+        return answer
+
+
+def entry(payload: bytes = b"{}", *, kind: str = "note", at_us: int = 1) -> WireEntry:
+    return WireEntry(kind, at_us, 0, payload)
+
+
+def item(
+    item_id: str, text: str, *, after: str | None, role: str = "user", **more: Any
+) -> WireEntry:
+    """An `item` entry with a message."""
+    message = {"id": item_id, "type": "message", "role": role, "content": [text], **more}
+    payload, flags = entries.encode(entries.ItemPut(item=message, after=after, from_="ann"))
+    return WireEntry("item", ENV.now_us(), flags, payload)
+
+
+def numbered(first: int, last: int) -> list[WireEntry]:
+    return [entry(b'{"data":%d,"name":"n"}' % n) for n in range(first, last + 1)]
+
+
+def payloads(taken: Taken) -> list[bytes]:
+    return [e.payload for e in taken.entries]
