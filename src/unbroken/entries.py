@@ -12,6 +12,7 @@ import msgspec
 
 MUST_UNDERSTAND = 1
 ALTERED = 2  # the payload had what JSON cannot say (lone surrogates, objects): replaced
+BLOBS = 4  # large parts of the payload are blobs, see `apart`
 DEPTH_MAX = 100  # deeper nesting is cut: decoders of other languages stop near 1,000
 
 JSON: TypeAlias = Any

@@ -15,8 +15,8 @@ from uuid import UUID
 
 import msgspec
 
-from unbroken.archive import HOST_BYTES_MAX, Archive, HostBatch
-from unbroken.errors import CallTaken, JournalUnreadable, UnbrokenError
+from unbroken.archive import HOST_BYTES_MAX, Archive, Batch, HostBatch
+from unbroken.errors import CallTaken, InvalidInput, JournalUnreadable, UnbrokenError
 from unbroken.ownership import TTL_MS, request_of
 from unbroken.spool import Spool
 from unbroken.tail import Tail
@@ -46,6 +46,7 @@ class Keeper:
         self._host_id = spool.host_id()
         self._tails: dict[UUID, Tail] = {}
         self._unreadable: set[UUID] = set()
+        self._blobs: set[str] = set()  # given away by this keeper
         self._scanned_us = 0
         self._busy_us = self._env.boot_us()
         self._pause_s = 0.0
@@ -109,10 +110,11 @@ class Keeper:
             log.warning("session taken by another", extra={"holder": str(tail.header.holder)})
 
     async def _ship(self, tails: list[Tail]) -> None:
-        batches, size = [], 0
+        batches: list[Batch] = []
+        size = 0
         for tail in tails:
             if size < HOST_BYTES_MAX:
-                batches.append(tail.batch(self._env.boot_us()))
+                batches.append(await self._batch(tail))
                 size += sum(len(entry.payload) for entry in batches[-1].entries)
         if not batches:
             return
@@ -126,6 +128,19 @@ class Keeper:
         )
         for tail, batch, said in zip(tails, batches, answer.batches, strict=False):
             tail.hear(batch, said, self._env.boot_us())
+
+    async def _batch(self, tail: Tail) -> Batch:
+        """The tail's next batch, the blobs it refers to stored before it."""
+        batch = tail.batch(self._env.boot_us())
+        try:
+            for name in tail.blobs(batch):
+                if name not in self._blobs:
+                    await self._archive.put_blob(bytes.fromhex(name), self._spool.get_blob(name))
+                    self._blobs.add(name)
+        except (FileNotFoundError, InvalidInput) as error:
+            tail.lose(batch, f"blob: {type(error).__name__}")
+            return tail.batch(self._env.boot_us())
+        return batch
 
     def _scan(self) -> None:
         now_us = self._env.boot_us()
@@ -151,6 +166,9 @@ class Keeper:
 
     def _is_idle(self) -> bool:
         now_us = self._env.boot_us()
-        if self._tails:
+        if self._tails or self._unreadable:
             self._busy_us = now_us
+        elif self._blobs:
+            self._spool.remove_blobs()
+            self._blobs.clear()
         return now_us - self._busy_us > self._options.idle_us

@@ -16,7 +16,8 @@ import msgspec
 
 from unbroken import entries, mark
 from unbroken.ack import FENCED
-from unbroken.entries import Item, ItemPut, ItemsRemoved, Payload
+from unbroken.apart import PART_BYTES_MAX, put_apart
+from unbroken.entries import BLOBS, Item, ItemPut, ItemsRemoved, Payload
 from unbroken.env import Env
 from unbroken.errors import JournalUnwritable, LevelUnavailable
 from unbroken.frames import Header
@@ -60,6 +61,7 @@ class Live:
         self.lost = 0  # entries that neither disk nor archive could take
         self.on_level: Callable[[int, Level], None] = lambda _n, _level: None
         self._env: Env = spool.env
+        self._spool = spool
         self._utterances = Utterances()
         self._unsafe: deque[tuple[int, int]] = deque(maxlen=UNSAFE_MAX)
         self._acked_at_us = self._env.boot_us()
@@ -94,8 +96,10 @@ class Live:
         self.session.apply(payload)
         data, flags = entries.encode(payload)
         try:
+            if len(data) > PART_BYTES_MAX:
+                data, flags = put_apart(self._spool, data), flags | BLOBS
             n = self.journal.append(entries.KIND_OF[type(payload)], data, flags=flags)
-        except JournalUnwritable:
+        except (JournalUnwritable, OSError):  # OSError: the spool takes no blob
             self.lost += 1
             return self.journal.appended
         self._unsafe.append((n, self._env.boot_us()))

@@ -60,6 +60,36 @@ class Spool(msgspec.Struct, frozen=True):
     def ack(self, holder: UUID) -> Ack:
         return Ack(self.env.open_words(f"{self.folder}/{holder}.ack", WORDS))
 
+    def put_blob(self, name: str, content: bytes) -> None:
+        """Keep it until the keeper has given it away; there already is no change."""
+        folder = f"{self.folder}/blobs"
+        self.env.make_folder(folder)
+        if self.env.exists(f"{folder}/{name}"):
+            return
+        new = f"{folder}/{name}.{self.env.new_id().hex}.new"
+        file = self.env.create(new)
+        try:
+            done = 0
+            while done < len(content):
+                done += file.write(content[done:])
+        finally:
+            file.close()
+        self.env.rename(new, f"{folder}/{name}")
+
+    def get_blob(self, name: str) -> bytes:
+        """Raises FileNotFoundError."""
+        file = self.env.open(f"{self.folder}/blobs/{name}")
+        try:
+            return file.read(0, file.size())
+        finally:
+            file.close()
+
+    def remove_blobs(self) -> None:
+        """Only when no journal is left that could refer to them."""
+        if self.env.exists(folder := f"{self.folder}/blobs"):
+            for name in self.env.list_folder(folder):
+                self.env.remove(f"{folder}/{name}")
+
     @property
     def keeper_lock(self) -> str:
         return f"{self.folder}/keeper.lock"

@@ -3,7 +3,7 @@
 from collections import deque
 from uuid import UUID
 
-from unbroken import entries
+from unbroken import apart, entries
 from unbroken.ack import DEGRADED, ENDED, FENCED
 from unbroken.archive import (
     BATCH_BYTES_MAX,
@@ -117,6 +117,17 @@ class Tail:
             mark=self._due_mark(now_us, is_final=final is not None),
             final=final,
         )
+
+    def blobs(self, batch: Batch) -> list[str]:
+        """What must be in the archive before `batch` may be."""
+        named = [apart.references(e.payload) for e in batch.entries if e.flags & entries.BLOBS]
+        return [name for names in named for name in names]
+
+    def lose(self, batch: Batch, cause: str) -> None:
+        """A blob of the batch is gone: its entries are named lost, the others stay."""
+        for at, (n, entry) in enumerate(self._queue):
+            if n <= self.stored + len(batch.entries) and entry.flags & entries.BLOBS:
+                self._queue[at] = (n, _lost(cause, entry.at_us, kind=entry.kind))
 
     def _is_final(self) -> bool:
         return not self.is_living and not self._more_to_read() and not self.is_over

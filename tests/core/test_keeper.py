@@ -128,7 +128,7 @@ async def test_two_sessions_do_not_block_each_other(spool, store, env):
 async def test_an_entry_that_is_refused_is_named_lost_and_blocks_nothing(spool, store, env):
     live = Live.open(spool, new_header(env, spool))
     live.record(Noted("before"))
-    live.record(Noted("big", "x" * 300_000))
+    live.record(Noted("big", ["many short parts"] * 20_000))
     live.record(Noted("after"))
     await until(Keeper(spool, store.archive), lambda: live.ack.acked == 3)
     kinds = [e.kind for e in await log_of(store, live.session_id)]

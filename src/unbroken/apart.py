@@ -1,0 +1,80 @@
+"""Large parts travel apart: a string too large for an entry becomes a reference to a blob.
+
+`{"$blob": sha256, "bytes": n}` stands for a UTF-8 string. The bytes are in the spool until the
+keeper has given them to the archive; the entry follows its blobs, never the other way round.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from unbroken.entries import JSON
+from unbroken.spool import Spool
+
+PART_BYTES_MAX = 32 << 10
+BLOB_BYTES_MAX = 16 << 20
+BLOB = "$blob"
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+def put_apart(spool: Spool, payload: bytes) -> bytes:
+    """Canonical JSON with its large strings in the spool's blobs. Raises OSError."""
+    value = _replaced(spool, msgspec.json.decode(payload))
+    return msgspec.json.encode(value, order="sorted")
+
+
+def references(payload: bytes) -> list[str]:
+    """The blobs that an entry refers to, as hexadecimal SHA-256."""
+    try:
+        return list(_found(msgspec.json.decode(payload)))
+    except (msgspec.DecodeError, RecursionError):
+        return []
+
+
+def put_together(value: JSON, read: Callable[[str], bytes]) -> JSON:
+    """`value` with each reference replaced by its string, as `read` gives it."""
+    if isinstance(value, dict):
+        if reference := _reference(value):
+            return read(reference).decode()
+        return {key: put_together(part, read) for key, part in value.items()}
+    if isinstance(value, list):
+        return [put_together(part, read) for part in value]
+    return value
+
+
+def _replaced(spool: Spool, value: JSON) -> JSON:
+    if isinstance(value, str) and len(value) > PART_BYTES_MAX:
+        content = value.encode()
+        if len(content) > BLOB_BYTES_MAX:
+            return value  # beyond every bound: the keeper names the entry lost
+        name = hashlib.sha256(content).hexdigest()
+        spool.put_blob(name, content)
+        return {BLOB: name, "bytes": len(content)}
+    if isinstance(value, dict):
+        return {key: _replaced(spool, part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_replaced(spool, part) for part in value]
+    return value
+
+
+def _found(value: JSON) -> Iterator[str]:
+    parts: Any = ()
+    if isinstance(value, dict):
+        if reference := _reference(value):
+            yield reference
+        parts = value.values()
+    elif isinstance(value, list):
+        parts = value
+    for part in parts:
+        yield from _found(part)
+
+
+def _reference(value: dict[str, JSON]) -> str | None:
+    """Only a whole, well-formed reference is one: people may say anything, `$blob` too."""
+    name = value.get(BLOB)
+    if not isinstance(name, str) or value.keys() != {BLOB, "bytes"}:
+        return None
+    return name if _SHA256.fullmatch(name) else None
