@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import os
 import subprocess
 from uuid import UUID
 
@@ -83,6 +84,15 @@ async def test_our_agent_is_on_its_way(client, livekit, name):
     await open_room(client, name)
     dispatches = await livekit.agent_dispatch.list_dispatch(name)
     assert [d.agent_name for d in dispatches] == ["concierge"]
+
+
+async def test_a_room_without_its_agent_gets_another(client, livekit, clock, name):
+    await open_room(client, name)
+    await open_room(client, name)
+    assert len(await livekit.agent_dispatch.list_dispatch(name)) == 1
+    clock.advance(6)
+    await open_room(client, name)
+    assert len(await livekit.agent_dispatch.list_dispatch(name)) == 2
 
 
 async def test_again_is_the_same_room(client, name):
@@ -262,7 +272,12 @@ async def test_a_wrong_secret_is_named(tmp_path, livekit_url, name):
 def test_the_seeds_own_curl(tmp_path, livekit_url):
     with service(tmp_path, livekit_url) as url:
         script = SEEDS_CURL.replace("localhost:8000", url.replace("http://127.0.0.1", "localhost"))
-        said = subprocess.run(["sh", "-c", script], check=True, capture_output=True)
+        said = subprocess.run(
+            ["sh", "-c", script],
+            check=True,
+            capture_output=True,
+            env=os.environ | {"no_proxy": "localhost"},
+        )
     room = json.loads(said.stdout)
     assert room["name"] == "test-room"
     assert room["sid"].startswith("RM_")

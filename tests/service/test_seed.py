@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 
 import pytest
+import structlog
 
 from unbroken.testing.holders import Holder
 
@@ -41,6 +42,16 @@ async def test_an_agent_announces_itself_and_saves_turns(client):
     assert await contents(client, joined["conversation_id"]) == expected
     found = (await client.get(f"{API}/conversations/{joined['conversation_id']}")).json()
     assert (found["title"], found["user_id"], found["live"]) == ("q0", "ann", False)
+
+
+async def test_the_operators_log_has_no_content(client):
+    with structlog.testing.capture_logs() as logs:
+        await post(client, "/conversations/save-turn", turn("private words"), 201)
+        await post(client, "/conversations/finalize", {"room_name": ROOM, "x": "private words"})
+        error = {"error_type": "E", "message": "private words", "room_name": ROOM}
+        await post(client, "/analytics/log-error", error, 201)
+    assert [line["event"] for line in logs] == ["conversation closed", "agent error reported"]
+    assert "private" not in str(logs)
 
 
 async def test_a_turn_that_is_saved_twice_is_one(client):

@@ -30,7 +30,7 @@ def started(tmp_path, **variables):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_soon_though_connections_are_open(tmp_path, number):
-    with started(tmp_path) as (process, port), httpx.Client() as client:
+    with started(tmp_path) as (process, port), httpx.Client(trust_env=False) as client:
         client.get(f"http://127.0.0.1:{port}/healthz")  # kept alive
         with socket.create_connection(("127.0.0.1", port)) as half:
             half.sendall(b"POST /api/v1/journal HTTP/1.1\r\nHost: localhost\r\nContent-Le")

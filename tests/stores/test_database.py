@@ -91,6 +91,13 @@ async def test_what_is_no_database_is_unavailable(tmp_path):
             pass
 
 
+async def test_nobody_else_on_the_host_can_read_it(store, archive, tmp_path):
+    await Holder(archive).take()
+    files = [path for path in tmp_path.iterdir() if path.is_file()]
+    assert {f"unbroken.sqlite{end}" for end in ("", "-wal", ".lock")} <= {f.name for f in files}
+    assert {path.stat().st_mode & 0o077 for path in [*files, tmp_path / "blobs"]} == {0}
+
+
 async def test_a_folder_that_cannot_be_is_said_so(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsInvalid, match="cannot"):

@@ -204,6 +204,8 @@ class _only_writer:  # noqa: N801 - reads as a statement
     def __enter__(self) -> None:
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Made here, for its owner only; SQLite gives its log the same mode.
+            os.close(os.open(self._path, LOCK_FLAGS, 0o600))
             self._descriptor = os.open(f"{self._path}.lock", LOCK_FLAGS, 0o600)
         except OSError as error:
             raise SettingsInvalid(f"cannot write {self._path.parent}: {error.strerror}") from error
