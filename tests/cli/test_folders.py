@@ -37,6 +37,13 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
         folders.make_folder(tmp_path / "file" / "data")
 
 
+def test_keys_are_made_once_and_are_the_owners_alone(tmp_path):
+    keys = folders.livekit_keys(tmp_path)
+    assert folders.livekit_keys(tmp_path) == keys
+    assert len(keys.api_secret) >= 32
+    assert [path.stat().st_mode & 0o777 for path in tmp_path.iterdir()] == [0o600]
+
+
 def test_keys_somebody_broke_are_refused(tmp_path):
     (tmp_path / "livekit-keys.json").write_text('{"api_key": "x"}')
     with pytest.raises(Refusal, match="holds no keys; remove it"):

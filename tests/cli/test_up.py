@@ -6,12 +6,15 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 import urllib.request
+import uuid
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import ANY_PORT, children, running, said, wait_until_dead
+from unbroken.cli import remains
 
 pytestmark = pytest.mark.e2e
 
@@ -38,6 +41,8 @@ def test_it_starts_restarts_and_ends_everything(environ, tmp_path):
     with running("up", "--no-agent", *ANY_PORT, environ=environ) as up:
         url = up.line(r"Open (http://localhost:\d+)").group(1)
         assert fetch(f"{url}/healthz") == {"status": "ok"}
+        for name in ("livekit-keys.json", "livekit.yaml"):
+            assert (tmp_path / "data" / name).stat().st_mode & 0o777 == 0o600
 
         old = up.child("--config")
         os.kill(old, signal.SIGKILL)
@@ -72,19 +77,6 @@ def test_the_assistant_works_and_comes_back(environ):
         assert up.end() < 5
 
 
-def test_keys_are_made_once_and_are_the_owners_alone(environ, tmp_path):
-    seen = []
-    for _ in range(2):
-        with running("up", "--no-agent", *ANY_PORT, environ=environ) as up:
-            up.line("livekit-server +ready")
-            up.end()
-        seen.append(json.loads((tmp_path / "data" / "livekit-keys.json").read_text()))
-    assert seen[0] == seen[1]
-    assert len(seen[0]["api_secret"]) >= 32
-    for name in ("livekit-keys.json", "livekit.yaml"):
-        assert (tmp_path / "data" / name).stat().st_mode & 0o777 == 0o600
-
-
 def test_livekit_listens_on_this_machine_only(environ):
     with running("up", "--no-agent", *ANY_PORT, environ=environ) as up:
         up.line("Open ")
@@ -112,6 +104,20 @@ def test_parts_die_with_a_killed_supervisor(environ):
         up.signal(signal.SIGKILL)
         for pid in parts:
             wait_until_dead(pid)
+
+
+def test_journals_that_were_left_are_shipped_and_their_keeper_ends(environ, tmp_path):
+    spool = tmp_path / "data" / "spool"
+    spool.mkdir(parents=True)
+    (spool / f"{uuid.uuid4()}.journal").write_bytes(b"not a journal")
+    with running("up", "--no-agent", *ANY_PORT, environ=environ) as up:
+        up.line("Open ")
+        deadline_s = time.monotonic() + 10
+        while (keeper := remains.keeper_of(spool)) is None:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.02)
+        up.end()
+    wait_until_dead(keeper, within_s=1)
 
 
 def test_a_busy_port_is_one_sentence_that_names_it(environ):

@@ -11,8 +11,8 @@ from typing import Annotated
 
 import typer
 
-from unbroken.cli import folders, ports
-from unbroken.cli.parts import EMBEDDED_MODEL, Plan, parts
+from unbroken.cli import folders, ports, remains
+from unbroken.cli.parts import EMBEDDED_MODEL, Plan, parts, shared_environ
 from unbroken.cli.refusal import Refusal
 from unbroken.cli.supervisor import Supervisor
 
@@ -53,37 +53,44 @@ def up(
     data, spool = folders.data_folder(environ), folders.spool_folder(environ)
     for folder in (data, data / "logs", spool):
         folders.make_folder(folder)
+    own_livekit = not environ.get("LIVEKIT_URL")
+    own_llm = not no_agent and not environ.get("UNBROKEN_LLM_URL")
     with folders.lock(data, whose=f"process {os.getpid()}") as held:
-        keys = _keys(environ, data)
-        own_llm = not no_agent and not environ.get("UNBROKEN_LLM_URL")
-        own_livekit = not environ.get("LIVEKIT_URL")
         plan = Plan(
             data=data,
             spool=spool,
-            keys=keys,
+            keys=_keys(environ, data),
             agent=agent,
             demo=demo,
             livekit_url=environ.get("LIVEKIT_URL"),
             service_port=ports.claim(port, "service, --port"),
             livekit_port=_claim_if(own_livekit, livekit_port, "LiveKit, --livekit-port"),
-            media_port=_claim_if(
-                own_livekit, media_port, "LiveKit's media, --media-port", udp=True
-            ),
+            media_port=_claim_if(own_livekit, media_port, "media, --media-port", udp=True),
             llm_port=_claim_if(own_llm, 0, "language model"),
             worker_port=_claim_if(not no_agent, 0, "agent"),
         )
         folders.note_in(held, f"process {os.getpid()}, {address(plan)}")
-        supervisor = Supervisor(
-            parts(plan, environ), logs=data / "logs", tell=tell, verbose=verbose
-        )
+        _supervise(plan, environ, began_s=began_s, verbose=verbose)
 
-        async def welcome() -> None:
-            tell(f"All parts work after {time.monotonic() - began_s:.1f} s.")
-            tell(model_line(plan, environ))
-            tell(f"Open {address(plan)}  (Ctrl-C ends everything)")
 
-        asyncio.run(supervisor.run(welcome))
-        tell("Everything has ended.")
+def _supervise(plan: Plan, environ: Mapping[str, str], *, began_s: float, verbose: bool) -> None:
+    async def welcome() -> None:
+        remains.ship(plan.spool, shared_environ(plan, environ))
+        tell(f"All parts work after {time.monotonic() - began_s:.1f} s.")
+        tell(model_line(plan, environ))
+        tell(f"Open {address(plan)}  (Ctrl-C ends everything)")
+
+    async def run() -> None:
+        logs = plan.data / "logs"
+        supervisor = Supervisor(parts(plan, environ), logs=logs, tell=tell, verbose=verbose)
+        await supervisor.run(welcome)
+
+    remains.end_keeper(plan.spool)
+    try:
+        asyncio.run(run())
+    finally:
+        remains.end_keeper(plan.spool)
+    tell("Everything has ended.")
 
 
 def _claim_if(wanted: bool, port: int, purpose: str, *, udp: bool = False) -> int | None:
