@@ -27,10 +27,11 @@ from unbroken.errors import (
     UnbrokenError,
 )
 from unbroken.frames import Header
-from unbroken.keep import ARCHIVE, tend
 from unbroken.live import Live, by_room
+from unbroken.remote import http_client
 from unbroken.saved import Saved
 from unbroken.spool import Spool
+from unbroken.tend import ARCHIVE, tend
 
 TIMEOUT_S = 5.0
 ROLE = "backend"  # the session of a process that saves turns and is no agent
@@ -67,12 +68,7 @@ class BackendClient:
         key = token or getattr(settings, "backend_api_key", None)
         self.url = str(url or self._env.variable("UNBROKEN_ARCHIVE") or ARCHIVE).rstrip("/")
         key = key or self._env.variable("UNBROKEN_API_KEY")
-        self._http = httpx.AsyncClient(
-            base_url=f"{self.url}/api/v1",
-            headers={"authorization": f"Bearer {key}"} if key else {},
-            timeout=TIMEOUT_S,
-            trust_env=False,
-        )
+        self._http = http_client(self.url, key=key, timeout_s=TIMEOUT_S)
         self._own: dict[str, Live] = {}
         self._tending: set[asyncio.Task[None]] = set()
 

@@ -11,43 +11,15 @@ import signal
 from unbroken.env import Env, Host
 from unbroken.errors import UnbrokenError
 from unbroken.keeper import Keeper
-from unbroken.live import BEAT_S, Live
 from unbroken.remote import RemoteArchive
 from unbroken.spool import Spool
-
-LOOK_US = 1_000_000  # a dead keeper is replaced within this
-ARCHIVE = "http://127.0.0.1:8000"
-INHERITED = (
-    "PATH", "HOME", "LANG", "PYTHONPATH", "XDG_STATE_HOME", "UNBROKEN_ARCHIVE",
-    "UNBROKEN_API_KEY", "UNBROKEN_TTL_MS",
-)  # fmt: skip
+from unbroken.tend import ARCHIVE
 
 
 async def keep(env: Env, *, spool: str | None, archive: str | None, key: str | None) -> bool:
     """Ship the spool until it is idle; False if another keeper does."""
     async with RemoteArchive(archive or ARCHIVE, key=key) as remote:
         return await Keeper(Spool.open(env, spool), remote).run()
-
-
-def ensure_keeper(spool: Spool) -> None:
-    """Start a keeper for this spool if none holds its lock. Takes milliseconds: use a thread."""
-    env = spool.env
-    if env.is_locked(spool.keeper_lock):
-        return
-    variables = env.variables(INHERITED) | {"UNBROKEN_SPOOL": spool.folder}
-    env.start([env.interpreter(), "-m", "unbroken.keep"], log=spool.keeper_log, variables=variables)
-
-
-async def tend(live: Live, spool: Spool) -> None:
-    """Show that this process lives, and see that a keeper does, until cancelled."""
-    looked_us = 0
-    while True:
-        now_us = spool.env.boot_us()
-        live.ack.beat(now_us)
-        if now_us - looked_us >= LOOK_US:
-            looked_us = now_us
-            await asyncio.to_thread(ensure_keeper, spool)
-        await asyncio.sleep(BEAT_S)
 
 
 def main() -> int:

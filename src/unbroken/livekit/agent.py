@@ -18,7 +18,7 @@ from unbroken.entries import JSON, Ended, Noted, SessionOpened, plain
 from unbroken.env import Env, Host
 from unbroken.errors import CallTaken
 from unbroken.frames import Header
-from unbroken.keep import ARCHIVE, tend
+from unbroken.tend import ARCHIVE, tend
 from unbroken.live import Lag, Level, Live, by_agent_session
 from unbroken.livekit import items
 from unbroken.livekit import room as rooms
