@@ -64,6 +64,12 @@ class HostBatch(msgspec.Struct, frozen=True, kw_only=True):
     batches: tuple[Batch, ...] = ()
 
 
+class Order(msgspec.Struct, frozen=True):
+    """What the service wants done on the holder's host: `kill` ends its process."""
+
+    kind: Literal["kill"]
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """`acked`: all up to `seq` is stored. `gap`: send from `seq + 1`. `fenced`, `ended`: the
     holder's part of the log ends at `seq`, later entries stand in the side lane."""
@@ -72,6 +78,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome
     seq: int
     code: str | None = None  # why, when `refused`
+    orders: tuple[Order, ...] = ()
 
 
 class HostAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +105,7 @@ class TakeRequest(msgspec.Struct, frozen=True, kw_only=True):
     role: str
     agent_name: str | None
     agent_identity: str
+    session_id: UUID | None = None  # a dispatch names the session that it wants continued
     conversation_id: UUID | None  # known from dispatch, participant or room; else None
     user_id: str | None
     new_session_id: UUID
@@ -120,6 +128,8 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     """The session is the caller's: its entries are `base + 1, base + 2, ...` in `term`.
 
     `entries` is the whole log up to `base`, in order; `mark` what was in flight then.
+    `gap_us` is how long nobody had the session, `crashes` how often it lost its holder in the
+    last two minutes.
     """
 
     session_id: UUID
@@ -129,6 +139,8 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     base: int
     is_new: bool
     cause: str | None
+    gap_us: int = 0
+    crashes: int = 0
     entries: tuple[StoredEntry, ...]
     mark: WireMark | None
     store: StoreIdentity

@@ -141,6 +141,17 @@ class Ended(Payload, frozen=True):
     reason: str
 
 
+class Recovered(Payload, frozen=True):
+    """A new holder continued the session. `report` says field by field what came back: `exact`,
+    `degraded: why` or `missing: why`; `plan` what it did about what had been in flight."""
+
+    cause: str
+    gap_ms: int
+    crashes: int
+    plan: str
+    report: dict[str, str]
+
+
 class Lost(Payload, frozen=True):
     """Stands for an entry that could not be read or stored, so that the log has no gap."""
 
@@ -171,10 +182,11 @@ KINDS: dict[str, type[Payload]] = {
     "tool_ended": ToolEnded,
     "usage": Usage,
     "note": Noted,
+    "recovered": Recovered,
     "lost": Lost,
     "ended": Ended,
 }
-# Reserved: recording_started, recording_ended, whispered, handover_offered, recovered.
+# Reserved: recording_started, recording_ended, whispered, handover_offered.
 KIND_OF = {payload: kind for kind, payload in KINDS.items()}
 
 _ENCODER = msgspec.json.Encoder(order="sorted")

@@ -22,6 +22,7 @@ from unbroken.entries import (
     ParticipantJoined,
     ParticipantLeft,
     Payload,
+    Recovered,
     SessionOpened,
     ToolEnded,
     ToolStarted,
@@ -92,6 +93,7 @@ class Session:
         self.turn: str | None = None  # the id of the newest item of a person
         self.message_count = 0  # what people and agents said
         self.skipped: list[str] = []  # kinds that this version does not know, or lost entries
+        self.recovered: Recovered | None = None  # the newest takeover
         self.ended: str | None = None
 
     @property
@@ -138,6 +140,8 @@ class Session:
                 self.notes[name] = data
             case Ended(reason=reason):
                 self.ended = reason
+            case Recovered():
+                self.recovered = payload
             case Lost() | Unknown():
                 self.skipped.append(payload.kind or "lost")
 
