@@ -1,0 +1,28 @@
+"""`python -m bench [talk|append|setup|all] [--quick] [--date YYYY-MM-DD]`: measure.
+
+Each writes bench/results/DATE-NAME.json (raw) and .md (summary). `--quick` measures few times, to
+see that all works, and writes nothing. Needs what `make test` needs.
+"""
+
+import argparse
+import importlib
+from datetime import UTC, datetime
+
+from bench.report import Run
+
+NAMES = ("append", "talk", "setup")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("name", nargs="?", default="all", choices=[*NAMES, "all"])
+    parser.add_argument("--quick", action="store_true", help="few repetitions, nothing is written")
+    parser.add_argument("--date", help="in the names of the results (today, UTC)")
+    asked = parser.parse_args()
+    date = asked.date or datetime.now(UTC).date().isoformat()
+    for name in NAMES if asked.name == "all" else (asked.name,):
+        importlib.import_module(f"bench.{name}").measure(Run(name, date, is_quick=asked.quick))
+
+
+if __name__ == "__main__":
+    main()

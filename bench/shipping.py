@@ -1,0 +1,113 @@
+"""The parts that `append` measures against: a real service, a keeper process, live sessions."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from livekit.agents.llm import ChatMessage
+
+from tests.e2e.house import House
+from unbroken.entries import ItemPut
+from unbroken.env import Host
+from unbroken.frames import Header
+from unbroken.live import Live
+from unbroken.livekit import items
+from unbroken.spool import Spool
+
+HANG_S = 60
+END_S = 10
+SAID = (
+    "I would like a table for four people on Friday evening at half past seven, please, by the "
+    "window if there is one, and one of us does not eat nuts, so could you tell the kitchen so? "
+    "Thanks."
+)
+METRICS = {
+    "user": {"transcription_delay": 0.2123, "end_of_turn_delay": 0.5321},
+    "assistant": {
+        "started_speaking_at": 1_790_000_000.1, "stopped_speaking_at": 1_790_000_004.7,
+        "llm_node_ttft": 0.4123, "tts_node_ttfb": 0.0712, "e2e_latency": 1.1021,
+    },
+}  # fmt: skip
+
+
+@contextmanager
+def service(folder: Path) -> Iterator[House]:
+    """The service alone, on a free port, with its data in `folder`."""
+    house = House(folder, "no.worker")
+    for needed in (house.data, house.spool):
+        needed.mkdir(parents=True)
+    try:
+        house.start("service")
+        yield house
+    finally:
+        house.kill("service")
+
+
+@contextmanager
+def keeper(house: House) -> Iterator[None]:
+    """A keeper that ships the house's spool, the process that a first call starts."""
+    proxies = {name for name in os.environ if "proxy" in name.lower()}
+    environ = {k: v for k, v in os.environ.items() if k not in proxies}
+    environ |= {"UNBROKEN_SPOOL": str(house.spool), "UNBROKEN_ARCHIVE": house.service_url}
+    command = [sys.executable, "-m", "unbroken.keep"]
+    with (house.folder / "keeper.log").open("ab") as log:
+        process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(END_S)
+
+
+def message(number: int) -> ChatMessage:
+    """A chat message of real size: 200 characters, metrics as LiveKit writes them."""
+    role: Literal["user", "assistant"] = "assistant" if number % 2 else "user"
+    made = ChatMessage(role=role, content=[f"{number}: {SAID}"])
+    made.metrics.update(METRICS[role])  # type: ignore[typeddict-item]
+    return made
+
+
+def puts(count: int, *, first: int = 0, after: str | None = None) -> list[ItemPut]:
+    """Typical items, each behind the one before it."""
+    made = []
+    for number in range(first, first + count):
+        item = items.encode(message(number))
+        made.append(ItemPut(item, after=after, agent="Assistant"))
+        after = item["id"]
+    return made
+
+
+def open_live(spool: Spool, name: str) -> Live:
+    """A call that the keeper takes for its holder, as when the service was away at its start."""
+    env = spool.env
+    holder = env.new_id()
+    header = Header(
+        holder=holder,
+        host_id=spool.host_id(),
+        room=name,
+        room_sid=f"RM_{holder.hex[-12:]}",
+        role="agent",
+        agent_identity=f"agent-{holder.hex[-6:]}",
+        new_session_id=env.new_id(),
+        new_call_id=env.new_id(),
+        new_conversation_id=env.new_id(),
+        started_at_us=env.now_us(),
+        pid=env.pid(),
+    )
+    return Live.open(spool, header)
+
+
+def open_spool(folder: Path) -> Spool:
+    return Spool.open(Host(), str(folder))
+
+
+async def until_stored(live: Live) -> None:
+    """Raises TimeoutError if the service has not all of it within HANG_S."""
+    async with asyncio.timeout(HANG_S):
+        while live.ack.acked < live.journal.appended:  # noqa: ASYNC110 - a mapped file
+            await asyncio.sleep(0.01)
