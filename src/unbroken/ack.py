@@ -15,7 +15,7 @@ ORPHANED = 2
 DEGRADED = 4  # the archive has not answered for a while
 ENDED = 8
 
-_BEAT, _BEAT_AT, _WANTED = 0, 1, 2
+_BEAT, _BEAT_AT, _WANTED, _READY = 0, 1, 2, 3
 _ACKED, _TERM, _CONFIRMED_AT, _FLAGS, _INBOX, _BASE, _SESSION_HIGH, _SESSION_LOW = range(8, 16)
 _LOW = (1 << 64) - 1
 
@@ -31,6 +31,10 @@ class Ack:
     def beat(self, boot_us: int) -> None:
         self._words[_BEAT_AT] = boot_us
         self._words[_BEAT] = self._words[_BEAT] + 1
+
+    def ready(self) -> None:
+        """The start is over: from here on a missing beat means something."""
+        self._words[_READY] = 1
 
     def want(self, n: int) -> None:
         """Somebody waits until entry `n` is stored: ship at once."""
@@ -58,6 +62,10 @@ class Ack:
     @property
     def beats(self) -> tuple[int, int]:
         return self._words[_BEAT], self._words[_BEAT_AT]
+
+    @property
+    def is_ready(self) -> bool:
+        return bool(self._words[_READY])
 
     @property
     def wanted(self) -> int:

@@ -167,6 +167,10 @@ class Archive(Protocol):
         """Keep `content` under its hash; a second time is no change. Raises ArchiveUnavailable."""
         ...
 
+    async def get_blob(self, sha256: bytes) -> bytes:
+        """Raises NotFound, ArchiveUnavailable."""
+        ...
+
 
 def encode(message: msgspec.Struct) -> bytes:
     return _ENCODER.encode(message)

@@ -16,7 +16,7 @@ from typing import Any, Literal, ParamSpec, TypeVar
 import msgspec
 
 from unbroken.entries import ToolStarted, plain
-from unbroken.errors import LevelUnavailable
+from unbroken.errors import EffectUnknown, LevelUnavailable
 from unbroken.live import Level, Live, by_agent_session
 
 P = ParamSpec("P")
@@ -109,12 +109,22 @@ async def _intend(
 ) -> None:
     """Write the intent and wait for its level."""
     arguments = msgspec.json.encode(said, order="sorted").decode()
-    n = live.record(ToolStarted(call_id, effect_.tool, arguments, key=effect_.key))
+    _refuse_unknown(live, effect_)
+    n = live.record(
+        ToolStarted(call_id, effect_.tool, arguments, key=effect_.key, retry=effect_.retry)
+    )
     is_safe = await live.durable(gate.level, upto=n, timeout_s=gate.wait_s)
     if not is_safe and gate.at_bound == "refuse":
         raise LevelUnavailable(
             f"{effect_.tool} was not done: its intent is not safe at {gate.level} yet"
         )
+
+
+def _refuse_unknown(live: Live, effect_: Effect) -> None:
+    """What may have been done before a crash is not done again unless that is harmless."""
+    same = (tool for tool in live.session.tools.values() if tool.key == effect_.key)
+    if effect_.retry == "ask" and any(tool.status is None for tool in same):
+        raise EffectUnknown(f"{effect_.tool} may have been done before a crash: ask the person")
 
 
 def _key(live: Live | None, tool: str, said: dict[str, Any]) -> str:

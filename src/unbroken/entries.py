@@ -35,11 +35,12 @@ class SessionOpened(Payload, frozen=True):
 
 
 class AgentEntered(Payload, frozen=True):
-    """`agent` became the current agent and its `on_enter` was run."""
+    """`agent` is the current agent; with `ran`, its `on_enter` was begun."""
 
     agent: str
     instructions: str | None = None
     tools: tuple[str, ...] = ()
+    ran: bool = True
 
 
 class OptionsChanged(Payload, frozen=True):
@@ -118,6 +119,7 @@ class ToolStarted(Payload, frozen=True):
     name: str
     arguments: str
     key: str | None = None  # the idempotency key of an @effect
+    retry: str | None = None  # its policy: ask, query or safe
 
 
 class ToolEnded(Payload, frozen=True):
@@ -210,6 +212,11 @@ def decode(kind: str, payload: bytes) -> Payload | Unknown:
         return decoder.decode(payload) if decoder else Unknown(kind, payload)
     except (msgspec.DecodeError, RecursionError):
         return Unknown(kind, payload)
+
+
+def text_of(item: Item) -> str:
+    """The words of a message; other contents (images, audio) have none."""
+    return "\n".join(part for part in item.get("content", ()) if isinstance(part, str))
 
 
 def _check_id(item: Item) -> None:

@@ -63,6 +63,14 @@ class Env(Protocol):
 
     def host_name(self) -> str: ...
     def pid(self) -> int: ...
+    def started(self, pid: int) -> int | None:
+        """When a process began, in clock ticks since boot; None if there is none."""
+        ...
+
+    def is_stopped(self, pid: int) -> bool:
+        """Whether it was stopped (SIGSTOP, a debugger), not merely busy."""
+        ...
+
     def variable(self, name: str) -> str | None: ...
     def variables(self, names: Sequence[str]) -> dict[str, str]:
         """Those of `names` that are set: what a child may inherit, no more."""
@@ -137,6 +145,14 @@ class Host:
 
     def pid(self) -> int:
         return os.getpid()
+
+    def started(self, pid: int) -> int | None:
+        fields = _stat(pid)
+        return int(fields[19]) if fields else None
+
+    def is_stopped(self, pid: int) -> bool:
+        fields = _stat(pid)
+        return bool(fields) and fields[0] in ("T", "t")
 
     def variable(self, name: str) -> str | None:
         return os.environ.get(name) or None
@@ -282,3 +298,12 @@ class _Words:
     def close(self) -> None:
         self._words.release()
         self._mapped.close()
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat behind the name, from the state on; [] without a process."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []

@@ -5,6 +5,7 @@ UnbrokenError
 ├── CallTaken            somebody else holds this session; leave before subscribing to anything
 ├── StateRefused         a saved state that this version may not restore
 ├── LevelUnavailable     a level of safety that cannot be reached now (disk gone, archive gone)
+├── EffectUnknown        an effect may or may not have happened; a person must say
 ├── JournalUnwritable    the journal file takes no more bytes
 ├── JournalUnreadable    not a journal, or of a file version this reader does not know
 ├── InvalidInput         what came from outside is not of the form it must have
@@ -39,6 +40,10 @@ class StateRefused(UnbrokenError):
 
 class LevelUnavailable(UnbrokenError):
     code = "level_unavailable"
+
+
+class EffectUnknown(UnbrokenError):
+    code = "effect_unknown"
 
 
 class JournalUnwritable(UnbrokenError):

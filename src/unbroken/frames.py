@@ -39,6 +39,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     role: str
     agent_name: str | None = None
     agent_identity: str
+    wanted_session_id: UUID | None = None  # a dispatch named it
     conversation_id: UUID | None = None
     user_id: str | None = None
     new_session_id: UUID
@@ -49,6 +50,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     base: int | None = None
     started_at_us: int
     pid: int
+    pid_start: int | None = None  # with `pid`, one process for sure
     versions: dict[str, str] = {}
 
 

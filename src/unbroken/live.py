@@ -15,9 +15,9 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 import msgspec
 
 from unbroken import entries, mark
-from unbroken.ack import FENCED
+from unbroken.ack import ENDED, FENCED
 from unbroken.apart import PART_BYTES_MAX, put_apart
-from unbroken.entries import BLOBS, Item, ItemPut, ItemsRemoved, Payload
+from unbroken.entries import BLOBS, Item, ItemPut, ItemsRemoved, Payload, text_of
 from unbroken.env import Env
 from unbroken.errors import JournalUnwritable, LevelUnavailable
 from unbroken.frames import Header
@@ -89,6 +89,11 @@ class Live:
     @property
     def is_fenced(self) -> bool:
         return bool(self.ack.flags & FENCED)
+
+    @property
+    def is_ended(self) -> bool:
+        """The service has ended the session; nothing more of it is kept in the log."""
+        return bool(self.ack.flags & ENDED)
 
     def record(self, payload: Payload) -> int:
         """Apply and journal; returns n. Never waits and never raises: what cannot be kept
@@ -253,8 +258,3 @@ def message(env: Env, role: str, text: str, extra: dict[str, object]) -> Item:
         "extra": extra,
         "metrics": {},
     }
-
-
-def text_of(item: Item) -> str:
-    """The words of a message; other contents (images, audio) have none."""
-    return "\n".join(part for part in item.get("content", ()) if isinstance(part, str))

@@ -96,10 +96,19 @@ class Mirror:
         self._history = Tracked(codec)
         self._contexts: dict[str, Tracked] = {}
 
-    def restore(self, history: Sequence[ChatItem], agent: str, context: Sequence[ChatItem]) -> None:
-        """The live lists were made from the session: they are as recorded."""
-        self._history.record(0, history)
-        self._context(agent).record(0, context)
+    def restore_history(self, items: Sequence[ChatItem]) -> None:
+        """The live history was made from the session: it is as recorded."""
+        self._history.record(0, items)
+
+    def restore_context(self, agent: str, items: Sequence[ChatItem]) -> None:
+        """What of the live context is not as the session has it is found by the next scan."""
+        recorded = self._session.context(agent)
+        context = self._context(agent)
+        context.record(0, items)
+        for at, item in enumerate(items):
+            if at >= len(recorded) or self._codec.encode(item) != recorded[at]:
+                del context.seen[at:]
+                return
 
     def history(
         self, items: Sequence[ChatItem], agent: str, context: Sequence[ChatItem]

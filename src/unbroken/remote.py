@@ -9,7 +9,7 @@ import msgspec
 import zstandard
 
 from unbroken.archive import HostAnswer, HostBatch, Taken, TakeRequest, encode
-from unbroken.errors import ArchiveUnavailable, CallTaken, InvalidInput, Unauthorized
+from unbroken.errors import ArchiveUnavailable, CallTaken, InvalidInput, NotFound, Unauthorized
 
 COMPRESS_BYTES = 1_024
 TIMEOUT_S = 5.0
@@ -48,6 +48,9 @@ class RemoteArchive:
     async def put_blob(self, sha256: bytes, content: bytes) -> None:
         await self._send("PUT", f"/blobs/{sha256.hex()}", content)
 
+    async def get_blob(self, sha256: bytes) -> bytes:
+        return await self._send("GET", f"/blobs/{sha256.hex()}", b"")
+
     async def _post(self, path: str, message: msgspec.Struct, answer: type[T]) -> T:
         content = await self._send("POST", path, encode(message))
         try:
@@ -77,7 +80,9 @@ def _content(url: str, answer: httpx.Response) -> bytes:
             raise CallTaken(detail)
         case 401 | 403:
             raise Unauthorized(detail)
-        case 400 | 404 | 413 | 415 | 422:
+        case 404:
+            raise NotFound(detail)
+        case 400 | 413 | 415 | 422:
             raise InvalidInput(detail)
         case _:
             raise ArchiveUnavailable(detail)

@@ -50,7 +50,9 @@ class Tool(msgspec.Struct, kw_only=True):
     call_id: str
     name: str
     arguments: str
+    turn: str | None = None  # the id of the person's item that it answers
     key: str | None = None
+    retry: str | None = None
     status: str | None = None
     output: str | None = None
 
@@ -119,9 +121,10 @@ class Session:
                 self.contexts.setdefault(agent, Context()).change(keep, then)
             case SessionOpened():
                 self.opened = payload
-            case AgentEntered(agent=agent):
+            case AgentEntered(agent=agent, ran=ran):
                 self.agent = agent
-                self.entered[agent] = payload
+                if ran:
+                    self.entered[agent] = payload
             case OptionsChanged(options=options):
                 self.options |= options
             case UserdataChanged(type=kind, value=value, patch=patch):
@@ -129,8 +132,15 @@ class Session:
                 self.userdata = value if patch is None else merge_patch(self.userdata, patch)
             case ParticipantJoined() | ParticipantChanged() | ParticipantLeft():
                 self._meet(payload)
-            case ToolStarted(call_id=call_id, name=name, arguments=arguments, key=key):
-                self.tools[call_id] = Tool(call_id=call_id, name=name, arguments=arguments, key=key)
+            case ToolStarted():
+                self.tools[payload.call_id] = Tool(
+                    call_id=payload.call_id,
+                    name=payload.name,
+                    arguments=payload.arguments,
+                    turn=self.turn,
+                    key=payload.key,
+                    retry=payload.retry,
+                )
             case ToolEnded(call_id=call_id, status=status, output=output):
                 if tool := self.tools.get(call_id):
                     tool.status, tool.output = status, output

@@ -4,55 +4,61 @@ import asyncio
 import copy
 import dataclasses
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Generic, Self, TypeVar
 from uuid import UUID
 
 from livekit.agents import Agent, AgentSession, JobContext, room_io
-from livekit.agents import __version__ as livekit_version
-from livekit.agents.llm import ChatContext
 
 from unbroken.archive import Archive, Taken
-from unbroken.entries import JSON, Ended, Noted, SessionOpened, plain
+from unbroken.entries import JSON, Ended, Noted, Recovered, SessionOpened, plain
 from unbroken.env import Env, Host
-from unbroken.errors import CallTaken
 from unbroken.frames import Header
-from unbroken.tend import ARCHIVE, tend
-from unbroken.live import Lag, Level, Live, by_agent_session
-from unbroken.livekit import items
+from unbroken.live import BEAT_S, Lag, Level, Live, by_agent_session
+from unbroken.livekit import recover, restore
 from unbroken.livekit import room as rooms
 from unbroken.livekit.history import History
 from unbroken.livekit.hooks import Hooks
+from unbroken.livekit.joining import VERSIONS, ConversationHook, Joining
+from unbroken.livekit.restore import AgentFactories, Restored
 from unbroken.livekit.safety import Safety
 from unbroken.livekit.speech import Spoken
-from unbroken.ownership import bound, take
+from unbroken.livekit.voice import Fence, Voice
+from unbroken.mark import Mark
+from unbroken.ownership import bound
+from unbroken.recovery import facts_of
 from unbroken.remote import RemoteArchive
-from unbroken.session import Participant, Session, fold
+from unbroken.session import Participant, Session
 from unbroken.spool import Spool
-from unbroken.version import __version__
+from unbroken.tend import ARCHIVE, tend
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-VERSIONS = {"unbroken": __version__, "livekit-agents": livekit_version}
-ConversationHook = Callable[[JobContext], Awaitable[str | None]]
 
 
 def durable(
     ctx: JobContext,
     *,
+    agents: AgentFactories = (),
     role: str | None = None,
     archive: str | Archive | None = None,
     conversation: ConversationHook | None = None,
 ) -> "Call[Any]":
     """Make this job's call durable; nothing happens until `start`.
 
+    `agents` makes the agents that may be current when a call is restored, if there are more than
+    the first: classes without arguments, or by class name a function of what was restored.
     `role` names the session among those of the room (the agent's name unless given).
     `archive` is the service's URL (UNBROKEN_ARCHIVE unless given), or an archive itself.
     `conversation` may choose which conversation this call belongs to; None leaves it to us.
     """
-    return Call(ctx, Host(), role=role, archive=archive, conversation=conversation)
+    env = Host()
+    spool = Spool.open(env, env.variable("UNBROKEN_SPOOL"))
+    return Call(
+        ctx, env, spool, _archive(env, archive), agents=agents, role=role, choose=conversation
+    )
 
 
 class Call(Generic[T]):
@@ -60,28 +66,43 @@ class Call(Generic[T]):
 
     role: str
     is_new: bool  # False: the session goes on from an earlier holder
+    restored: Restored | None  # what came back, and how well; None in a new call
     conversation_history: History
 
     def __init__(
         self,
         ctx: JobContext,
         env: Env,
+        spool: Spool,
+        archive: Archive,
         *,
+        agents: AgentFactories,
         role: str | None,
-        archive: str | Archive | None,
-        conversation: ConversationHook | None,
+        choose: ConversationHook | None,
     ) -> None:
-        self._ctx = ctx
-        self._env = env
-        self._spool = Spool.open(env, env.variable("UNBROKEN_SPOOL"))
-        self._archive = _archive(env, archive)
-        self._choose = conversation
+        self._ctx, self._env, self._spool, self._archive = ctx, env, spool, archive
         self.role = role or ctx.job.agent_name or "agent"
+        self.restored = None
+        self._joining = Joining(ctx, env, spool, archive, role=self.role, choose=choose)
+        self._factories = restore.factories_of(agents)
+        self._planner: recover.Planner | None = None
+        self._on_fenced: Callable[[], None] = lambda: None
         self._session_start = datetime.fromtimestamp(env.now_us() / 1e6, UTC)
         self._call_id: UUID | None = None
         self._hooks: Hooks | None = None
         self._live: Live | None = None
-        self._tending: asyncio.Task[None] | None = None
+        self._fence: Fence | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    # What the application may decide; call these before `start`.
+
+    def on_recovery(self, planner: recover.Planner) -> None:
+        """`planner(facts)` gives the plan for what was in flight when the last holder died."""
+        self._planner = planner
+
+    def on_fenced(self, told: Callable[[], None]) -> None:
+        """`told` is called when another agent owns the session: this one is leaving."""
+        self._on_fenced = told
 
     # Starting.
 
@@ -91,77 +112,35 @@ class Call(Generic[T]):
         From here on everything said and done is in the journal. `options` go to
         `AgentSession.start`. Without the service the start is provisional: it takes no longer,
         and the keeper makes up for it.
-        Raises CallTaken, after `ctx.shutdown`, if another agent has this session, and
-        JournalUnwritable if the spool takes no files.
+        Raises CallTaken, after `ctx.shutdown`, if another agent has this session; StateRefused
+        if the saved state is of a newer version; JournalUnwritable if the spool takes no files.
         """
-        taken = await self._take_and_connect()
-        live = self._live = self._open(taken)
+        header, taken = await self._joining.join()
+        self.is_new = taken is None or taken.is_new
+        saved, flying = Session(), None
+        if taken and not taken.is_new:
+            saved, flying = await restore.read(self._archive, taken)
+        live = self._open(header, taken, saved)
         by_agent_session[session] = live
-        self._hooks = hooks = Hooks(self._env, live, session)
-        self._ctx.add_shutdown_callback(self._leave)
-        self._tending = asyncio.create_task(tend(live, self._spool), name="unbroken tend")
-        await self._restore(session, agent, hooks)
-        rooms.Participants(live, self._ctx.room).attach()
+        hooks = self._hooks = Hooks(self._env, live, session)
+        if taken and not taken.is_new:
+            agent = await self._put_back(taken, flying, session, agent, hooks)
+        known = set(live.session.items)
         hooks.attach(agent)
         await session.start(agent, room=self._ctx.room, **self._defaults(options, hooks))
-        hooks.attach_audio()
+        self._follow(session, live, hooks)
+        if self.restored:
+            await self._go_on(session, self.restored, known)
         hooks.scan()
-        Safety(live, self._ctx.room)
         return self
 
-    async def _take_and_connect(self) -> Taken | None:
-        """Both at once where the conversation is named before the room is joined."""
-        known = rooms.conversation_id(self._ctx)
-        if known and not self._choose:
-            self._header = self._new_header(known)
-            taken, _ = await asyncio.gather(self._take(), self._ctx.connect())
-            return taken
-        await self._ctx.connect()
-        self._header = self._new_header(await self._conversation())
-        return await self._take()
-
-    async def _conversation(self) -> UUID | None:
-        chosen = await self._choose(self._ctx) if self._choose else None
-        return UUID(chosen) if chosen else rooms.conversation_id(self._ctx)
-
-    async def _take(self) -> Taken | None:
-        try:
-            taken = await take(self._archive, self._header)
-        except CallTaken:
-            self._ctx.shutdown("another agent has this session")
-            raise
-        self.is_new = taken is None or taken.is_new
+    def _open(self, header: Header, taken: Taken | None, saved: Session) -> Live:
+        header = bound(header, taken)
         self._call_id = taken.call_id if taken else None
-        if taken is None:
-            log.warning("service away, provisional start", extra={"room": self._header.room})
-        return taken
-
-    def _new_header(self, conversation_id: UUID | None) -> Header:
-        ctx, env = self._ctx, self._env
-        pointer = rooms.pointer(ctx.job.room.metadata)
-        user_id = pointer.get("user_id")
-        return Header(
-            holder=env.new_id(),
-            host_id=self._spool.host_id(),
-            room=ctx.job.room.name,
-            room_sid=ctx.job.room.sid,
-            role=self.role,
-            agent_name=ctx.job.agent_name or None,
-            agent_identity=ctx.local_participant_identity,
-            conversation_id=conversation_id,
-            user_id=user_id if isinstance(user_id, str) else None,
-            new_session_id=env.new_id(),
-            new_call_id=env.new_id(),
-            new_conversation_id=conversation_id or env.new_id(),
-            started_at_us=env.now_us(),
-            pid=env.pid(),
-            versions=VERSIONS,
-        )
-
-    def _open(self, taken: Taken | None) -> Live:
-        header = self._header = bound(self._header, taken)
-        known = fold((e.kind, e.payload) for e in taken.entries) if taken else Session()
-        live = Live.open(self._spool, header, known)
+        if taken and taken.entries:
+            began = taken.entries[0].at_us / 1e6
+            self._session_start = datetime.fromtimestamp(began, UTC)
+        live = self._live = Live.open(self._spool, header, saved)
         live.record(
             SessionOpened(
                 room=header.room,
@@ -173,18 +152,57 @@ class Call(Generic[T]):
             )
         )
         self.conversation_history = History(live)
+        self._ctx.add_shutdown_callback(self._leave)
+        self._spawn(tend(live, self._spool), "unbroken tend")
+        rooms.Participants(live, self._ctx.room).attach()
         return live
 
-    async def _restore(self, session: AgentSession[T], agent: Agent, hooks: Hooks) -> None:
-        """The history and the agent's own context, as the log has them."""
-        if self.is_new:
-            return
-        key = hooks.key_of(agent)
-        history = items.decode(self.live.session.history)
-        context = items.decode(self.live.session.context(key))
-        session.history.items[:] = history
-        await agent.update_chat_ctx(ChatContext(context), exclude_invalid_function_calls=False)
-        hooks.mirror.restore(history, key, context)
+    async def _put_back(
+        self,
+        taken: Taken,
+        flying: Mark | None,
+        session: AgentSession[T],
+        first: Agent,
+        hooks: Hooks,
+    ) -> Agent:
+        """Restore into the objects; returns the agent that was current."""
+        facts = facts_of(
+            self.live.session,
+            flying,
+            cause=taken.cause or "unknown",
+            gap_s=taken.gap_us / 1e6,
+            crashes=taken.crashes,
+        )
+        restore.repair(self._env, self.live, flying, facts)
+        self.restored = Restored(self.live, facts, hooks, first=first, factories=self._factories)
+        return await self.restored.put_back(session)
+
+    def _follow(self, session: AgentSession[T], live: Live, hooks: Hooks) -> None:
+        """What can only begin once the session has its audio."""
+        hooks.attach_audio()
+        fence = self._fence = Fence(self._env, live)
+        if audio := session.output.audio:
+            session.output.audio = Voice(fence, audio)
+        self._ctx.room.on("reconnected", lambda: fence.suspect(0))
+        Safety(live, self._ctx.room)
+        live.ack.ready()
+        self._spawn(self._obey(session), "unbroken fence")
+
+    async def _go_on(self, session: AgentSession[T], restored: Restored, known: set[str]) -> None:
+        """Finish the restore, write its report, and do what the plan says."""
+        await recover.forget_the_start(session, known)
+        facts = restored.facts
+        plan = await recover.plan_for(facts, self._planner)
+        self.live.record(
+            Recovered(
+                cause=facts.cause,
+                gap_ms=round(facts.gap_s * 1_000),
+                crashes=facts.crashes,
+                plan=type(plan).__name__.lower(),
+                report=restored.report,
+            )
+        )
+        await recover.perform(plan, session, facts)
 
     def _defaults(self, options: dict[str, Any], hooks: Hooks) -> dict[str, Any]:
         """Defaults that prevent incidents, and the words as they are played."""
@@ -196,18 +214,32 @@ class Call(Generic[T]):
         # Else any caller could read the prompt.
         return {"session_host": False, **options, "room_options": wanted}
 
+    def _spawn(self, work: Any, name: str) -> None:
+        self._tasks.append(asyncio.create_task(work, name=name))
+
+    # Ending.
+
+    async def _obey(self, session: AgentSession[T]) -> None:
+        """Stop speaking and leave as soon as the session is somebody else's, or over."""
+        while not (self.live.is_fenced or self.live.is_ended):  # noqa: ASYNC110 - a mapped file
+            await asyncio.sleep(BEAT_S)
+        log.warning("session lost", extra={"session_id": str(self.session_id), "term": self.term})
+        if self.live.is_fenced:
+            self._on_fenced()
+            await session.interrupt(force=True)
+        self._ctx.shutdown("another agent has this session")
+
     async def _leave(self) -> None:
         """The job ends. A call with people in it goes on without us."""
-        live, header = self.live, self._header
-        if self._tending:
-            self._tending.cancel()
+        for task in self._tasks:
+            task.cancel()
         if self._hooks:
             self._hooks.record_usage()
-        live.journal.sync()
-        await live.close(self._cause())
+        self.live.journal.sync()
+        await self.live.close(self._cause())
         if isinstance(self._archive, RemoteArchive):
             await self._archive.aclose()
-        log.info("call left", extra={"room": header.room, "session_id": str(live.session_id)})
+        log.info("call left", extra={"session_id": str(self.session_id)})
 
     def _cause(self) -> str:
         session = self.live.session
@@ -237,7 +269,8 @@ class Call(Generic[T]):
 
     @property
     def conversation_id(self) -> str:
-        return str(self._header.conversation_id or self._header.new_conversation_id)
+        header = self.live.journal.header
+        return str(header.conversation_id or header.new_conversation_id)
 
     @property
     def term(self) -> int | None:
@@ -251,6 +284,7 @@ class Call(Generic[T]):
 
     @property
     def session_start(self) -> datetime:
+        """When the session's first holder began."""
         return self._session_start
 
     @property

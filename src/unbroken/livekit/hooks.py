@@ -52,6 +52,7 @@ class Hooks:
         self._session = session
         self._keys: WeakKeyDictionary[Agent, str] = WeakKeyDictionary()
         self._met: WeakSet[Agent] = WeakSet()
+        self._silenced: WeakSet[Agent] = WeakSet()
         self._agent: Agent | None = None
         self._scan_is_due = False
         self._usage: Any = None
@@ -91,19 +92,31 @@ class Hooks:
             self._keys[agent] = f"{name}#{same + 1}" if same else name
         return self._keys[agent]
 
+    def name(self, agent: Agent, key: str) -> None:
+        """The key that an agent made for a restored session had before."""
+        self._keys[agent] = key
+
+    def silence(self, agent: Agent) -> None:
+        """The next `on_enter` of this agent was begun by an earlier holder, if the log says so."""
+        if self.key_of(agent) in self._live.session.entered:
+            self._silenced.add(agent)
+
     def _record_entry(self, agent: Agent, key: str) -> None:
         enter = agent.on_enter
 
         async def entered() -> None:
-            self._enter(agent, key)
+            if agent in self._silenced:
+                self._silenced.discard(agent)
+                return
+            self._enter(agent, key, ran=True)
             await enter()
 
         agent.on_enter = entered  # type: ignore[method-assign]
 
     @guarded
-    def _enter(self, agent: Agent, key: str) -> None:
+    def _enter(self, agent: Agent, key: str, *, ran: bool) -> None:
         tools = tuple(sorted(tool.id for tool in agent.tools))
-        self._live.record(AgentEntered(key, str(agent.instructions), tools))
+        self._live.record(AgentEntered(key, str(agent.instructions), tools, ran=ran))
 
     @guarded
     def scan(self) -> None:
@@ -113,6 +126,7 @@ class Hooks:
         self.meet(current)
         if self._agent and self._agent is not current:
             self._scan_agent(self._agent)  # its last words, after it handed over
+            self._enter(current, self._keys[current], ran=False)  # a hand-over, just now
         self._agent = current
         self._scan_agent(current)
         self.scan_userdata()

@@ -37,12 +37,12 @@ def conversation_id(ctx: JobContext) -> UUID | None:
         *(dict(person.attributes) for person in people if is_person(person)),
         pointer(ctx.room.metadata or ctx.job.room.metadata),
     ]
-    return next((found for source in sources if (found := _uuid(source))), None)
+    return next((id_ for source in sources if (id_ := uuid_in(source, "conversation_id"))), None)
 
 
-def _uuid(source: dict[str, Any]) -> UUID | None:
+def uuid_in(source: dict[str, Any], key: str) -> UUID | None:
     try:
-        return UUID(source["conversation_id"])
+        return UUID(source[key])
     except (KeyError, ValueError, TypeError, AttributeError):
         return None
 
@@ -63,7 +63,11 @@ class Participants:
         self._room = room
 
     def attach(self) -> None:
-        for participant in self._room.remote_participants.values():
+        here = self._room.remote_participants
+        for identity, known in list(self._live.session.participants.items()):
+            if known.is_here and identity not in here:
+                self._live.record(ParticipantLeft(identity))  # while nobody kept the log
+        for participant in here.values():
             self._joined(participant)
         on = self._room.on
         on("participant_connected", self._joined)

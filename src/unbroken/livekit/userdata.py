@@ -1,5 +1,7 @@
 """Typed userdata as JSON: dataclasses, msgspec structs, pydantic models, dicts."""
 
+from typing import Any
+
 import msgspec
 from pydantic import BaseModel
 
@@ -17,6 +19,24 @@ def encode(userdata: object) -> JSON:
 def type_name(userdata: object) -> str:
     """For people: nothing is ever imported by this name."""
     return f"{type(userdata).__module__}.{type(userdata).__qualname__}"
+
+
+def put_back(userdata: Any, saved: JSON) -> None:
+    """Give `userdata` the saved values, in place: the application may hold the object already.
+
+    Raises ValueError or TypeError where they do not fit; then nothing was changed.
+    """
+    if isinstance(userdata, dict):
+        userdata.clear()
+        userdata.update(saved)
+        return
+    kind = type(userdata)
+    if isinstance(userdata, BaseModel):
+        made: Any = kind.model_validate(saved)
+    else:
+        made = msgspec.convert(saved, kind)
+    for name in saved:
+        setattr(userdata, name, getattr(made, name))
 
 
 def changed(before: JSON, now: JSON, kind: str) -> UserdataChanged | None:

@@ -1,8 +1,8 @@
-"""PUT /api/v1/blobs/{sha256}"""
+"""/api/v1/blobs/{sha256}"""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Request, Response
 
 from unbroken.blobs import BLOB_BYTES_MAX
 from unbroken.service import wire
@@ -18,3 +18,10 @@ async def put_blob(sha256: Sha256, request: Request, parts: Given) -> None:
     """Keep a part that is too large for an entry under its hash; again is no change."""
     content = await wire.content(request, bytes_max=BLOB_BYTES_MAX)
     await parts.store.archive.put_blob(bytes.fromhex(sha256), content)
+
+
+@router.get("/{sha256}", response_class=Response)
+async def get_blob(sha256: Sha256, parts: Given) -> Response:
+    """The bytes of that hash; 404 if there are none."""
+    content = await parts.store.archive.get_blob(bytes.fromhex(sha256))
+    return Response(content, media_type="application/octet-stream")

@@ -14,6 +14,7 @@ STATUS_BY_CODE = {
     "archive_unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
     "room_server_unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
     "level_unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
+    "effect_unknown": HTTPStatus.CONFLICT,
     "call_taken": HTTPStatus.CONFLICT,
     "state_refused": HTTPStatus.CONFLICT,
     "conflict": HTTPStatus.CONFLICT,

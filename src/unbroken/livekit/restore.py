@@ -1,0 +1,207 @@
+"""Bringing a session back: history, agents and their contexts, userdata, and what is missing."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import msgspec
+from livekit.agents import Agent, AgentSession
+from livekit.agents.llm import AgentConfigUpdate, ChatContext, ChatItem
+
+from unbroken import apart, entries, mark, recovery
+from unbroken.archive import Archive, Taken
+from unbroken.entries import BLOBS
+from unbroken.env import Env
+from unbroken.errors import StateRefused
+from unbroken.live import Live
+from unbroken.livekit import items, userdata
+from unbroken.livekit.hooks import Hooks
+from unbroken.recovery import Facts
+from unbroken.session import Session
+
+EXACT = "exact"
+SAFE_MODE_ITEMS = 20
+NEVER = {
+    "speech queue": "missing: replies that had not begun are not kept",
+    "agent tasks": "missing: a task's Python frame cannot be continued",
+    "realtime audio": "missing: a realtime model keeps its audio context",
+}
+
+AgentFactory: TypeAlias = Callable[["Restored"], Agent]
+AgentFactories: TypeAlias = Mapping[str, AgentFactory] | Sequence[type[Agent]]
+
+
+def factories_of(agents: AgentFactories) -> dict[str, AgentFactory]:
+    """By agent key, which is the class's name."""
+    if isinstance(agents, Mapping):
+        return dict(agents)
+    return {kind.__name__: _maker(kind) for kind in agents}
+
+
+def _maker(kind: type[Agent]) -> AgentFactory:
+    return lambda _restored: kind()  # type: ignore[call-arg]
+
+
+async def read(archive: Archive, taken: Taken) -> tuple[Session, mark.Mark | None]:
+    """The fold of the log, and what of the mark is still in flight.
+
+    Raises StateRefused for an entry that this version must understand and does not, and
+    ArchiveUnavailable if a part of it cannot be read.
+    """
+    session, newer = Session(), []
+    after_seq = taken.mark.after_seq if taken.mark else 0
+    for entry in taken.entries:
+        data = entry.payload
+        if entry.flags & BLOBS:
+            data = await _put_together(archive, data)
+        payload = entries.decode(entry.kind, data)
+        if isinstance(payload, entries.Unknown) and entry.flags & entries.MUST_UNDERSTAND:
+            raise StateRefused(f"entry {entry.seq} is of a newer version: {entry.kind}")
+        session.apply(payload)
+        if isinstance(payload, entries.ItemPut) and entry.seq > after_seq:
+            newer.append(payload.item["id"])
+    last = mark.decode(taken.mark.payload) if taken.mark else None
+    return session, recovery.in_flight(session, last, newer)
+
+
+async def _put_together(archive: Archive, data: bytes) -> bytes:
+    parts = {name: await archive.get_blob(bytes.fromhex(name)) for name in apart.references(data)}
+    return json.dumps(apart.put_together(json.loads(data), parts.__getitem__)).encode()
+
+
+class Restored:
+    """What is known of a session that goes on. `report` says field by field how well."""
+
+    def __init__(
+        self,
+        live: Live,
+        facts: Facts,
+        hooks: Hooks,
+        *,
+        first: Agent,
+        factories: Mapping[str, AgentFactory],
+    ) -> None:
+        self.session = live.session
+        self.facts = facts
+        self.report: dict[str, str] = {}
+        self._hooks = hooks
+        self._factories = factories
+        self._made: dict[str, Agent] = {hooks.key_of(first): first}
+        self._first = first
+
+    def agent(self, key: str) -> Agent:
+        """The agent of that key: the one that the job began with, or made by its factory.
+
+        Raises KeyError if there is none.
+        """
+        if key not in self._made:
+            self._made[key] = self._factories[key](self)
+            self._hooks.name(self._made[key], key)
+        return self._made[key]
+
+    async def put_back(self, session: AgentSession[Any]) -> Agent:
+        """Put everything into the objects; returns the agent that was current."""
+        self._put_back_history(session)
+        current = self._current()
+        for key, agent in self._made.items():
+            await self._put_back_context(key, agent)
+        self._put_back_userdata(session)
+        self._judge_the_rest()
+        return current
+
+    def _current(self) -> Agent:
+        key = self.session.agent
+        if key is None:
+            self.report["agent"] = "missing: no agent had entered"
+            return self._first
+        try:
+            current = self.agent(key)
+        except KeyError:
+            self.report["agent"] = f"degraded: durable(agents=…) has no {key}"
+            return self._first
+        self.report["agent"] = EXACT
+        self._hooks.silence(current)
+        return current
+
+    def _put_back_history(self, session: AgentSession[Any]) -> None:
+        history, problem = _decoded(self.session.history)
+        session.history.items[:] = history
+        self._hooks.mirror.restore_history(history)
+        self.report["history"] = problem or EXACT
+
+    async def _put_back_context(self, key: str, agent: Agent) -> None:
+        """The agent's own context; instructions that were changed at run time too."""
+        context, problem = _decoded(self.session.context(key))
+        await self._put_back_instructions(key, agent, context)
+        if context:
+            await agent.update_chat_ctx(ChatContext(context), exclude_invalid_function_calls=False)
+        self._hooks.mirror.restore_context(key, agent.chat_ctx.items)
+        self.report[f"context of {key}"] = problem or self._tools(key, agent) or EXACT
+
+    async def _put_back_instructions(
+        self, key: str, agent: Agent, context: Sequence[ChatItem]
+    ) -> None:
+        changes = [i.instructions for i in context if isinstance(i, AgentConfigUpdate)]
+        newest = next((text for text in reversed(changes) if text), None)
+        entered = self.session.entered.get(key)
+        if newest and entered and newest != entered.instructions:
+            await agent.update_instructions(newest)
+
+    def _tools(self, key: str, agent: Agent) -> str | None:
+        entered = self.session.entered.get(key)
+        now = {tool.id for tool in agent.tools}
+        gone = sorted(set(entered.tools) - now) if entered else []
+        return f"degraded: this version has no tool {', '.join(gone)}" if gone else None
+
+    def _put_back_userdata(self, session: AgentSession[Any]) -> None:
+        if self.session.userdata_type is None:
+            self.report["userdata"] = "missing: there was none"
+            return
+        try:
+            userdata.put_back(session.userdata, self.session.userdata)
+            self.report["userdata"] = EXACT
+        except (ValueError, TypeError, msgspec.ValidationError) as error:
+            self.report["userdata"] = f"degraded: {error}"
+
+    def _judge_the_rest(self) -> None:
+        skipped = sorted(set(self.session.skipped))
+        self.report["participants"] = EXACT
+        self.report["entries"] = f"degraded: skipped {', '.join(skipped)}" if skipped else EXACT
+        unknown = [tool.name for tool in self.facts.unknown_tools]
+        self.report["tools"] = (
+            f"degraded: outcome unknown of {', '.join(unknown)}" if unknown else EXACT
+        )
+        self.report |= NEVER
+
+
+def repair(env: Env, live: Live, flying: mark.Mark | None, facts: Facts) -> None:
+    """Record what was under way as the items that it had become."""
+    for put in recovery.repairs(
+        live.session,
+        flying,
+        facts,
+        new_id=lambda: f"item_{env.new_id().hex}",
+        now_s=_behind(live.session, env.now_us() / 1e6),
+    ):
+        live.record(put)
+
+
+def _behind(session: Session, now_s: float) -> float:
+    """LiveKit sorts by time: a clock that is behind must not put new items in front."""
+    newest = max((i.get("created_at", 0.0) for i in session.items.values()), default=0.0)
+    return max(now_s, newest + 0.001)
+
+
+def _decoded(encoded: Sequence[entries.Item]) -> tuple[list[ChatItem], str | None]:
+    """The items, and how many of them this version of LiveKit does not know."""
+    try:
+        return items.decode(encoded), None
+    except ValueError:
+        pass
+    found: list[ChatItem] = []
+    for item in encoded:
+        try:
+            found += items.decode([item])
+        except ValueError:
+            continue
+    return found, f"degraded: {len(encoded) - len(found)} items of an unknown form"
