@@ -19,7 +19,7 @@ from unbroken.archive import HOST_BYTES_MAX, Archive, Batch, HostBatch
 from unbroken.errors import CallTaken, InvalidInput, JournalUnreadable, UnbrokenError
 from unbroken.ownership import TTL_MS, request_of
 from unbroken.spool import Spool
-from unbroken.tail import Tail
+from unbroken.tail import CRASHED, Tail
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +71,8 @@ class Keeper:
         self._scan()
         for tail in self._tails.values():
             tail.look()
+            if tail.kill_if_frozen(self._env.boot_us()):
+                log.warning("frozen holder killed", extra={"holder": str(tail.header.holder)})
         due = [t for t in self._tails.values() if t.is_due(self._env.boot_us())]
         if not due:
             return
@@ -128,6 +130,8 @@ class Keeper:
         )
         for tail, batch, said in zip(tails, batches, answer.batches, strict=False):
             tail.hear(batch, said, self._env.boot_us())
+            if any(order.kind == "kill" for order in said.orders):
+                tail.kill(CRASHED)
 
     async def _batch(self, tail: Tail) -> Batch:
         """The tail's next batch, the blobs it refers to stored before it."""

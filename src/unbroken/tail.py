@@ -25,6 +25,27 @@ CONFIRM_US = 1_000_000  # an empty batch at least this often while the holder li
 RESHIP_US = 600_000_000  # a journal is kept this long: a restored store may ask for it again
 MARK_US = 1_000_000  # a mark goes to the store at most this often, and once at the end
 CRASHED = "crashed"  # the holder left no last word
+FROZEN = "frozen"  # it was killed because it had stopped
+
+
+FREEZE_US = 3_000_000  # a stopped process
+BUSY_US = 10_000_000  # a loop that is busy: a synchronous tool must not cost an agent its life
+GAP_US = 1_000_000  # between two looks: the keeper itself, or the whole host, was asleep
+
+
+class Pulse:
+    """How long a beat has stood still, counted only while somebody really watched."""
+
+    def __init__(self) -> None:
+        self._beat = -1
+        self._since_us = 0
+        self._looked_us = 0
+
+    def still_us(self, beat: int, now_us: int) -> int:
+        if beat != self._beat or now_us - self._looked_us > GAP_US:
+            self._beat, self._since_us = beat, now_us
+        self._looked_us = now_us
+        return now_us - self._since_us
 
 
 class Tail:
@@ -48,6 +69,8 @@ class Tail:
         self._mark_sent_us = 0
         self._knows_head = False  # until then the store is asked, not told
         self._last_word: str | None = None
+        self._pulse = Pulse()
+        self._killed_for: str | None = None
         self._heard_us = 0  # when the store last answered for us, since boot
         self._over_us = 0
         self._batch_max = BATCH_ENTRIES_MAX
@@ -69,6 +92,28 @@ class Tail:
                 self._keep(frame)
             if not frames:
                 break
+
+    def kill_if_frozen(self, now_us: int) -> bool:
+        """Kill a holder whose loop stands still: a thawed agent would speak beside its successor.
+
+        Called as often as the keeper looks; a gap in these calls restarts all counting.
+        """
+        pid = self.header.pid
+        if not self.is_living or not self.ack.is_ready:
+            return False
+        still_us = self._pulse.still_us(self.ack.beats[0], now_us)
+        if still_us < FREEZE_US or (still_us < BUSY_US and not self._env.is_stopped(pid)):
+            return False
+        return self.kill(FROZEN)
+
+    def kill(self, cause: str) -> bool:
+        """Kill the holder's process, if that is still the one that wrote the header."""
+        header = self.header
+        if header.pid == self._env.pid() or self._env.started(header.pid) != header.pid_start:
+            return False
+        self._killed_for = cause
+        self._env.kill(header.pid)
+        return True
 
     def _keep(self, frame: Frame) -> None:
         if frame.type == ENTRY and frame.n > self.read:
@@ -114,7 +159,7 @@ class Tail:
             holder=self.header.holder,
             first=self.base + self.stored + 1,
             entries=tuple(taken),
-            mark=self._due_mark(now_us, is_final=final is not None),
+            mark=self._due_mark(now_us, self.stored + len(taken), is_final=final is not None),
             final=final,
         )
 
@@ -136,11 +181,12 @@ class Tail:
         return len(self._queue) >= QUEUE_ENTRIES_MAX
 
     def _cause(self) -> str:
-        return self._last_word or CRASHED
+        return self._last_word or self._killed_for or CRASHED
 
-    def _due_mark(self, now_us: int, *, is_final: bool) -> WireMark | None:
+    def _due_mark(self, now_us: int, upto: int, *, is_final: bool) -> WireMark | None:
+        """The mark, unless it is ahead of entry `upto`: the store would not take it yet."""
         is_due = is_final or now_us - self._mark_sent_us >= MARK_US
-        if self._mark is None or not is_due:
+        if self._mark is None or self._mark.n > upto or not is_due:
             return None
         self._mark_sent_us = now_us
         mark = self._mark

@@ -44,4 +44,5 @@ def new_header(env: Env, spool: Spool, *, room: str = "room", sid: str = "RM_1")
         new_conversation_id=env.new_id(),
         started_at_us=env.now_us(),
         pid=env.pid(),
+        pid_start=env.started(env.pid()),
     )

@@ -29,7 +29,7 @@ class FaultyFile:
 
 
 class FaultyHost(Host):
-    """`room_bytes`: what the disk still takes, None is plenty; `write_s`: how long a write takes."""
+    """`room_bytes`: what the disk still takes, None is plenty. `write_s`: the time of a write."""
 
     def __init__(self) -> None:
         super().__init__()

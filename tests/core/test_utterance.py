@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.conftest import new_header
-from unbroken.live import Live, text_of
+from unbroken.entries import text_of
+from unbroken.live import Live
 from unbroken.session import is_spoken
 
 WAYS = ("livekit", "history", "turn")

@@ -15,15 +15,21 @@ def say(what: object) -> None:
     sys.stdout.flush()
 
 
-async def main(folder: str) -> None:
+async def main(folder: str, *, beats: bool) -> None:
     env = Host()
     spool = Spool.open(env, folder)
     live = Live.open(spool, new_header(env, spool))
     say(live.journal.header.holder)
+    if beats:
+        live.ack.ready()
     for number in range(1_000_000):
         n = live.record(Noted("count", number))
-        say(n)
-        await asyncio.sleep(0)
+        if beats:
+            live.ack.beat(env.boot_us())
+            await asyncio.sleep(0.1)
+        else:
+            say(n)
+            await asyncio.sleep(0)
 
 
-asyncio.run(main(sys.argv[1]))
+asyncio.run(main(sys.argv[1], beats="--beat" in sys.argv))

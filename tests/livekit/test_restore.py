@@ -1,0 +1,231 @@
+"""A new holder has what the old one had: compared with the old one's live objects."""
+
+import asyncio
+
+import pytest
+from livekit.agents import AgentSession
+
+from tests.agents.scripted import ScriptedLLM
+from tests.core.conftest import new_header, store
+from tests.core.test_keeper import until
+from tests.livekit.test_log_equality import RULES, Conversation, Data, First, Second
+from unbroken import mark
+from unbroken.keeper import Keeper
+from unbroken.live import Live, by_agent_session
+from unbroken.livekit import items, recover, restore, userdata
+from unbroken.livekit.hooks import Hooks
+from unbroken.mark import Mark, Speech
+from unbroken.ownership import bound, request_of
+from unbroken.recovery import Answer, Bridge, Resume, Silent, default_plan, facts_of
+
+__all__ = ["store"]
+
+INSTRUCTIONS = "lk.agent_task.instructions"
+STORY = "One sentence that was heard. A second that was cut in the middle. And a third."
+
+
+class Successor:
+    """What a new holder makes of a session that lost its holder."""
+
+    def __init__(self, env, spool, archive):
+        self.env, self.spool, self.archive = env, spool, archive
+
+    async def take(self, room="room"):
+        header = new_header(self.env, self.spool, room=room)
+        taken = await self.archive.take(request_of(header))
+        saved, self.flying = await restore.read(self.archive, taken)
+        self.taken = taken
+        self.live = Live.open(self.spool, bound(header, taken), saved)
+        self.facts = facts_of(saved, self.flying, cause="crashed", gap_s=1.0, crashes=1)
+        restore.repair(self.env, self.live, self.flying, self.facts)
+        self.session = AgentSession[Data](llm=ScriptedLLM(RULES), userdata=Data())
+        by_agent_session[self.session] = self.live
+        self.hooks = Hooks(self.env, self.live, self.session)
+        factories = restore.factories_of([Second])
+        self.restored = restore.Restored(
+            self.live, self.facts, self.hooks, first=First(), factories=factories
+        )
+        agent = await self.restored.put_back(self.session)
+        known = set(self.live.session.items)
+        self.hooks.attach(agent)
+        await self.session.start(agent)
+        await recover.forget_the_start(self.session, known)
+        self.hooks.scan()
+        return self
+
+    async def close(self):
+        await self.session.aclose()
+        await self.live.close("left")
+
+
+def seen(session) -> dict:
+    """The live objects; when the instructions item was made is LiveKit's business."""
+
+    def plain(item):
+        encoded = items.encode(item)
+        if item.id == INSTRUCTIONS:
+            encoded.pop("created_at")
+        return encoded
+
+    return {
+        "history": [items.encode(item) for item in session.history.items],
+        "agent": type(session.current_agent).__name__,
+        "context": [plain(item) for item in session.current_agent.chat_ctx.items],
+        "userdata": userdata.encode(session.userdata),
+    }
+
+
+async def died(conversation, store):
+    """The holder is gone without a last word, its tail is shipped, the session orphaned."""
+    conversation.hooks.scan()
+    conversation.live._watching.cancel()
+    keeper = Keeper(conversation.spool, store.archive)
+    live = conversation.live
+    await until(keeper, lambda: live.ack.acked == live.journal.appended)
+    conversation.env.unlock(conversation.spool.lock(live.journal.header.holder))
+    session_id = live.session_id
+    async with asyncio.timeout(20):
+        while (await store.conversations.get_session(session_id)).phase != "orphaned":
+            await keeper.step()
+
+
+@pytest.fixture
+async def first(env, spool):
+    made = await Conversation(env, spool).start()
+    yield made
+    await made.session.aclose()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        ["hi"],
+        ["hi", "note milk", "thanks"],
+        ["note milk", "other", "note bread"],
+        ["other"],
+    ],
+)
+async def test_the_successor_has_exactly_the_state(first, env, spool, store, said):
+    for text in said:
+        await first.say(text)
+        await asyncio.sleep(0.1)  # a hand-over has to be through before one speaks again
+    before = seen(first.session)
+    await died(first, store)
+    successor = await Successor(env, spool, store.archive).take()
+    assert seen(successor.session) == before
+    report = successor.restored.report
+    assert {report[k] for k in ("history", "agent", "userdata", "tools", "entries")} == {"exact"}
+    assert successor.taken.term == 2
+    greetings = [i for i in before["history"] if "Hello from" in str(i.get("content"))]
+    await asyncio.sleep(0.05)
+    again = [i for i in seen(successor.session)["history"] if "Hello from" in str(i.get("content"))]
+    assert again == greetings
+    assert default_plan(successor.facts) == Silent()
+    await successor.session.generate_reply(user_input="and go on")
+    assert successor.session.history.items[-1].text_content == "You said and go on."
+    await successor.close()
+
+
+async def test_silent_edits_and_instructions_come_back(first, env, spool, store):
+    await first.say("one")
+    await first.edit_context()
+    await first.session.current_agent.update_instructions("changed at run time")
+    await first.say("two")
+    before = seen(first.session)
+    await died(first, store)
+    successor = await Successor(env, spool, store.archive).take()
+    assert seen(successor.session) == before
+    assert successor.session.current_agent.instructions == "changed at run time"
+    await successor.close()
+
+
+async def test_a_cut_sentence_becomes_an_interrupted_item(first, env, spool, store):
+    await first.say("hi")
+    heard = "One sentence that was heard. A second that"
+    first.live.mark(Mark(Speech("First", STORY, heard, 2_500)))
+    await died(first, store)
+    successor = await Successor(env, spool, store.archive).take()
+    last = successor.session.history.items[-1]
+    assert (last.role, last.interrupted, last.text_content) == ("assistant", True, heard)
+    assert successor.session.current_agent.chat_ctx.items[-1].id == last.id
+    facts = successor.facts
+    assert default_plan(facts) == Resume()
+    assert facts.unheard == "A second that was cut in the middle. And a third."
+    assert facts.rest == "was cut in the middle. And a third."
+    assert facts.last_sentence == "One sentence that was heard."
+    await successor.close()
+
+
+async def test_an_item_behind_the_mark_voids_it(first, env, spool, store):
+    first.live.mark(Mark(Speech("First", STORY, "One sentence", 900), ("hello",)))
+    await first.say("hello")
+    await died(first, store)
+    successor = await Successor(env, spool, store.archive).take()
+    assert successor.flying == Mark()
+    assert default_plan(successor.facts) == Silent()
+    await successor.close()
+
+
+async def test_an_unfinished_turn_is_answered_once_over_two_crashes(first, env, spool, store):
+    await first.say("hi")
+    first.live.mark(Mark(None, ("what is", "the time")))
+    await died(first, store)
+    second = await Successor(env, spool, store.archive).take()
+    assert default_plan(second.facts) == Answer()
+    assert second.session.history.items[-1].text_content == "what is the time"
+    await died(second, store)
+    third = await Successor(env, spool, store.archive).take()
+    assert default_plan(third.facts) == Answer()
+    users = [i for i in third.session.history.items if getattr(i, "role", "") == "user"]
+    assert [u.text_content for u in users] == ["hi", "what is the time"]
+    await recover.perform(Answer(), third.session, third.facts)
+    async with asyncio.timeout(20):
+        while third.session.history.items[-1].role != "assistant":
+            await asyncio.sleep(0.01)
+    await died(third, store)
+    fourth = await Successor(env, spool, store.archive).take()
+    assert default_plan(fourth.facts) == Silent()
+    for one in (second, third, fourth):
+        await one.session.aclose()
+
+
+async def test_a_mark_and_log_of_any_form_are_no_crash(first, env, spool, store):
+    first.live.journal.mark(b"not a mark")
+    first.live.journal.append("of_the_future", b"{}")
+    await died(first, store)
+    successor = await Successor(env, spool, store.archive).take()
+    assert successor.flying is None
+    assert successor.restored.report["entries"] == "degraded: skipped of_the_future"
+    await successor.close()
+
+
+async def test_an_agent_without_a_factory_is_named(first, env, spool, store, monkeypatch):
+    await first.say("other")
+    await asyncio.sleep(0.1)
+    await died(first, store)
+    monkeypatch.setattr(restore, "factories_of", lambda _: {})
+    successor = await Successor(env, spool, store.archive).take()
+    assert successor.restored.report["agent"].startswith("degraded: durable(agents=")
+    assert type(successor.session.current_agent) is First
+    await successor.close()
+
+
+def test_plans_for_tools_and_repeated_crashes(first_facts):
+    assert isinstance(default_plan(first_facts(retry="ask")), Bridge)
+    assert default_plan(first_facts(retry="query")) == Answer()
+    assert mark.decode(mark.encode(Mark())) == Mark()
+
+
+@pytest.fixture
+def first_facts():
+    from unbroken.entries import ItemPut, ToolStarted  # noqa: PLC0415
+    from unbroken.session import Session  # noqa: PLC0415
+
+    def made(retry: str):
+        session = Session()
+        said = {"id": "u", "type": "message", "role": "user", "content": ["yes"]}
+        session.apply(ItemPut(said))
+        session.apply(ToolStarted("c", "book", "{}", key="k", retry=retry))
+        return facts_of(session, None, cause="crashed", gap_s=1, crashes=1)
+
+    return made
