@@ -31,7 +31,7 @@ from livekit.agents import (
 from livekit.agents.voice.agent_session import SessionConnectOptions
 
 from agents import llm as models
-from agents.core.agent import VoiceAssistantAgent
+from agents.core.agent import AGENTS, VoiceAssistantAgent
 from agents.core.order import Order
 from agents.health import health
 from agents.loopback import exempt, proxy_for
@@ -102,7 +102,7 @@ async def answer(ctx: JobContext, *, make: MakeLLM) -> None:
     )
     agent = ctx.proc.userdata["agent"] = VoiceAssistantAgent(ctx, BackendClient())
     try:
-        call = await durable(ctx).start(session, agent=agent)
+        call = await durable(ctx, agents=AGENTS).start(session, agent=agent)
     except CallTaken:
         log.info("call left to another agent", extra={"room": ctx.job.room.name})
         return

@@ -23,7 +23,7 @@ from agents.state.manager import StateManager
 from agents.tools.notes import keep_note, read_notes
 from agents.tools.table import understand
 from unbroken import NotFound, Participant, UnbrokenError
-from unbroken.livekit import Call, History, durable
+from unbroken.livekit import AgentFactories, Call, History, Restored, durable
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class VoiceAssistantAgent(Agent):
 
         Raises CallTaken if another agent has this call.
         """
-        call = await durable(self.ctx).start(session, agent=self, **options)
+        call = await durable(self.ctx, agents=AGENTS).start(session, agent=self, **options)
         await self.attach(call)
         return call
 
@@ -182,6 +182,14 @@ class VoiceAssistantAgent(Agent):
         if problem := understand(context.userdata, request):
             return problem
         return Bookings(self, chat_ctx=_said(self.chat_ctx))
+
+
+def _bookings(restored: Restored) -> Agent:
+    return Bookings(restored.agent(VoiceAssistantAgent.__name__))
+
+
+# Who may have the call when it is restored, besides the first agent.
+AGENTS: AgentFactories = {Bookings.__name__: _bookings}
 
 
 def _said(context: ChatContext) -> ChatContext:

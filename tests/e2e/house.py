@@ -11,11 +11,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
 import httpx
+import pytest
 
 from unbroken.env import Host
 from unbroken.frames import ENTRY, Frame
@@ -55,9 +56,12 @@ class House:
     def __enter__(self) -> Self:
         for folder in (self.data, self.spool):
             folder.mkdir(parents=True, exist_ok=True)
-        self.start("livekit")
-        self.start("service")
-        self.start("worker")
+        try:
+            for name in ("livekit", "service", "worker"):
+                self.start(name)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -243,6 +247,19 @@ class House:
         if not path.exists():
             path.write_text(json.dumps(config))  # JSON is YAML
         return path
+
+
+@contextlib.contextmanager
+def standing_house(
+    folder: Path, worker: str, rules: list[Any], **variables: str
+) -> Iterator[House]:
+    """A house whose model answers by `rules`. Without a livekit-server the test is skipped."""
+    if livekit_server() is None:
+        missing = "no livekit-server: run `make test`, which builds it"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
+    (path := folder / "rules.json").write_text(json.dumps(rules))
+    with House(folder, worker, UNBROKEN_TEST_RULES=str(path), **variables) as house:
+        yield house
 
 
 def answers(address: str) -> bool:
