@@ -2,6 +2,7 @@ import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/shell.css";
 import "./styles/talk.css";
+import "./styles/failover.css";
 import "./styles/list.css";
 import "./styles/reading.css";
 import { StrictMode } from "react";

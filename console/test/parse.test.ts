@@ -1,12 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { BadAnswer } from "../src/api/check";
 import { problemText } from "../src/api/api";
-import { parseConversationDetail, parseConversations, parseMessages, parseRoom, parseSystem, parseTurns } from "../src/api/parse";
+import {
+  parseConversationDetail, parseConversations, parseMessages, parseRoom, parseSessionDetail, parseSystem, parseTurns,
+} from "../src/api/parse";
 
 const AT = "2026-01-31T12:00:00.123456Z";
 const conversation = {
   id: "c1", title: null, user_id: null, created_at: AT, last_at: AT, calls: 1, messages: 2, live: true, last_message: "bye",
 };
+const session = { id: "s", role: "r", agent_name: "concierge", agent_identity: null, phase: "live", term: 2, last_seq: 9, opened_at: AT, cause: "crash", end_reason: null };
 const message = { id: "m1", role: "user", content: "hi", created_at: AT, interrupted: false, heard_ms: null, speaker: null, session_id: "s", metrics: null };
 
 describe("good answers", () => {
@@ -23,10 +26,17 @@ describe("good answers", () => {
   });
 
   test("a conversation with its calls", () => {
-    const session = { id: "s", role: "r", agent_name: "concierge", agent_identity: null, phase: "live", term: 2, last_seq: 9, opened_at: AT, cause: "crash", end_reason: null };
     const call = { id: "k", room_name: "room", started_at: AT, ended_at: null, end_reason: null, sessions: [session] };
     const detail = parseConversationDetail({ ...conversation, call_list: [call] });
     expect(detail.callList[0]?.sessions[0]).toMatchObject({ term: 2, cause: "crash", lastSeq: 9 });
+  });
+
+  test("a session with its terms", () => {
+    const first = { term: 1, agent_identity: "a", first_seq: 1, end_seq: 9, taken_at: AT, cause: null, gap_ms: null, plan: null, report: null };
+    const second = { ...first, term: 2, agent_identity: "b", cause: "crashed", gap_ms: 210, plan: "resume", report: { history: "exact" } };
+    const { terms } = parseSessionDetail({ ...session, terms: [first, second], mark: null });
+    expect(terms[0]).toMatchObject({ term: 1, agentIdentity: "a", cause: null, report: null });
+    expect(terms[1]).toMatchObject({ cause: "crashed", gapMs: 210, plan: "resume", report: { history: "exact" } });
   });
 
   test("turns, with and without delays, and tool values that are not texts", () => {
@@ -53,6 +63,7 @@ describe("bad answers", () => {
     [() => parseConversations({ conversations: {} }), "conversations is not a list"],
     [() => parseConversations({ conversations: [{ ...conversation, calls: "1" }] }), "conversations[0].calls is not a number"],
     [() => parseConversations({ conversations: [{ ...conversation, live: 1 }] }), "conversations[0].live is not true or false"],
+    [() => parseSessionDetail({ ...session, terms: [{ term: 1, taken_at: AT, report: { history: 1 } }] }), "session.terms[0].report.history is not a text"],
     [() => parseMessages({ messages: [{ ...message, created_at: "soon" }] }), "messages[0].created_at is not a time"],
   ])("name the place: %#", (parse, place) => {
     expect(parse).toThrow(BadAnswer);

@@ -3,9 +3,10 @@
 import { readTab, writeTab } from "../lib/storage";
 import { BadAnswer } from "./check";
 import {
-  parseConversationDetail, parseConversations, parseMessages, parseRoom, parseSystem, parseToken, parseTurns,
+  parseConversationDetail, parseConversations, parseMessages, parseRoom, parseSessionDetail, parseSystem, parseToken,
+  parseTurns,
 } from "./parse";
-import type { Conversation, ConversationDetail, Message, Page, Room, System, Turn } from "./types";
+import type { Conversation, ConversationDetail, Message, Page, Room, SessionDetail, System, Turn } from "./types";
 
 const KEY = "unbroken.api-key";
 const TIMEOUT_MS = 10_000;
@@ -121,6 +122,15 @@ export function listTurns(id: string, signal?: AbortSignal): Promise<readonly Tu
 /** The last spoken messages, oldest first. */
 export function lastMessages(id: string, limit: number, signal?: AbortSignal): Promise<readonly Message[]> {
   return get(`${at(id)}/messages?${query({ limit, items: "spoken" })}`, parseMessages, signal);
+}
+
+export function getSession(id: string, signal?: AbortSignal): Promise<SessionDetail> {
+  return get(`/sessions/${encodeURIComponent(id)}`, parseSessionDetail, signal);
+}
+
+/** Ends the process of the agent that speaks for this session, if the service runs as a demonstration. */
+export async function killAgent(sessionId: string): Promise<void> {
+  await post(`/sessions/${encodeURIComponent(sessionId)}/kill`, {}, () => null);
 }
 
 export function getSystem(signal?: AbortSignal): Promise<System> {

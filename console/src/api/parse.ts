@@ -2,7 +2,7 @@
 
 import { fields, flag, list, maybe, number, printed, text, time } from "./check";
 import type {
-  Call, Conversation, ConversationDetail, Delays, Message, Page, Room, Session, System, Tool, Turn,
+  Call, Conversation, ConversationDetail, Delays, Message, Page, Report, Room, Session, SessionDetail, System, Term, Tool, Turn,
 } from "./types";
 
 export function parseToken(json: unknown): Pick<Room, "url" | "token" | "identity"> {
@@ -59,6 +59,31 @@ function parseSession(json: unknown, where: string): Session {
     openedAt: time(f["opened_at"], `${where}.opened_at`),
     cause: maybe(f["cause"], `${where}.cause`, text),
     endReason: maybe(f["end_reason"], `${where}.end_reason`, text),
+  };
+}
+
+function parseReport(json: unknown, where: string): Report {
+  const f = fields(json, where);
+  return Object.fromEntries(Object.entries(f).map(([name, value]) => [name, text(value, `${where}.${name}`)]));
+}
+
+function parseTerm(json: unknown, where: string): Term {
+  const f = fields(json, where);
+  return {
+    term: number(f["term"], `${where}.term`),
+    agentIdentity: maybe(f["agent_identity"], `${where}.agent_identity`, text),
+    takenAt: time(f["taken_at"], `${where}.taken_at`),
+    cause: maybe(f["cause"], `${where}.cause`, text),
+    gapMs: maybe(f["gap_ms"], `${where}.gap_ms`, number),
+    plan: maybe(f["plan"], `${where}.plan`, text),
+    report: maybe(f["report"], `${where}.report`, parseReport),
+  };
+}
+
+export function parseSessionDetail(json: unknown): SessionDetail {
+  return {
+    ...parseSession(json, "session"),
+    terms: list(fields(json, "session")["terms"], "session.terms", parseTerm),
   };
 }
 

@@ -33,6 +33,27 @@ export interface Session {
   readonly endReason: string | null;
 }
 
+/** Field by field what came back: "exact", "degraded: why", "missing: why". */
+export type Report = Readonly<Record<string, string>>;
+
+/** One ownership of a session by one process of an agent. */
+export interface Term {
+  readonly term: number;
+  readonly agentIdentity: string | null;
+  readonly takenAt: number;
+  /** Why the term before ended; null for the first one. */
+  readonly cause: string | null;
+  /** Milliseconds without an owner. */
+  readonly gapMs: number | null;
+  readonly plan: string | null;
+  /** null until the agent has written it. */
+  readonly report: Report | null;
+}
+
+export interface SessionDetail extends Session {
+  readonly terms: readonly Term[];
+}
+
 export interface Call {
   readonly id: string;
   readonly roomName: string;
@@ -83,7 +104,7 @@ export interface Turn {
 export interface System {
   readonly version: string;
   readonly model: string | null;
-  /** The built-in model answers: it shows the way, it is no assistant. */
+  /** A demonstration: a very small model may answer, and agents may be killed from this page. */
   readonly demo: boolean;
 }
 

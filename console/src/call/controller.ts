@@ -3,13 +3,16 @@
 import type { Room } from "livekit-client";
 import { lastMessages, openRoom } from "../api/api";
 import type { Room as RoomAnswer } from "../api/types";
+import { withHeard } from "./cut";
+import { FailoverWatch } from "./failover";
 import { forget, freshRoomName, recall, remember } from "./memory";
 import { setMicrophone } from "./microphone";
 import { connectRoom } from "./room";
 import { bind, isUnseen, type Safety } from "./safety";
-import { AGENT_PATIENCE_MS, type CallSnapshot, IDLE, inCall } from "./snapshot";
-import { type AgentInRoom, currentAgent } from "./streams";
-import { hear, withHistory } from "./transcript";
+import { type Agent, AGENT_PATIENCE_MS, type CallSnapshot, IDLE, inCall } from "./snapshot";
+import { currentAgent } from "./streams";
+import { freshFailover } from "./takeover";
+import { hear, type Heard, withHistory } from "./transcript";
 
 const EARLIER_LINES = 30;
 
@@ -19,6 +22,7 @@ export class CallController {
   #patience: ReturnType<typeof setTimeout> | null = null;
   /** Grows with each start and end: what an older attempt still does is ignored. */
   #attempt = 0;
+  #watch: FailoverWatch | null = null;
 
   readonly get = (): CallSnapshot => this.#snapshot;
 
@@ -39,7 +43,12 @@ export class CallController {
     const known = again ? recall() : null;
     if (!again) forget();
     const name = known?.room ?? freshRoomName();
-    this.#set({ ...IDLE, phase: "starting", roomName: name, lines: again ? this.#snapshot.lines : [] });
+    const { lines, failover } = this.#snapshot;
+    this.#set({
+      ...IDLE, phase: "starting", roomName: name, lines: again ? lines : [],
+      failover: again ? failover : freshFailover(failover),
+    });
+    this.#watchOver();
     try {
       const answer = await openRoom(name, known?.identity ?? null);
       if (attempt !== this.#attempt) return;
@@ -61,11 +70,14 @@ export class CallController {
     const room = await connectRoom(answer.url, answer.token, {
       opened: mine((opened) => this.#set({ room: opened })),
       reconnecting: mine(() => this.#set({ phase: "reconnecting" })),
-      reconnected: mine(() => this.#set({ phase: "live" })),
+      reconnected: mine(() => {
+        this.#set({ phase: "live" });
+        if (this.#snapshot.room !== null) this.#people(this.#snapshot.room);
+      }),
       closed: mine(({ lost, reason }) => this.#finish(lost ? "lost" : "ended", { endReason: reason })),
-      heard: mine((heard) => this.#set({ lines: hear(this.#snapshot.lines, heard) })),
+      heard: mine((heard) => this.#heard(heard)),
       safety: mine((safety) => this.#safety(safety, answer.conversationId, attempt)),
-      people: mine((full) => this.#agent(currentAgent(full))),
+      people: mine((full) => this.#people(full)),
       sound: mine((allowed) => this.#set({ soundBlocked: !allowed })),
     });
     if (attempt !== this.#attempt) {
@@ -73,7 +85,7 @@ export class CallController {
       return;
     }
     this.#set({ phase: "live", room, soundBlocked: !room.canPlaybackAudio });
-    this.#agent(currentAgent(room));
+    this.#people(room);
     void this.#microphone(room, true);
   }
 
@@ -82,8 +94,14 @@ export class CallController {
     if (this.#snapshot.room === room) this.#set(state);
   }
 
-  #agent(agent: AgentInRoom | null): void {
+  #people(room: Room): void {
     const before = this.#snapshot.agent;
+    this.#agent(before, room);
+    this.#watch?.agent(before, this.#snapshot.agent, (identity) => room.remoteParticipants.has(identity));
+  }
+
+  #agent(before: Agent, room: Room): void {
+    const agent = currentAgent(room);
     if (agent !== null) {
       this.#beImpatient(false);
       this.#set({ agent: { ...agent, seen: true, late: false } });
@@ -91,6 +109,25 @@ export class CallController {
       this.#set({ agent: { ...before, identity: null, state: null, track: null } });
       if (!before.late) this.#beImpatient(true);
     }
+  }
+
+  #heard(heard: Heard): void {
+    this.#set({ lines: hear(this.#snapshot.lines, heard) });
+    if (heard.role === "user") this.#watch?.spoken();
+  }
+
+  /** One watch for each call: what an older one still learns is ignored. */
+  #watchOver(): void {
+    this.#watch?.close(false);
+    const mine = (change: (snapshot: CallSnapshot) => Partial<CallSnapshot>): void => {
+      if (this.#watch === watch) this.#set(change(this.#snapshot));
+    };
+    const watch = new FailoverWatch({
+      call: this.get,
+      change: (change) => mine(({ failover }) => ({ failover: { ...failover, ...change } })),
+      lines: (lines) => mine(() => ({ lines })),
+    });
+    this.#watch = watch;
   }
 
   #beImpatient(on: boolean): void {
@@ -112,7 +149,7 @@ export class CallController {
   async #showEarlier(conversationId: string, attempt: number): Promise<void> {
     // Without them the call goes on all the same; the conversation's page has them.
     const messages = await lastMessages(conversationId, EARLIER_LINES).catch(() => []);
-    if (attempt === this.#attempt) this.#set({ lines: withHistory(this.#snapshot.lines, messages) });
+    if (attempt === this.#attempt) this.#set({ lines: withHistory(withHeard(this.#snapshot.lines, messages), messages) });
   }
 
   #finish(phase: "ended" | "lost" | "failed", change: Partial<CallSnapshot>): void {
@@ -121,8 +158,11 @@ export class CallController {
     const { room } = this.#snapshot;
     if (phase === "ended") forget();
     this.#set({ ...change, phase, endedAt: Date.now(), room: null, localTrack: null, soundBlocked: false });
+    this.#watch?.close(phase === "ended" && change.endReason != null);
     void room?.disconnect();
   }
+
+  readonly kill = (): void => void this.#watch?.kill();
 
   readonly hangUp = (): void => {
     if (inCall(this.#snapshot.phase)) this.#finish("ended", { endReason: null });
@@ -135,11 +175,18 @@ export class CallController {
   };
 
   readonly allowSound = (): void => {
+    this.#watch?.resume();
     void this.#snapshot.room?.startAudio();
+  };
+
+  /** After the service gave up: out of this call, and into a new one. */
+  readonly startAgain = (): void => {
+    this.hangUp();
+    void this.start(false);
   };
 
   /** Back to the start, the call's lines are gone from the page. */
   readonly reset = (): void => {
-    if (!inCall(this.#snapshot.phase)) this.#set(IDLE);
+    if (!inCall(this.#snapshot.phase)) this.#set({ ...IDLE, failover: freshFailover(this.#snapshot.failover) });
   };
 }

@@ -1,6 +1,7 @@
 /** What the page knows about the call right now: one frozen value, replaced as a whole. */
 
 import type { LocalAudioTrack, RemoteAudioTrack, Room } from "livekit-client";
+import { type Failover, NO_FAILOVER } from "./takeover";
 import type { Line } from "./transcript";
 
 export type Phase = "idle" | "starting" | "joining" | "live" | "reconnecting" | "ended" | "lost" | "failed";
@@ -33,6 +34,7 @@ export interface CallSnapshot {
   /** Why the other side ended it, in words; null when this page hung up. */
   readonly endReason: string | null;
   readonly room: Room | null;
+  readonly failover: Failover;
 }
 
 export const NO_AGENT: Agent = { identity: null, state: null, track: null, seen: false, late: false };
@@ -40,6 +42,7 @@ export const NO_AGENT: Agent = { identity: null, state: null, track: null, seen:
 export const IDLE: CallSnapshot = {
   phase: "idle", roomName: null, conversationId: null, startedAt: null, endedAt: null, agent: NO_AGENT,
   microphone: "starting", localTrack: null, soundBlocked: false, lines: [], error: null, endReason: null, room: null,
+  failover: NO_FAILOVER,
 };
 
 export const AGENT_PATIENCE_MS = 10_000;
@@ -62,11 +65,15 @@ export function agentState(call: CallSnapshot): { readonly state: string; readon
   if (call.phase !== "live") return { state: "disconnected", words: "Not connected" };
   const { agent } = call;
   if (agent.identity === null) {
+    if (call.failover.gaveUp) return { state: "gone", words: "No assistant" };
     if (agent.late) return { state: "absent", words: "No assistant yet" };
     return agent.seen
       ? { state: "returning", words: "The assistant is coming back" }
       : { state: "waiting", words: "Waiting for the assistant" };
   }
+  const { missing } = call.failover.silence;
+  // It stays in the room for a moment, and its state is the one in which it died.
+  if (missing !== null && missing.killedAt !== null && missing.lost === agent.identity) return { state: "killed", words: "Killed" };
   const state = agent.state ?? "initializing";
   return { state, words: AGENT_WORDS[state] ?? state };
 }

@@ -28,6 +28,8 @@ export interface Line {
   /** Ended before it was said to its end. */
   readonly cut: boolean;
   readonly heardMs: number | null;
+  /** The words of it that were heard, where the service knows them. */
+  readonly heard: string | null;
   /** Said before this page joined. */
   readonly earlier: boolean;
 }
@@ -64,7 +66,7 @@ function continues(last: Line | undefined, heard: Heard): boolean {
 function newLine(heard: Heard): Line {
   return {
     key: heard.segment, role: heard.role, from: heard.from, segments: [], at: heard.at, item: null, level: null, by: null,
-    cut: false, heardMs: null, earlier: false,
+    cut: false, heardMs: null, heard: null, earlier: false,
   };
 }
 
@@ -102,7 +104,7 @@ function earlierLine(message: Message): Line | null {
   return {
     key: message.id, role: message.role, from: null, at: message.createdAt, item: message.id, level: "service", by: null,
     segments: [{ id: message.id, text: message.content, final: true }],
-    cut: message.interrupted, heardMs: message.heardMs, earlier: true,
+    cut: message.interrupted, heardMs: message.heardMs, heard: null, earlier: true,
   };
 }
 

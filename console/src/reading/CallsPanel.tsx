@@ -3,7 +3,9 @@
 import type { ReactNode } from "react";
 import type { Call, Session } from "../api/types";
 import { count, day, length } from "../lib/format";
+import { spaced } from "../lib/report";
 import { Time } from "../ui/Time";
+import { Terms } from "./Terms";
 
 const PHASES: Readonly<Record<string, string>> = {
   live: "live",
@@ -24,7 +26,7 @@ export function CallsPanel({ calls, now }: { readonly calls: readonly Call[]; re
               <strong><Time at={call.startedAt}>{day(call.startedAt, now)}</Time></strong>
               <span className="muted">{call.endedAt === null ? "running" : length(call.endedAt - call.startedAt)}</span>
             </div>
-            <p className="muted small"><span className="mono">{call.roomName}</span>{call.endReason !== null && ` · ${reason(call.endReason)}`}</p>
+            <p className="muted small"><span className="mono">{call.roomName}</span>{call.endReason !== null && ` · ${spaced(call.endReason)}`}</p>
             {call.sessions.map((session) => <SessionView key={session.id} session={session} />)}
           </li>
         ))}
@@ -33,11 +35,7 @@ export function CallsPanel({ calls, now }: { readonly calls: readonly Call[]; re
   );
 }
 
-/** Reasons are identifiers of the service: "room_empty". */
-const reason = (name: string): string => name.replaceAll("_", " ");
-
 function SessionView({ session }: { readonly session: Session }): ReactNode {
-  const takeovers = session.term - 1;
   return (
     <div className="session" data-phase={session.phase}>
       <div className="call-head">
@@ -45,12 +43,10 @@ function SessionView({ session }: { readonly session: Session }): ReactNode {
         <span className="phase" data-phase={session.phase}>{PHASES[session.phase] ?? session.phase}</span>
       </div>
       <p className="muted small">
-        {`term ${session.term} · ${count(session.lastSeq, "entry", "entries")}`}
-        {takeovers > 0 && ` · changed hands ${takeovers === 1 ? "once" : `${takeovers} times`}`}
-        {session.cause !== null && ` · ${reason(session.cause)}`}
-        {session.endReason !== null && ` · ${reason(session.endReason)}`}
+        {count(session.lastSeq, "entry", "entries")}
+        {session.endReason !== null && ` · ${spaced(session.endReason)}`}
       </p>
-      {session.agentIdentity !== null && <p className="muted small mono session-agent">{session.agentIdentity}</p>}
+      <Terms session={session} />
     </div>
   );
 }

@@ -14,6 +14,14 @@ const MICROPHONE: Partial<Readonly<Record<Microphone, readonly [title: string, h
   failed: ["The microphone did not start", "You can listen, but nobody hears you."],
 };
 
+/** Also after the call: the service may have closed its room. */
+export const GAVE_UP = {
+  title: "The service gave up on this call",
+  words: "Several agents died one after the other, so no further one is sent. What was said is kept.",
+} as const;
+
+const problem = (error: unknown): string => (error instanceof Error ? error.message : "");
+
 export function CallNotices({ call }: { readonly call: CallSnapshot }): ReactNode {
   const controller = useCallController();
   const { state } = agentState(call);
@@ -23,13 +31,20 @@ export function CallNotices({ call }: { readonly call: CallSnapshot }): ReactNod
       {state === "reconnecting" && (
         <Notice tone="warning" title="Reconnecting">Your line dropped. The call is still there.</Notice>
       )}
-      {state === "absent" && (
+      {call.failover.gaveUp && (
+        <Notice tone="error" title={GAVE_UP.title} actions={
+          <button type="button" className="button primary" onClick={controller.startAgain}>Start again</button>
+        }>{GAVE_UP.words}</Notice>
+      )}
+      {call.failover.error !== null && (
+        <Notice tone="error" title="The agent was not killed" actions={
+          <button type="button" className="button" onClick={controller.kill}>Try again</button>
+        }>{problem(call.failover.error)}</Notice>
+      )}
+      {state === "absent" && !call.failover.gaveUp && (
         <Notice tone="error" title={call.agent.seen ? "The assistant has not come back" : "No assistant has come"}>
           It usually takes about a second. Check that a worker is running; this page goes on waiting.
         </Notice>
-      )}
-      {state === "returning" && (
-        <Notice tone="warning" title="The assistant dropped out">Another one is taking over, with all that was said.</Notice>
       )}
       {call.soundBlocked && (
         <Notice tone="warning" title="The browser holds the sound back" actions={

@@ -6,7 +6,8 @@ import { count, length } from "../lib/format";
 import { conversationPath } from "../lib/router";
 import { Icon } from "../ui/Icon";
 import { Link } from "../ui/Link";
-import { TranscriptLine } from "./TranscriptLine";
+import { GAVE_UP } from "./CallNotices";
+import { Lines } from "./Lines";
 
 export function Ended(): ReactNode {
   const call = useCall();
@@ -14,26 +15,28 @@ export function Ended(): ReactNode {
   const title = useRef<HTMLHeadingElement>(null);
   useEffect(() => title.current?.focus(), []);
   const lost = call.phase === "lost";
+  const { gaveUp } = call.failover;
+  const next = lost || gaveUp;
   const lasted = call.startedAt !== null && call.endedAt !== null ? length(call.endedAt - call.startedAt) : null;
   return (
     <div className="welcome">
-      <h1 ref={title} tabIndex={-1}>{lost ? "The connection was lost" : "Call ended"}</h1>
+      <h1 ref={title} tabIndex={-1}>{gaveUp ? GAVE_UP.title : lost ? "The connection was lost" : "Call ended"}</h1>
       <p className="lead" role="status">
-        {lost ? "What was said is kept. Go back in, and the call continues." : call.endReason}
+        {gaveUp ? GAVE_UP.words : lost ? "What was said is kept. Go back in, and the call continues." : call.endReason}
         {!lost && lasted !== null && ` It lasted ${lasted} and has ${count(call.lines.length, "line")}.`}
       </p>
       <div className="actions">
-        {lost && (
-          <button type="button" className="button primary big" data-testid="start" onClick={() => void controller.start(true)}>
-            <Icon name="microphone" />Back into the call
+        {next && (
+          <button type="button" className="button primary big" data-testid="start" onClick={() => void controller.start(!gaveUp)}>
+            <Icon name="microphone" />{gaveUp ? "Start again" : "Back into the call"}
           </button>
         )}
         {call.conversationId !== null && (
-          <Link className={`button ${lost ? "" : "primary"} big`} href={conversationPath(call.conversationId)}>
+          <Link className={`button ${next ? "" : "primary"} big`} href={conversationPath(call.conversationId)}>
             Read the conversation<Icon name="arrow" />
           </Link>
         )}
-        {!lost && (
+        {!next && (
           <button type="button" className="button big" data-testid="start" onClick={() => void controller.start(false)}>
             <Icon name="microphone" />Talk again
           </button>
@@ -41,7 +44,7 @@ export function Ended(): ReactNode {
       </div>
       {call.lines.length > 0 && (
         <section className="said" aria-label="What was said">
-          {call.lines.map((line) => <TranscriptLine key={line.key} line={line} />)}
+          <Lines lines={call.lines} takeovers={call.failover.takeovers} />
         </section>
       )}
     </div>

@@ -5,6 +5,7 @@ import { useCall } from "../call/useCall";
 import { Announcer } from "./Announcer";
 import { CallNotices } from "./CallNotices";
 import { Controls } from "./Controls";
+import { FailoverPanel } from "./FailoverPanel";
 import { SafetyMeter } from "./SafetyMeter";
 import { Stage } from "./Stage";
 import { Transcript } from "./Transcript";
@@ -19,13 +20,14 @@ export function InCall(): ReactNode {
       <div className="call-side">
         <Stage call={call} />
         <SafetyMeter lines={call.lines} />
+        <FailoverPanel call={call} />
         <Controls call={call} />
       </div>
       <div className="call-main">
         <CallNotices call={call} />
-        <Transcript lines={call.lines} />
+        <Transcript lines={call.lines} takeovers={call.failover.takeovers} />
       </div>
-      <Announcer lines={call.lines} />
+      <Announcer lines={call.lines} takeovers={call.failover.takeovers} />
     </div>
   );
 }

@@ -1,0 +1,62 @@
+/** The terms of a session: which process of the agent had it when, and how each got it from the one before. */
+
+import type { ReactNode } from "react";
+import { getSession } from "../api/api";
+import type { Session, SessionDetail, Term } from "../api/types";
+import { clock, delay } from "../lib/format";
+import { causeWords, planWords } from "../lib/report";
+import { useResource } from "../lib/useResource";
+import { ReportView } from "../ui/ReportView";
+import { Time } from "../ui/Time";
+
+const POLL_MS = 1500;
+
+/** A first term has no story, so it needs no question to the service. */
+const firstOf = ({ term, agentIdentity, openedAt }: Session): Term => (
+  { term, agentIdentity, takenAt: openedAt, cause: null, gapMs: null, plan: null, report: null }
+);
+
+function isBehind(session: Session, { terms }: SessionDetail): boolean {
+  const last = terms.at(-1);
+  if (last === undefined || last.term < session.term) return true;
+  return session.phase === "live" && last.term > 1 && last.report === null;
+}
+
+export function Terms({ session }: { readonly session: Session }): ReactNode {
+  if (session.term > 1) return <TakenTerms session={session} />;
+  return <ol className="terms"><TermView term={firstOf(session)} /></ol>;
+}
+
+function TakenTerms({ session }: { readonly session: Session }): ReactNode {
+  const detail = useResource(session.id, (signal) => getSession(session.id, signal),
+    (data) => (data !== null && isBehind(session, data) ? POLL_MS : null));
+  if (detail.data === null) {
+    if (detail.error === null) return <p className="muted small" role="status">Loading {session.term} terms</p>;
+    return (
+      <p className="small" data-testid="error">
+        {detail.error instanceof Error && detail.error.message}{" "}
+        <button type="button" className="button small" onClick={detail.reload}>Try again</button>
+      </p>
+    );
+  }
+  return <ol className="terms">{detail.data.terms.map((term) => <TermView key={term.term} term={term} />)}</ol>;
+}
+
+function TermView({ term }: { readonly term: Term }): ReactNode {
+  const facts = [
+    term.cause === null || term.term < 2 ? null : `the one before ${causeWords(term.cause)}`,
+    term.gapMs === null ? null : `nobody for ${delay(term.gapMs)}`,
+    term.plan === null ? null : `it ${planWords(term.plan)}`,
+  ].filter((fact) => fact !== null);
+  return (
+    <li data-testid="term" data-term={term.term}>
+      <div className="term-head">
+        <strong>{`Term ${term.term}`}</strong>
+        <span className="muted small"><Time at={term.takenAt}>{clock(term.takenAt)}</Time></span>
+      </div>
+      {term.agentIdentity !== null && <p className="muted small mono">{term.agentIdentity}</p>}
+      {facts.length > 0 && <p className="small">{facts.join(" · ")}</p>}
+      {term.report !== null && <ReportView report={term.report} />}
+    </li>
+  );
+}
