@@ -1,92 +1,379 @@
-"""The watch ends what is over, and nothing else."""
+"""What the watch concludes from what LiveKit says, with a clock that can be put forward."""
+
+import json
 
 import pytest
 
+from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.errors import RoomServerUnavailable
-from unbroken.service.livekit_rooms import LiveRoom
-from unbroken.testing.holders import Holder
+from unbroken.service.livekit_rooms import LiveRoom, Participant
+from unbroken.service.opening import Opening
+from unbroken.service.watch import Watch
+from unbroken.stores.sqlite import SqliteStore
+from unbroken.testing.holders import LISTENED_S, TTL_MS, Holder
+
+PERSON = Participant("ann", is_person=True, is_agent=False)
 
 
 class Rooms:
-    """The rooms that LiveKit has; None: it does not answer."""
+    """The rooms that LiveKit has; `is_away`: it does not answer."""
 
-    def __init__(self) -> None:
-        self.names: list[str] | None = []
+    def __init__(self, clock) -> None:
+        self.rooms: dict[str, LiveRoom] = {}
+        self.people: dict[str, list[Participant]] = {}
+        self.is_away = False
+        self.dispatched: list[tuple[str, dict]] = []
+        self.removed: list[str] = []
+        self._clock = clock
+
+    def open(self, name="room", *people, sid="RM_room", conversation_id=None, age_s=3600):
+        self.rooms[name] = LiveRoom(
+            name=name,
+            sid=sid,
+            metadata=json.dumps(
+                {"conversation_id": str(conversation_id)} if conversation_id else {}
+            ),
+            participants=len(people),
+            created_at_us=self._clock.now_us() - age_s * 1_000_000,
+        )
+        self.people[name] = list(people)
+
+    def close(self, name="room"):
+        del self.rooms[name], self.people[name]
+
+    def _ask(self):
+        if self.is_away:
+            raise RoomServerUnavailable
 
     async def list(self, names=None):
-        if self.names is None:
-            raise RoomServerUnavailable
-        return [
-            LiveRoom(name=name, sid="RM_x", metadata="", participants=1, created_at_us=0)
-            for name in self.names
-            if names is None or name in names
-        ]
+        self._ask()
+        return [room for name, room in self.rooms.items() if names is None or name in names]
+
+    async def find(self, name):
+        self._ask()
+        return self.rooms.get(name)
+
+    async def participants(self, name):
+        self._ask()
+        return tuple(self.people.get(name, ()))
+
+    async def remove(self, name, identity):
+        self._ask()
+        self.removed.append(identity)
+        return True
+
+    async def dispatch(self, name, *, agent_name, metadata):
+        self._ask()
+        self.dispatched.append((agent_name, json.loads(metadata)))
+
+    async def delete(self, name):
+        self._ask()
+        return bool(self.rooms.pop(name, None))
 
 
 @pytest.fixture
-def watch(client):
-    client.parts.watch._livekit = Rooms()
-    return client.parts.watch
+async def store(tmp_path, clock):
+    blobs = ObjectBlobs.in_folder(tmp_path / "blobs")
+    async with SqliteStore.open(tmp_path / "unbroken.sqlite", blobs, clock) as store:
+        clock.advance(LISTENED_S)
+        yield store
 
 
-async def orphan(archive, cause):
-    holder = Holder(archive)
-    taken = await holder.take()
+@pytest.fixture
+def rooms(clock) -> Rooms:
+    return Rooms(clock)
+
+
+@pytest.fixture
+def watch(store, rooms, settings, clock):
+    return Watch(store, rooms, Opening(store.rooms, rooms, clock), settings, clock)
+
+
+async def orphan(store, cause="killed", **more):
+    holder = Holder(store.archive)
+    taken = await holder.take(**more)
     await holder.append(1, final=cause)
     return taken
 
 
-async def phase(client, taken):
-    session = await client.parts.store.conversations.get_session(taken.session_id)
+async def phase(store, taken):
+    session = await store.conversations.get_session(taken.session_id)
     return session.phase, session.end_reason
 
 
-@pytest.mark.parametrize(("cause", "reason"), [("empty", "people_left"), ("killed", "abandoned")])
-async def test_an_orphan_waits_for_its_people_but_not_for_ever(client, clock, watch, cause, reason):
-    watch._livekit.names = ["room"]
-    taken = await orphan(client.parts.store.archive, cause)
-    clock.advance(599)
-    await watch.round()
-    assert await phase(client, taken) == ("orphaned", None)
-    clock.advance(2)
-    await watch.round()
-    assert await phase(client, taken) == ("ended", reason)
+async def step(watch):
+    """Let the failover do all that is due, to the end."""
+    await watch.failover.step()
+    while tasks := list(watch.failover._tasks.values()):
+        await tasks[0]
 
 
-async def test_an_orphan_whose_room_is_gone_is_over(client, archive, clock, watch):
-    taken = await orphan(archive, "killed")
+# Failover
+
+
+async def test_an_orphan_with_people_gets_an_agent(store, rooms, watch):
+    rooms.open("room", PERSON)
+    taken = await orphan(store, agent_identity="old")
+    await step(watch)
+    (asked,) = rooms.dispatched
+    assert asked == (
+        "concierge",
+        {
+            "session_id": str(taken.session_id),
+            "after_term": 1,
+            "conversation_id": str(taken.conversation_id),
+        },
+    )
+    assert rooms.removed == ["old"]
+
+
+async def test_nobody_is_sent_into_an_empty_room(store, rooms, watch, clock):
+    rooms.open("room", Participant("recorder", is_person=False, is_agent=False))
+    taken = await orphan(store)
+    await step(watch)
+    assert rooms.dispatched == []
+    assert await store.ownership.next_dispatch_us() is None
+    await watch.rounds.round()
+    assert await store.ownership.next_dispatch_us() is None
+    rooms.open("room", PERSON)
+    clock.advance(100)
+    await watch.rounds.round()
+    await step(watch)
+    assert len(rooms.dispatched) == 1
+    assert await phase(store, taken) == ("orphaned", None)
+
+
+@pytest.mark.parametrize("cause", ["empty", "server_shutdown"])
+async def test_an_orderly_end_waits_for_people(store, rooms, watch, cause):
+    await orphan(store, cause)
+    await step(watch)
+    await watch.rounds.round()
+    await step(watch)
+    assert rooms.dispatched == []
+    rooms.open("room", PERSON)
+    await watch.rounds.round()
+    await step(watch)
+    assert len(rooms.dispatched) == 1
+
+
+async def test_a_stranger_in_a_room_of_that_name_gets_no_agent_of_ours(store, rooms, watch):
+    stranger = Holder(store.archive).id
+    rooms.open("room", PERSON, sid="RM_other", conversation_id=stranger)
+    await orphan(store)
+    await step(watch)
+    await watch.rounds.round()
+    await step(watch)
+    assert rooms.dispatched == []
+
+
+async def test_a_room_that_says_nothing_is_a_strangers_after_a_hang_up(store, rooms, watch):
+    await orphan(store, "empty")
+    rooms.open("room", PERSON, sid="RM_other")
+    await watch.rounds.round()
+    assert await store.ownership.next_dispatch_us() is None
+
+
+async def test_a_dispatch_is_repeated_until_the_term_moves(store, rooms, watch, clock):
+    rooms.open("room", PERSON)
+    await orphan(store)
+    for _ in range(4):
+        await step(watch)
+        clock.advance(0.6)
+    assert len(rooms.dispatched) == 2
+    await Holder(store.archive).take()
+    clock.advance(1)
+    await step(watch)
+    assert len(rooms.dispatched) == 2
+
+
+async def test_who_never_gets_an_agent_is_given_up(store, rooms, watch, clock):
+    rooms.open("room", PERSON)
+    taken = await orphan(store)
+    await step(watch)
+    clock.advance(31)
+    await step(watch)
+    assert await phase(store, taken) == ("ended", "gave_up")
+    assert rooms.rooms == {}
+
+
+async def test_the_third_crash_in_two_minutes_is_the_last(store, rooms, watch):
+    rooms.open("room", PERSON)
+    for tries in (1, 2):
+        await orphan(store)
+        await step(watch)
+        assert len(rooms.dispatched) == tries
+    taken = await orphan(store)
+    await step(watch)
+    assert (len(rooms.dispatched), rooms.rooms) == (2, {})
+    assert await phase(store, taken) == ("ended", "gave_up")
+
+
+async def test_giving_up_may_leave_the_room_open(store, rooms, settings, clock):
+    changed = settings.model_copy(update={"on_give_up": "stay", "crashes_max": 1})
+    watch = Watch(store, rooms, Opening(store.rooms, rooms, clock), changed, clock)
+    rooms.open("room", PERSON)
+    taken = await orphan(store)
+    await step(watch)
+    assert await phase(store, taken) == ("ended", "gave_up")
+    assert "room" in rooms.rooms
+
+
+async def test_while_livekit_is_away_nothing_is_lost_and_little_is_asked(
+    store, rooms, watch, clock
+):
+    rooms.open("room", PERSON)
+    taken = await orphan(store)
+    rooms.is_away = True
+    pauses = []
+    for _ in range(40):
+        await step(watch)
+        due_us = await store.ownership.next_dispatch_us()
+        pauses.append((due_us - clock.now_us()) / 1e6)
+        clock.advance(2.01)
+    assert 0.1 < pauses[0] < 0.3
+    assert 1.8 < pauses[-1] <= 2
+    assert await phase(store, taken) == ("orphaned", None)
+    rooms.is_away = False
+    await step(watch)
+    assert len(rooms.dispatched) == 1
+
+
+# Hosts
+
+
+async def lost(store, clock, **more):
+    taken = await Holder(store.archive).take(**more)
+    clock.advance(TTL_MS / 1000 + 0.1)
+    return taken
+
+
+async def test_a_holder_is_lost_when_host_and_livekit_have_lost_it(store, rooms, watch, clock):
+    rooms.open("room", PERSON)
+    taken = await lost(store, clock)
+    await watch.rounds.round()
+    session = await store.conversations.get_session(taken.session_id)
+    assert (session.phase, session.cause) == ("orphaned", "host_lost")
+    await step(watch)
+    assert len(rooms.dispatched) == 1
+
+
+async def test_a_silent_keeper_costs_no_agent_its_call(store, rooms, watch, clock):
+    rooms.open("room", PERSON, Participant("agent", is_person=False, is_agent=True))
+    taken = await lost(store, clock, agent_identity="agent")
+    await watch.rounds.round()
+    assert await phase(store, taken) == ("live", None)
+
+
+async def test_a_pause_of_ours_is_no_proof(store, rooms, watch, clock):
+    rooms.open("room", PERSON)
+    taken = await Holder(store.archive).take()
+    clock.advance(20)
+    store.archive.pulse()
+    await watch.rounds.round()
+    assert await phase(store, taken) == ("live", None)
+
+
+async def test_a_livekit_that_was_away_is_no_proof(store, rooms, watch, clock):
+    rooms.open("room", PERSON)
+    taken = await lost(store, clock)
+    rooms.is_away = True
+    with pytest.raises(RoomServerUnavailable):
+        await watch.rounds.round()
+    rooms.is_away = False
     clock.advance(14)
-    await watch.round()
-    assert await phase(client, taken) == ("orphaned", None)
+    await watch.rounds.round()
+    assert await phase(store, taken) == ("live", None)
     clock.advance(2)
-    await watch.round()
-    assert await phase(client, taken) == ("ended", "room_closed")
+    await watch.rounds.round()
+    assert await phase(store, taken) == ("orphaned", None)
 
 
-async def test_a_livekit_that_does_not_answer_ends_nothing(client, archive, clock, watch):
-    watch._livekit.names = None
-    taken = await orphan(archive, "killed")
+@pytest.mark.parametrize("is_new", [True, False])
+async def test_a_livekit_that_started_again_is_no_proof(store, rooms, watch, clock, is_new):
+    taken = await lost(store, clock)
+    if is_new:
+        rooms.open("room", PERSON, sid="RM_after", age_s=1)
+    await watch.rounds.round()
+    clock.advance(13)
+    await watch.rounds.round()
+    assert await phase(store, taken) == ("live", None)
+    clock.advance(3)
+    await watch.rounds.round()
+    assert await phase(store, taken) == ("orphaned", None)
+
+
+# Ends
+
+
+@pytest.mark.parametrize(("cause", "reason"), [("empty", "people_left"), ("killed", "abandoned")])
+async def test_an_orphan_waits_for_its_people_but_not_for_ever(store, clock, watch, cause, reason):
+    taken = await orphan(store, cause)
+    clock.advance(599)
+    await watch.ends.round()
+    assert await phase(store, taken) == ("orphaned", None)
+    clock.advance(2)
+    await watch.ends.round()
+    assert await phase(store, taken) == ("ended", reason)
+
+
+async def test_an_orphan_whose_room_was_closed_is_over(store, clock, rooms, watch):
+    conversation_id = Holder(store.archive).id
+    rooms.open("room", conversation_id=conversation_id)
+    await store.rooms.put("room", conversation_id=conversation_id, sid="RM_room", user_id=None)
+    taken = await orphan(store, "empty", conversation_id=conversation_id)
+    clock.advance(100)
+    await watch.ends.round()
+    assert await phase(store, taken) == ("orphaned", None)
+    await store.rooms.close("room")
+    rooms.close()
+    await watch.ends.round()
+    assert await phase(store, taken) == ("ended", "room_closed")
+
+
+async def test_a_livekit_that_does_not_answer_ends_nothing(store, clock, rooms, watch):
+    taken = await orphan(store, role="backend", agent_name=None)
+    rooms.is_away = True
     clock.advance(60)
-    await watch.round()
-    assert await phase(client, taken) == ("orphaned", None)
+    with pytest.raises(RoomServerUnavailable):
+        await watch.ends.round()
+    assert await phase(store, taken) == ("orphaned", None)
 
 
-async def test_a_living_session_is_left_alone(client, archive, clock, watch):
-    holder = Holder(archive)
+async def test_a_living_session_is_left_alone(store, clock, rooms, watch):
+    rooms.open("room", PERSON)
+    holder = Holder(store.archive)
     taken = await holder.take()
     for _ in range(4):
         clock.advance(500)
         await holder.append(1)
-        await watch.round()
-    assert await phase(client, taken) == ("live", None)
+        await watch.rounds.round()
+        await watch.ends.round()
+    assert await phase(store, taken) == ("live", None)
 
 
-async def test_a_host_that_never_comes_back_ends_after_all(client, archive, clock, watch):
-    watch._livekit.names = ["room"]
-    taken = await Holder(archive).take()
-    clock.advance(604)
-    await watch.round()
-    assert await phase(client, taken) == ("orphaned", None)
-    clock.advance(600)
-    await watch.round()
-    assert await phase(client, taken) == ("ended", "abandoned")
+async def test_a_host_that_never_comes_back_ends_after_all(store, clock, watch):
+    taken = await lost(store, clock)
+    await watch.rounds.round()
+    clock.advance(16)
+    await watch.rounds.round()
+    assert await phase(store, taken) == ("orphaned", None)
+    await step(watch)
+    clock.advance(601)
+    await watch.ends.round()
+    assert await phase(store, taken) == ("ended", "abandoned")
+
+
+# Rooms
+
+
+async def test_an_agent_of_an_older_term_is_sent_out(store, rooms, watch, clock):
+    await orphan(store, agent_identity="old")
+    await Holder(store.archive).take(agent_identity="new")
+    there = [Participant(name, is_person=False, is_agent=True) for name in ("old", "new")]
+    rooms.open("room", PERSON, *there)
+    await watch.rounds.round()
+    assert rooms.removed == ["old"]
+    clock.advance(61)
+    for _ in range(10):
+        await watch.rounds.round()
+    assert rooms.removed == ["old", "old"]

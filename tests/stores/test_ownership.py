@@ -13,15 +13,46 @@ async def orphan(archive, cause, room="room"):
     return holder, taken
 
 
-async def test_an_orphan_is_claimed_again_and_again_until_it_is_given_up(store, archive, clock):
+async def test_an_orphan_is_claimed_again_and_again_until_it_is_late(store, archive, clock):
     _, taken = await orphan(archive, "killed")
     claims = []
-    for _ in range(12):
+    for _ in range(9):
         claims += await store.ownership.claim_orphans(limit=9, retry_s=1, until_s=3.5)
         clock.advance(0.6)
     assert {c.session_id for c in claims} == {taken.session_id}
-    assert [c.dispatches for c in claims] == [1, 2, 3, 4]
-    assert [c.is_last for c in claims] == [False, False, False, True]
+    assert [c.dispatches for c in claims] == [1, 2, 3, 4, 5]
+    assert [c.is_late for c in claims] == [False, False, False, True, True]
+    assert {c.crashes for c in claims} == {1}
+    (claim, *_) = claims
+    assert (claim.call.room_name, claim.call.sids) == ("room", {"RM_room"})
+
+
+async def test_a_try_that_livekit_did_not_answer_counts_for_nothing(store, archive, clock):
+    _, taken = await orphan(archive, "killed")
+    for _ in range(9):
+        (claim,) = await store.ownership.claim_orphans(limit=9, retry_s=1, until_s=3)
+        await store.ownership.postpone(taken.session_id, taken.term, wait_s=0.5)
+        assert await store.ownership.claim_orphans(limit=9, retry_s=1, until_s=3) == []
+        clock.advance(0.51)
+    assert (claim.dispatches, claim.is_late) == (1, False)
+
+
+async def test_what_nobody_can_be_dispatched_for_is_not_due(store, archive):
+    holder = Holder(archive)
+    await holder.take(role="backend", agent_name=None)
+    await holder.append(1, final="killed")
+    assert await store.ownership.next_dispatch_us() is None
+
+
+async def test_an_orphan_whose_room_is_empty_stands_by(store, archive):
+    _, taken = await orphan(archive, "killed")
+    await store.ownership.stand_by(taken.session_id, taken.term)
+    assert await store.ownership.next_dispatch_us() is None
+    (waiting,) = await store.ownership.list_waiting()
+    assert (waiting.session_id, waiting.cause) == (taken.session_id, "killed")
+    assert await store.ownership.rejoined(taken.session_id, taken.term)
+    assert not await store.ownership.rejoined(taken.session_id, taken.term)
+    assert await store.ownership.list_waiting() == []
 
 
 @pytest.mark.parametrize("cause", ["empty", "server_shutdown"])
@@ -47,7 +78,7 @@ async def test_an_orphan_is_ended_once(store, archive, clock):
     assert await store.ownership.list_abandoned(orphaned_s=600) == []
     clock.advance(601)
     (found,) = await store.ownership.list_abandoned(orphaned_s=600)
-    assert (found.session_id, found.room_name, found.cause) == (taken.session_id, "room", "empty")
+    assert (found.session_id, found.cause) == (taken.session_id, "empty")
     end = store.ownership.end
     assert await end(found.session_id, found.term, found.holder, reason="people_left")
     assert not await end(found.session_id, found.term, found.holder, reason="again")
@@ -77,15 +108,40 @@ async def test_a_call_ends_with_its_last_session(store, archive):
     assert call.ended_at_us is not None
 
 
-async def test_a_host_that_stays_silent_is_swept(store, archive, clock):
+async def test_a_host_is_silent_when_its_own_lease_is_over(store, archive, clock):
     holder = Holder(archive)
     taken = await holder.take()
-    clock.advance(599)
-    assert await store.ownership.sweep(silent_s=600) == []
-    clock.advance(10)
-    assert await store.ownership.sweep(silent_s=600) == [taken.session_id]
+    silent = store.ownership.list_silent
+    clock.advance(TTL_MS / 1000 - 0.5)
+    assert await silent(listened_us=TTL_MS * 1000) == []
+    clock.advance(1)
+    assert await silent(listened_us=TTL_MS * 1000 - 1) == []
+    (found,) = await silent(listened_us=TTL_MS * 1000)
+    assert (found.session_id, found.holder) == (taken.session_id, holder.id)
+    await holder.append(1)
+    assert await silent(listened_us=TTL_MS * 1000) == []
+
+
+async def test_a_host_that_speaks_again_has_its_sessions_back(store, archive):
+    holder = Holder(archive)
+    taken = await holder.take()
+    lose = store.ownership.orphan
+    assert await lose(taken.session_id, taken.term, holder.id, cause="host_lost")
+    assert (await holder.append(1)).outcome == "acked"
     session = await store.conversations.get_session(taken.session_id)
-    assert (session.phase, session.cause) == ("orphaned", "host_lost")
+    assert (session.phase, session.term) == ("live", 1)
+    assert await store.ownership.next_dispatch_us() is None
+
+
+async def test_those_who_spoke_before_are_known_while_the_session_lives(store, archive, clock):
+    old, _ = await orphan(archive, "killed")
+    assert await store.ownership.list_former() == {}
+    await Holder(archive).take()
+    former = {"room": {old.request().agent_identity}}
+    assert await store.ownership.list_former(within_s=60) == former
+    clock.advance(61)
+    assert await store.ownership.list_former(within_s=60) == {}
+    assert await store.ownership.list_former() == former
 
 
 async def test_nobody_is_lost_right_after_a_start_or_a_pause_of_the_store(archive, clock):

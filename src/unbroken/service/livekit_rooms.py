@@ -21,6 +21,7 @@ TIMEOUT_S = 5.0
 TOKEN_TTL = timedelta(minutes=10)  # asked for again at each join; LiveKit renews it inside a call
 DEPARTURE_TIMEOUT_S = 60  # a person whose network fails comes back to the same room
 EMPTY_TIMEOUT_S = 300
+PEOPLE = {ParticipantInfo.Kind.STANDARD, ParticipantInfo.Kind.SIP}
 REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 T = TypeVar("T")
@@ -32,6 +33,14 @@ class LiveRoom(msgspec.Struct, frozen=True, kw_only=True):
     metadata: str
     participants: int
     created_at_us: int
+
+
+class Participant(msgspec.Struct, frozen=True):
+    """Who is in a room; `is_person`: joined from a browser, an app or a telephone."""
+
+    identity: str
+    is_person: bool
+    is_agent: bool
 
 
 class LiveKitRooms:
@@ -75,16 +84,35 @@ class LiveKitRooms:
         )
         return _room(await _asked(self._client.room.create_room(request)))
 
-    async def dispatch(self, name: str) -> None:
-        """Ask for our agent again. A hope: who comes twice is told so by `take`."""
-        request = api.CreateAgentDispatchRequest(agent_name=self._settings.agent_name, room=name)
+    async def dispatch(
+        self, name: str, *, agent_name: str | None = None, metadata: str = ""
+    ) -> None:
+        """Ask for an agent, by default ours. A hope: who comes twice is told so by `take`."""
+        request = api.CreateAgentDispatchRequest(
+            agent_name=agent_name or self._settings.agent_name, room=name, metadata=metadata
+        )
         await _asked(self._client.agent_dispatch.create_dispatch(request))
 
-    async def has_agent(self, name: str) -> bool:
-        """Whether an agent is in the room. Raises NotFound."""
+    async def participants(self, name: str) -> tuple[Participant, ...]:
+        """Who is in the room; nobody is in one that there is not."""
         request = api.ListParticipantsRequest(room=name)
-        found = await _asked(self._client.room.list_participants(request))
-        return any(p.kind == ParticipantInfo.Kind.AGENT for p in found.participants)
+        try:
+            found = await _asked(self._client.room.list_participants(request))
+        except NotFound:
+            return ()
+        return tuple(_participant(p) for p in found.participants)
+
+    async def has_agent(self, name: str) -> bool:
+        return any(p.is_agent for p in await self.participants(name))
+
+    async def remove(self, name: str, identity: str) -> bool:
+        """Send one out. False if it was not there."""
+        request = api.RoomParticipantIdentity(room=name, identity=identity)
+        try:
+            await _asked(self._client.room.remove_participant(request))
+        except NotFound:
+            return False
+        return True
 
     async def delete(self, name: str) -> bool:
         """Send everybody out. False if there was no such room."""
@@ -136,6 +164,14 @@ def _translated(error: api.TwirpError) -> Exception:
             return InvalidInput(f"LiveKit: {error.message}")
         case code:
             return RoomServerUnavailable(f"LiveKit answered {code}: {error.message}")
+
+
+def _participant(info: Any) -> Participant:
+    return Participant(
+        info.identity,
+        is_person=info.kind in PEOPLE and info.state != ParticipantInfo.State.DISCONNECTED,
+        is_agent=info.kind == ParticipantInfo.Kind.AGENT,
+    )
 
 
 def _room(room: Any) -> LiveRoom:

@@ -34,13 +34,21 @@ class Opening:
         self._dispatched_us: dict[str, int] = {}
 
     async def open(
-        self, name: str, *, conversation_id: UUID | None = None, user_id: str | None = None
+        self,
+        name: str,
+        *,
+        conversation_id: UUID | None = None,
+        user_id: str | None = None,
+        identity: str | None = None,
     ) -> Room:
-        """Raises Conflict if the room lives with another conversation."""
+        """`identity`: who is about to join, and may be awaited there.
+
+        Raises Conflict if the room lives with another conversation.
+        """
         async with self._turn(name):
             live = await self._livekit.find(name)
             if live is None:
-                live, conversation_id = await self._create(name, conversation_id)
+                live, conversation_id = await self._create(name, conversation_id, identity)
             else:
                 conversation_id = await self._join(live, conversation_id)
             return await self._rooms.put(
@@ -67,8 +75,10 @@ class Opening:
     def _turn(self, name: str) -> asyncio.Lock:
         return self._turns.setdefault(name, asyncio.Lock())
 
-    async def _create(self, name: str, wanted: UUID | None) -> tuple[LiveRoom, UUID]:
-        goes_on = await self._rooms.goes_on(name)
+    async def _create(
+        self, name: str, wanted: UUID | None, identity: str | None
+    ) -> tuple[LiveRoom, UUID]:
+        goes_on = await self._rooms.goes_on(name, identity)
         conversation_id = wanted or goes_on or self._env.new_id()
         metadata = json.dumps({CONVERSATION: str(conversation_id)})
         live = await self._livekit.create(name, metadata=metadata)

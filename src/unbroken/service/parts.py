@@ -40,7 +40,7 @@ async def open_parts(settings: Settings, env: Env) -> AsyncIterator[Parts]:
         LiveKitRooms.open(settings) as livekit,
     ):
         opening = Opening(store.rooms, livekit, env)
-        watch = Watch(store, livekit, rejoin_s=settings.rejoin_s)
+        watch = Watch(store, livekit, opening, settings, env)
         task = asyncio.create_task(watch.run(), name="watch")
         task.add_done_callback(_tell)
         try:

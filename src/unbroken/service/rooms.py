@@ -71,7 +71,10 @@ class Announced(BaseModel):
 async def open_room(new: NewRoom, parts: Given) -> OpenRoom:
     """Make the room here and on LiveKit; again gives the same one, with a fresh token."""
     room = await parts.opening.open(
-        new.name, conversation_id=new.conversation_id, user_id=new.user_id
+        new.name,
+        conversation_id=new.conversation_id,
+        user_id=new.user_id,
+        identity=new.user_id,
     )
     token = _token(parts, new.name, new.user_id, None)
     return OpenRoom(
@@ -96,7 +99,7 @@ async def give_token(name: RoomName, parts: Given, joining: Joining | None = Non
     joining = joining or Joining()
     if await parts.store.rooms.get(name) is None and await parts.livekit.find(name) is None:
         raise NotFound(f"no room {name}")
-    await parts.opening.open(name)
+    await parts.opening.open(name, identity=joining.identity)
     return _token(parts, name, joining.identity, joining.name)
 
 

@@ -3,6 +3,7 @@
 import ipaddress
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -45,6 +46,14 @@ class Settings(BaseSettings):
     # True where the built-in model answers: a demonstration, no assistant.
     demo: bool = False
     rejoin_s: float = Field(default=600, gt=0, le=86_400)  # an orphan waits so long for its people
+    # An agent that was asked for and has not come by then is asked for again; until the second.
+    dispatch_retry_s: float = Field(default=1, ge=0.1, le=60)
+    dispatch_until_s: float = Field(default=30, ge=1, le=600)
+    crashes_max: int = Field(default=3, ge=1, le=1_000)  # in two minutes: then it is given up
+    # What the caller notices of it: the room is closed, or nobody speaks any more.
+    on_give_up: Literal["close", "stay"] = "close"
+    # LiveKit and the people in its rooms find each other again by then after it has crashed.
+    reconnect_s: float = Field(default=15, ge=0, le=600)
 
     @property
     def browser_livekit_url(self) -> str:

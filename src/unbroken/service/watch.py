@@ -1,65 +1,80 @@
-"""The watch over sessions that nobody holds: those whose people do not come back are ended."""
+"""The watch over sessions: those without a holder get one, those without people end.
+
+Theory of operation. Two loops that do not wait for each other. One sleeps until the next dispatch
+is due and is woken by an append that orphaned a session; what it begins goes on in tasks. The
+other looks once a second at what nobody reports: people who come back, hosts that fell silent,
+agents that should be gone, rooms that LiveKit has forgotten, and ends that are due. All that is
+decided is decided in the store, guarded by the term, so that a second service would do no harm.
+"""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import structlog
 
+from unbroken.env import Env
 from unbroken.errors import RoomServerUnavailable, UnbrokenError
 from unbroken.service.livekit_rooms import LiveKitRooms
+from unbroken.service.opening import Opening
+from unbroken.service.settings import Settings
+from unbroken.service.watch_dispatch import Failover
+from unbroken.service.watch_ends import Ends
+from unbroken.service.watch_rooms import Rounds
 from unbroken.stores.sqlite import SqliteStore
-from unbroken.stores.sqlite.ownership import Abandoned
 
 PULSE_S = 1.0
-ROUND_PULSES = 5
-# LiveKit forgets its rooms when it starts again; people are back within nine seconds.
-ROOM_GONE_S = 15.0
+ENDS_PULSES = 5
+PAUSE_S = 1.0  # after an error of ours that nobody expected
 
 log = structlog.get_logger()
 
 
 class Watch:
-    """`rejoin_s`: how long an orphaned session waits for its people."""
-
-    def __init__(self, store: SqliteStore, livekit: LiveKitRooms, *, rejoin_s: float) -> None:
+    def __init__(
+        self,
+        store: SqliteStore,
+        livekit: LiveKitRooms,
+        opening: Opening,
+        settings: Settings,
+        env: Env,
+    ) -> None:
         self._store = store
-        self._livekit = livekit
-        self._rejoin_s = rejoin_s
+        self.failover = Failover(store, livekit, opening, settings, env)
+        self.rounds = Rounds(store, livekit, opening, settings, env)
+        self.ends = Ends(store, self.rounds, settings, env)
 
     async def run(self) -> None:
         """Until cancelled."""
-        pulses = 0
-        while True:
-            self._store.archive.pulse()
-            if pulses % ROUND_PULSES == 0:
-                try:
-                    await self.round()
-                except UnbrokenError as error:
-                    log.warning("watch round skipped", code=error.code)
-            pulses += 1
-            await asyncio.sleep(PULSE_S)
+        async with asyncio.TaskGroup() as loops:
+            loops.create_task(self._for_ever(self._dispatch))
+            loops.create_task(self._for_ever(self._look))
 
-    async def round(self) -> None:
-        """End what is over. Raises ArchiveUnavailable; then the next round does it."""
-        for session_id in await self._store.ownership.sweep(silent_s=self._rejoin_s):
-            log.info("silent session swept", session_id=str(session_id))
-        for session in await self._store.ownership.list_abandoned(orphaned_s=self._rejoin_s):
-            await self._end(session, "people_left" if session.cause == "empty" else "abandoned")
-        waiting = await self._store.ownership.list_abandoned(orphaned_s=ROOM_GONE_S)
-        for session in await self._without_room(waiting):
-            await self._end(session, "room_closed")
-
-    async def _without_room(self, waiting: list[Abandoned]) -> list[Abandoned]:
-        if not waiting:
-            return []
+    async def _dispatch(self) -> None:
+        wake = self._store.archive.orphaned
+        wake.clear()
+        pause_s = await self.failover.step()
         try:
-            rooms = await self._livekit.list(sorted({session.room_name for session in waiting}))
-        except RoomServerUnavailable:
-            return []  # nothing is known of any room
-        there = {room.name for room in rooms}
-        return [session for session in waiting if session.room_name not in there]
+            async with asyncio.timeout(pause_s):
+                await wake.wait()
+        except TimeoutError:
+            return
 
-    async def _end(self, session: Abandoned, reason: str) -> None:
-        if await self._store.ownership.end(
-            session.session_id, session.term, session.holder, reason=reason
-        ):
-            log.info("session ended", session_id=str(session.session_id), reason=reason)
+    async def _look(self) -> None:
+        self._store.archive.pulse()
+        await self.rounds.round()
+        if self.rounds.count % ENDS_PULSES == 0:
+            await self.ends.round()
+        await asyncio.sleep(PULSE_S)
+
+    async def _for_ever(self, step: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await step()
+            except RoomServerUnavailable:
+                await asyncio.sleep(PULSE_S)  # told by the one who asked
+            except UnbrokenError as error:
+                log.warning("watch step skipped", code=error.code)
+                await asyncio.sleep(PULSE_S)
+            except Exception:  # a fault in one look must not end all failovers
+                log.exception("watch step failed")
+                await asyncio.sleep(PAUSE_S)

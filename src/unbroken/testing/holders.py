@@ -73,6 +73,10 @@ class Holder:
         values: dict[str, Any] = {"session_id": self.taken.session_id, "term": self.taken.term}
         return Batch(**values | {"holder": self.id, "first": first, "entries": said} | more)
 
+    def batch_of(self, session_id: UUID, term: int, **more: Any) -> Batch:
+        """An empty batch of a term that somebody else has taken in this holder's name."""
+        return Batch(session_id=session_id, term=term, holder=self.id, first=1, **more)
+
     async def send(self, *batches: Batch) -> list[Answer]:
         sent = HostBatch(host_id=self.host_id, host_name="test", ttl_ms=TTL_MS, batches=batches)
         return list((await self.archive.append(sent)).batches)

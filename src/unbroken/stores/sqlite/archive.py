@@ -1,5 +1,6 @@
 """The archive end of the store: `take` and `append`, guarded by the statements of stores/sql."""
 
+import asyncio
 import hashlib
 from typing import Any
 from uuid import UUID
@@ -22,7 +23,7 @@ from unbroken.blobs import Blobs
 from unbroken.env import Env
 from unbroken.errors import ArchiveUnavailable, CallTaken, InvalidInput
 from unbroken.stores.projection import Change, EndSession, PutMessage, changes, clean
-from unbroken.stores.sqlite import calls, messages
+from unbroken.stores.sqlite import calls, messages, taking
 from unbroken.stores.sqlite.database import Database, Row, Transaction
 
 BATCHES_MAX = 10_000  # of one host in one request
@@ -48,29 +49,38 @@ class SqliteArchive:
         self._database = database
         self._blobs = blobs
         self._steadiness = Steadiness(env)
+        self.orphaned = asyncio.Event()  # set when a session lost its holder through an append
         self.identity = StoreIdentity(database.system_id, 0)
 
     async def take(self, request: TakeRequest) -> Taken:
         _check_names(request)
         ttl_us = _ttl_us(request.ttl_ms)
         lost_hosts = self._steadiness.lasts(ttl_us)
-        call, row = await self._database.write(lambda tx: _take(tx, request, ttl_us, lost_hosts))
-        if row is None:
+        grant = await self._database.write(
+            lambda tx: taking.take(tx, request, ttl_us=ttl_us, lost_hosts=lost_hosts)
+        )
+        if grant is None:
             raise CallTaken(f"{request.role} of {request.room_name} has a living holder, or ended")
         # The log up to its base never changes again, so it may be read after the transaction.
-        entries = await self.entries(row["session_id"], upto=row["fence_seq"])
-        if len(entries) != row["fence_seq"]:
+        entries = await self.entries(grant["session_id"], upto=grant["base"])
+        if len(entries) != grant["base"]:
             raise ArchiveUnavailable("the log could not be read whole")
+        return self._taken(grant, entries)
+
+    def _taken(self, grant: Row, entries: list[StoredEntry]) -> Taken:
+        g = grant
         return Taken(
-            session_id=UUID(bytes=row["session_id"]),
-            call_id=UUID(bytes=call["call_id"]),
-            conversation_id=UUID(bytes=call["conversation_id"]),
-            term=row["term"],
-            base=row["fence_seq"],
-            is_new=bool(row["is_new"]),
-            cause=row["cause"],
+            session_id=UUID(bytes=g["session_id"]),
+            call_id=UUID(bytes=g["call_id"]),
+            conversation_id=UUID(bytes=g["conversation_id"]),
+            term=g["term"],
+            base=g["base"],
+            is_new=g["term"] == 1,
+            cause=g["cause"],
+            gap_us=g["gap"],
+            crashes=g["crashes"],
             entries=tuple(entries),
-            mark=WireMark(row["mark_n"], row["mark_at"], row["mark"]) if row["mark"] else None,
+            mark=WireMark(g["mark_n"], g["mark_at"], g["mark"]) if g["mark"] else None,
             store=self.identity,
         )
 
@@ -79,12 +89,17 @@ class SqliteArchive:
             raise InvalidInput(f"a request holds at most {BATCHES_MAX} batches")
         work = Appending(batch)
         answers = await self._database.write(work.run)
+        if work.has_orphaned:
+            self.orphaned.set()
         return HostAnswer(
             store=self.identity, now_us=self._steadiness.now_us(), batches=tuple(answers)
         )
 
     async def put_blob(self, sha256: bytes, content: bytes) -> None:
         await self._blobs.put(sha256, content)
+
+    async def get_blob(self, sha256: bytes) -> bytes:
+        return await self._blobs.get(sha256)
 
     async def entries(
         self,
@@ -126,6 +141,9 @@ class SqliteArchive:
         """Called about once a second: a pause of ours is no proof that hosts are lost."""
         self._steadiness.pulse()
 
+    def listened_us(self) -> int:
+        return self._steadiness.listened_us()
+
 
 class Steadiness:
     """Since when this process could have heard every host.
@@ -151,11 +169,15 @@ class Steadiness:
         self._pulse = now
 
     def lasts(self, duration_us: int) -> bool:
+        return self.listened_us() >= duration_us
+
+    def listened_us(self) -> int:
+        """How long we have been able to hear every host."""
         now = self._env.boot_us()
         offset = self._env.now_us() - now
         if abs(offset - self._offset) > CLOCK_STEP_US:
             self._offset, self._since = offset, now
-        return now - self._since >= duration_us
+        return now - self._since
 
 
 class Appending:
@@ -165,6 +187,7 @@ class Appending:
         self._batch = batch
         self._ttl_us = _ttl_us(batch.ttl_ms) if is_live else 0
         self._refused = {k: why for k, b in enumerate(batch.batches) if (why := refusal(b))}
+        self.has_orphaned = False  # a dispatch is due
 
     def run(self, tx: Transaction) -> list[Answer]:
         name = clean(self._batch.host_name)[:NAME_CHARS_MAX]
@@ -193,7 +216,10 @@ class Appending:
         if new:
             apply(tx, batch, new)
         if batch.final is not None:
-            orphan(tx, batch, batch.final)
+            self.has_orphaned |= orphan(tx, batch, batch.final)
+        else:
+            revived = {"session_id": batch.session_id, "term": batch.term, "holder": batch.holder}
+            tx.one("revive", **revived)
 
     def _answer(self, k: int, row: Row | None) -> Answer:
         session_id = self._batch.batches[k].session_id
@@ -220,9 +246,12 @@ def apply(tx: Transaction, batch: Batch, new: list[tuple[int, Change]]) -> None:
         messages.suggest_title(tx, session["conversation_id"], puts)
 
 
-def orphan(tx: Transaction, batch: Batch, cause: str) -> None:
+def orphan(tx: Transaction, batch: Batch, cause: str) -> bool:
+    """True if a dispatch is due now."""
     cause = clean(cause)[:NAME_CHARS_MAX]
-    tx.one("orphan", session_id=batch.session_id, term=batch.term, holder=batch.holder, cause=cause)
+    who = {"session_id": batch.session_id, "term": batch.term, "holder": batch.holder}
+    row = tx.one("orphan", **who, cause=cause)
+    return row is not None and bool(row["next_dispatch_at"])
 
 
 def end(tx: Transaction, call_id: bytes, batch: Batch, reason: str) -> None:
@@ -275,25 +304,6 @@ def _entries(k: int, batch: Batch) -> list[tuple[Any, ...]]:
         (k, seq, e.kind, e.flags, e.at_us, e.payload, hashlib.sha256(e.payload).digest())
         for seq, e in enumerate(batch.entries, batch.first)
     ]
-
-
-def _take(
-    tx: Transaction, request: TakeRequest, ttl_us: int, lost_hosts: bool
-) -> tuple[Row, Row | None]:
-    call = calls.resolve(tx, request)
-    row = tx.one(
-        "take",
-        session_id=request.new_session_id,
-        call_id=call["call_id"],
-        role=request.role,
-        holder=request.holder,
-        host_id=request.host_id,
-        ttl=ttl_us,
-        lost_hosts=lost_hosts,
-        agent_identity=request.agent_identity,
-        agent_name=request.agent_name,
-    )
-    return call, row
 
 
 def _check_names(request: TakeRequest) -> None:

@@ -8,15 +8,17 @@ from unbroken.stores.projection import Change, LeaveParticipant, PutParticipant
 from unbroken.stores.sqlite.database import Row, Transaction
 
 LIVEKIT_SID = "RM_"
+RECENT_US = 60_000_000  # so long people try to come back by themselves after LiveKit was away
 
 
 def resolve(tx: Transaction, request: TakeRequest) -> Row:
     """The call that `request` is about, made if there is none, with its conversation.
 
     A room sid has one call until that has ended. Another sid of the same name is the same call
-    while somebody alive holds it; else it is a new one: the next person in "test-room" must not
-    inherit a stranger's call. Who does not know the sid (it is none of LiveKit's) means the
-    room that is open.
+    while somebody alive holds it, or while its session waits for the one who continues it (see
+    `call_of_orphan`); else it is a new one: the next person in "test-room" must not inherit a
+    stranger's call. Who does not know the sid (it is none of LiveKit's) means the room that is
+    open.
     """
     room = {"room_sid": request.room_sid, "room_name": request.room_name}
     tx.one("forget_ended_sid", room_sid=request.room_sid)
@@ -28,10 +30,20 @@ def resolve(tx: Transaction, request: TakeRequest) -> Row:
     opened = tx.one("open_call", **room, call_id=call_id, conversation_id=conversation_id)
     tx.one("put_conversation", conversation_id=conversation_id, user_id=request.user_id)
     tx.one("touch_conversation", conversation_id=conversation_id, at=tx.now_us)
+    call = {**dict(opened or {}), "conversation_id": _bytes(conversation_id)}
+    see_sid(tx, request, call)
+    return call
+
+
+def see_sid(tx: Transaction, request: TakeRequest, call: Row) -> None:
+    """Note the sid under which the room of `call` is seen."""
     if _knows_sid(request):
-        seen = {"sid": request.room_sid, "name": request.room_name}
-        tx.one("see_room_sid", **seen, conversation_id=conversation_id)
-    return {**dict(opened or {}), "conversation_id": _bytes(conversation_id)}
+        note_sid(tx, request.room_name, request.room_sid, call)
+
+
+def note_sid(tx: Transaction, room_name: str, sid: str, call: Row) -> None:
+    tx.one("see_sid", room_sid=sid, call_id=call["call_id"])
+    tx.one("see_room_sid", sid=sid, name=room_name, conversation_id=call["conversation_id"])
 
 
 def find(tx: Transaction, room_name: str) -> Row | None:
@@ -83,7 +95,10 @@ def put_participant(tx: Transaction, call_id: bytes, change: PutParticipant) -> 
 def _going_on(tx: Transaction, request: TakeRequest) -> Row | None:
     if not _knows_sid(request):
         return _open(tx, request.room_name)
-    return tx.one("call_of_name", room_name=request.room_name)
+    asked = {"conversation_id": request.conversation_id, "recent": RECENT_US}
+    return tx.one("call_of_name", room_name=request.room_name) or tx.one(
+        "call_of_orphan", room_name=request.room_name, role=request.role, **asked
+    )
 
 
 def _wanted(request: TakeRequest, call: Row | None) -> Row | None:

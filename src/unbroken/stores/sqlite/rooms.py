@@ -56,11 +56,12 @@ class SqliteRooms:
         row = await self._database.read(lambda tx: tx.one("get_room", name=name))
         return _room(row) if row else None
 
-    async def goes_on(self, name: str) -> UUID | None:
+    async def goes_on(self, name: str, identity: str | None = None) -> UUID | None:
         """The conversation that a new LiveKit room of this name continues: one whose call still
-        has a living agent, or one in which nobody has said anything yet.
+        has a living agent, one that waits for this person, or one in which nobody has said
+        anything yet.
         """
-        return await self._database.read(lambda tx: _goes_on(tx, name))
+        return await self._database.read(lambda tx: _goes_on(tx, name, identity))
 
     async def put(self, name: str, *, conversation_id: UUID, sid: str, user_id: str | None) -> Room:
         """Note the room as LiveKit has it; the one before of that name is closed if it was
@@ -170,6 +171,7 @@ class SqliteRooms:
             raise Conflict(f"the turn was not kept: {answer.code or answer.outcome}")
 
     def _take(self, tx: Transaction, call_id: bytes) -> Row:
+        tx.one("renew_lease", host_id=self.own_host, ttl=0)  # nobody is in the room for it
         row = tx.one(
             "take",
             session_id=self._env.new_id(),
@@ -177,7 +179,6 @@ class SqliteRooms:
             role=SAVED,
             holder=self.own_host,
             host_id=self.own_host,
-            ttl=0,  # nobody is in the room for it
             lost_hosts=False,
             agent_identity=None,
             agent_name=None,
@@ -209,8 +210,11 @@ def _entries(turn: SavedTurn, after: str | None, now_us: int) -> tuple[WireEntry
     return tuple(found)
 
 
-def _goes_on(tx: Transaction, name: str) -> UUID | None:
-    if call := tx.one("call_of_name", room_name=name):
+def _goes_on(tx: Transaction, name: str, identity: str | None) -> UUID | None:
+    call = tx.one("call_of_name", room_name=name)
+    if call is None and identity is not None:
+        call = tx.one("call_of_person", room_name=name, identity=identity)
+    if call is not None:
         return UUID(bytes=call["conversation_id"])
     room = tx.one("get_room", name=name)
     if room is None:

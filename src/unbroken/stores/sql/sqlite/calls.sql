@@ -27,6 +27,23 @@ where c.tenant = :tenant and c.room_name = :room_name and c.ended_at is null
   and not exists (select 1 from rooms r where r.tenant = c.tenant and r.name = c.room_name and r.closed_at >= c.started_at)
 order by c.started_at desc limit 1;
 
+-- name: call_of_orphan
+-- The open call of this room name that waits to be continued: of the conversation that is asked for; if none is named, only one whose people
+-- cannot have left: the next person in "test-room" must not inherit a stranger's call.
+select c.call_id, c.conversation_id from calls c join sessions s using (call_id)
+where c.tenant = :tenant and c.room_name = :room_name and c.ended_at is null and s.phase = 'orphaned' and s.role = :role
+  and (c.conversation_id = :conversation_id
+       or (:conversation_id is null and s.cause <> 'empty' and (s.next_dispatch_at is not null or s.orphaned_at > :now - :recent)))
+  and not exists (select 1 from rooms r where r.tenant = c.tenant and r.name = c.room_name and r.closed_at >= c.started_at)
+order by c.started_at desc limit 1;
+
+-- name: call_of_person
+-- The open call of this room name that waits for its people, of whom this is one.
+select c.call_id, c.conversation_id from calls c join sessions s using (call_id) join participants p using (call_id)
+where c.tenant = :tenant and c.room_name = :room_name and c.ended_at is null and s.phase = 'orphaned' and p.identity = :identity
+  and not exists (select 1 from rooms r where r.tenant = c.tenant and r.name = c.room_name and r.closed_at >= c.started_at)
+order by c.started_at desc limit 1;
+
 -- name: open_call_of_name
 select call_id, conversation_id from calls where tenant = :tenant and room_name = :room_name and ended_at is null order by started_at desc limit 1;
 

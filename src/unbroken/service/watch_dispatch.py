@@ -1,0 +1,168 @@
+"""Failover: a session that lost its agent gets another one, or is given up in a way people notice.
+
+A dispatch is a hope: LiveKit takes it without an error and may lose it. What counts is that the
+term moves, so the store makes a session due again until somebody has taken it.
+"""
+
+import asyncio
+import json
+from uuid import UUID
+
+import structlog
+
+from unbroken.env import Env
+from unbroken.errors import NotFound, RoomServerUnavailable, UnbrokenError
+from unbroken.service.livekit_rooms import LiveKitRooms
+from unbroken.service.opening import Opening
+from unbroken.service.settings import Settings
+from unbroken.service.watch_rooms import is_room_of
+from unbroken.stores.sqlite import SqliteStore
+from unbroken.stores.sqlite.ownership import Orphan
+
+LOOK_S = 0.25  # nothing is due
+DUE_S = 0.05  # something is
+CLAIMED_MAX = 50
+BACKOFF_S = (0.25, 2.0)  # the first pause when LiveKit does not answer; doubled up to the second
+CLOSE_TRIES = 15
+
+log = structlog.get_logger()
+
+
+class Failover:
+    def __init__(
+        self,
+        store: SqliteStore,
+        livekit: LiveKitRooms,
+        opening: Opening,
+        settings: Settings,
+        env: Env,
+    ) -> None:
+        self._store = store
+        self._livekit = livekit
+        self._opening = opening
+        self._settings = settings
+        self._env = env
+        self._tasks: dict[UUID, asyncio.Task[None]] = {}
+        self._failures: dict[UUID, int] = {}
+
+    async def step(self) -> float:
+        """Begin all dispatches that are due; the seconds until it is worth looking again.
+
+        Raises ArchiveUnavailable; then nothing was begun.
+        """
+        due_us = await self._store.ownership.next_dispatch_us()
+        if due_us is None:
+            return LOOK_S
+        if (wait_us := due_us - self._env.now_us()) > 0:
+            return min(wait_us / 1_000_000, LOOK_S)
+        given = self._settings
+        orphans = await self._store.ownership.claim_orphans(
+            limit=CLAIMED_MAX, retry_s=given.dispatch_retry_s, until_s=given.dispatch_until_s
+        )
+        for orphan in orphans:
+            self._begin(orphan)
+        return 0 if len(orphans) == CLAIMED_MAX else DUE_S
+
+    def _begin(self, orphan: Orphan) -> None:
+        """In a task: a LiveKit that is slow for one room holds up no other."""
+        if orphan.session_id in self._tasks:
+            return
+        task = asyncio.create_task(self.serve(orphan), name=f"failover {orphan.session_id}")
+        self._tasks[orphan.session_id] = task
+        task.add_done_callback(lambda _: self._tasks.pop(orphan.session_id, None))
+
+    async def serve(self, orphan: Orphan) -> None:
+        """One try; if it fails, the orphan stays due."""
+        try:
+            await self._serve(orphan)
+            self._failures.pop(orphan.session_id, None)
+        except RoomServerUnavailable as error:
+            await self._postpone(orphan, error)
+        except UnbrokenError as error:
+            log.warning("failover try failed", code=error.code, **_named(orphan))
+
+    async def _serve(self, orphan: Orphan) -> None:
+        if not await self._has_people(orphan):
+            await self._store.ownership.stand_by(orphan.session_id, orphan.term)
+            log.info("nobody in the room, no dispatch", **_named(orphan))
+        elif orphan.crashes >= self._settings.crashes_max:
+            await self._give_up(orphan, "crashes")
+        elif orphan.is_late:
+            await self._give_up(orphan, "nobody_came")
+        else:
+            await self._dispatch(orphan)
+
+    async def _has_people(self, orphan: Orphan) -> bool:
+        name = orphan.call.room_name
+        room, there = await asyncio.gather(
+            self._livekit.find(name), self._livekit.participants(name)
+        )
+        if room is None or not is_room_of(room, orphan.call, is_expected=True):
+            return False
+        return any(p.is_person for p in there)
+
+    async def _dispatch(self, orphan: Orphan) -> None:
+        name = orphan.call.room_name
+        if orphan.agent_identity:
+            await self._livekit.remove(name, orphan.agent_identity)
+        await self._livekit.dispatch(name, agent_name=orphan.agent_name, metadata=_metadata(orphan))
+        log.info(
+            "agent dispatched",
+            **_named(orphan),
+            tries=orphan.dispatches,
+            after_ms=(self._env.now_us() - orphan.orphaned_at_us) // 1_000,
+        )
+
+    async def _postpone(self, orphan: Orphan, error: RoomServerUnavailable) -> None:
+        failures = self._failures.get(orphan.session_id, 0)
+        self._failures[orphan.session_id] = failures + 1
+        first, most = BACKOFF_S
+        wait_s = min(most, first * 2 ** min(failures, 8))
+        log.warning("dispatch postponed", **_named(orphan), wait_s=wait_s, error=str(error))
+        try:
+            await self._store.ownership.postpone(orphan.session_id, orphan.term, wait_s=wait_s)
+        except UnbrokenError as unsaid:  # it is due again after the usual time
+            log.warning("failover try failed", code=unsaid.code, **_named(orphan))
+
+    async def _give_up(self, orphan: Orphan, why: str) -> None:
+        is_ours = await self._store.ownership.end(
+            orphan.session_id, orphan.term, orphan.holder, reason="gave_up"
+        )
+        if not is_ours:
+            return  # somebody has it after all
+        policy = self._settings.on_give_up
+        log.error("session given up", **_named(orphan), why=why, crashes=orphan.crashes, do=policy)
+        if policy == "close":
+            await self._close(orphan)
+
+    async def _close(self, orphan: Orphan) -> None:
+        """Send everybody out: a caller must not wait in silence."""
+        for _ in range(CLOSE_TRIES):
+            try:
+                await self._opening.close(orphan.call.room_name)
+            except NotFound:
+                return
+            except RoomServerUnavailable:
+                await asyncio.sleep(BACKOFF_S[1])
+            else:
+                return
+        log.error("room of a session that was given up is still open", **_named(orphan))
+
+
+def _metadata(orphan: Orphan) -> str:
+    return json.dumps(
+        {
+            "session_id": str(orphan.session_id),
+            "after_term": orphan.term,
+            "conversation_id": str(orphan.call.conversation_id),
+        }
+    )
+
+
+def _named(orphan: Orphan) -> dict[str, object]:
+    return {
+        "session_id": str(orphan.session_id),
+        "room": orphan.call.room_name,
+        "term": orphan.term,
+        "cause": orphan.cause,
+    }
