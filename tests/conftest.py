@@ -11,6 +11,8 @@ from tests.e2e.house import House, standing_house
 RULES = [
     ["story", "Once there was a lighthouse. " + "The light went round and round all night. " * 6],
     ["note", {"tool": "keep_note", "arguments": {"note": "{heard}"}}],
+    ["book|table", {"tool": "book_table", "arguments": {"request": "{heard}"}}],
+    ["yes, please", {"tool": "confirm_booking"}],
     ["", "I heard {heard}"],
 ]
 
