@@ -28,6 +28,7 @@ GIVE_WAY = 50  # items in one go, then the event loop has its turn
 PACE_S = 0.025
 PACED, PACED_QUICK = 1_000, 60
 WAITS, WAITS_QUICK = 200, 20
+BACKLOG, BACKLOG_QUICK = (10, 1_000), (3, 200)  # calls, items in each
 LOOK_S = 0.001
 CONDITIONS = ("keeper", "no keeper", "bare write")
 QUANTILES = ("n", "p50", "p99", "p99.9", "max")
@@ -90,6 +91,8 @@ async def closed(spools: Spools, cells: Sequence[tuple[int, int, int]]) -> list[
             for condition in turned(number):
                 call, last = spools.call(condition, length)
                 took[condition] += await appended(call, last, count)
+                if condition == "keeper" and isinstance(call, Live):
+                    await until_stored(call)  # the next one finds no backlog
                 await call.close("ended")
         found += [row(length, condition, took[condition]) for condition in CONDITIONS]
     return found
@@ -200,6 +203,32 @@ async def waited(spools: Spools, count: int) -> dict[str, Any]:
     return {"ms": figures.described(took), "not_within_5_s": late}
 
 
+async def catch_up(house: House, calls: int, count: int) -> dict[str, Any]:
+    """Several calls were written while nobody shipped; then a keeper comes."""
+    spool = open_spool(house.folder / "backlog")
+    lives = [open_live(spool, f"bench-backlog-{number}") for number in range(calls)]
+    for live in lives:
+        for put in puts(count):
+            live.record(put)
+    began = time.monotonic()
+    with keeper(house, spool.folder):
+        try:
+            for live in lives:
+                await until_stored(live)
+        except TimeoutError:
+            is_whole = False
+        else:
+            is_whole = True
+        took = time.monotonic() - began
+    stored = sum(live.ack.acked for live in lives)
+    for live in lives:
+        await live.close("ended")
+    return {
+        "calls": calls, "items": calls * count, "stored": stored, "is_whole": is_whole,
+        "seconds": round(took, 2), "items_per_s": round(stored / took),
+    }  # fmt: skip
+
+
 async def all_of(run: Run, house: House) -> dict[str, Any]:
     spools = Spools(house)
     cells = QUICK if run.is_quick else CELLS
@@ -211,6 +240,7 @@ async def all_of(run: Run, house: House) -> dict[str, Any]:
     found["paced"] = await paced(spools, lengths, PACED_QUICK if run.is_quick else PACED)
     run.say("paced done")
     found["waited_for_service"] = await waited(spools, WAITS_QUICK if run.is_quick else WAITS)
+    found["catch_up"] = await catch_up(house, *(BACKLOG_QUICK if run.is_quick else BACKLOG))
     found["scan"] = await scan.measured(spools.unshipped, is_quick=run.is_quick)
     found["text_turn"] = await scan.turn_bytes(spools.unshipped)
     return found
@@ -218,7 +248,11 @@ async def all_of(run: Run, house: House) -> dict[str, Any]:
 
 def measure(run: Run) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        with service(Path(folder)) as house, keeper(house), Noise.watched() as noise:
+        with (
+            service(Path(folder)) as house,
+            keeper(house, str(house.spool)),
+            Noise.watched() as noise,
+        ):
             found = asyncio.run(all_of(run, house))
         run.keep(found, noise, page(found))
 
@@ -235,7 +269,9 @@ def page(found: dict[str, Any]) -> str:
         if "stored_after_ms" in r
     ]
     wait, turn = found["waited_for_service"], found["text_turn"]
-    ms = wait["ms"]
+    ms, back = wait["ms"], found["catch_up"]
+    rate = f": {back['items_per_s']:,} a second."
+    whole = rate if back["is_whole"] else ". **It did not catch up, and was stopped.**"
     return f"""\
 `Live.record` of one chat message (200 characters, metrics), µs; after it the item is at level
 process. "bare write": the same item encoded by msgspec and written by one `write()`, the floor.
@@ -250,6 +286,9 @@ From `record` to stored in the service (level service), paced, nobody waits, ms:
 
 Record and `await durable("service")`, ms: p50 {ms["p50"]}, p99 {ms["p99"]}, max {ms["max"]}
 (n {ms["n"]}; not within 5 s: {wait["not_within_5_s"]}).
+
+Catching up: {back["items"]:,} items of {back["calls"]} calls waited when a keeper was started;
+{back["stored"]:,} of them were stored {back["seconds"]} s later, its start included{whole}
 
 `Hooks.scan` with a real AgentSession, every {scan.PAUSE_S * 1e3:g} ms, µs:
 

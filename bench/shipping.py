@@ -49,11 +49,11 @@ def service(folder: Path) -> Iterator[House]:
 
 
 @contextmanager
-def keeper(house: House) -> Iterator[None]:
-    """A keeper that ships the house's spool, the process that a first call starts."""
+def keeper(house: House, spool: str) -> Iterator[None]:
+    """A keeper that ships the folder `spool`, the process that a first call starts."""
     proxies = {name for name in os.environ if "proxy" in name.lower()}
     environ = {k: v for k, v in os.environ.items() if k not in proxies}
-    environ |= {"UNBROKEN_SPOOL": str(house.spool), "UNBROKEN_ARCHIVE": house.service_url}
+    environ |= {"UNBROKEN_SPOOL": spool, "UNBROKEN_ARCHIVE": house.service_url}
     command = [sys.executable, "-m", "unbroken.keep"]
     with (house.folder / "keeper.log").open("ab") as log:
         process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
