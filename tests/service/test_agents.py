@@ -14,11 +14,13 @@ from unbroken.archive import (
     TakeRequest,
     encode,
 )
-from unbroken.errors import CallTaken, InvalidInput
+from unbroken.errors import CallTaken, InvalidInput, NotFound
 from unbroken.testing.contracts import ArchiveContract
 from unbroken.testing.holders import Holder, numbered
 
 TAKE, JOURNAL = "/api/v1/sessions/take", "/api/v1/journal"
+
+ERRORS = {"call_taken": CallTaken, "not_found": NotFound, "invalid_input": InvalidInput}
 
 
 class OverHttp:
@@ -29,8 +31,8 @@ class OverHttp:
 
     async def take(self, request: TakeRequest) -> Taken:
         answer = await self.client.post(TAKE, content=encode(request))
-        if answer.status_code == 409 and answer.json()["code"] == "call_taken":
-            raise CallTaken
+        if answer.status_code in {404, 409, 422}:
+            raise ERRORS[answer.json()["code"]]
         assert answer.status_code == 200, answer.text
         return msgspec.msgpack.decode(answer.content, type=Taken)
 

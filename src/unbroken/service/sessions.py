@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from unbroken.archive import StoredEntry, TakeRequest
+from unbroken.errors import NotFound
 from unbroken.service import shapes, wire
 from unbroken.service.parts import Given
 from unbroken.service.shapes import Name
@@ -46,6 +47,8 @@ async def take(request: Request, parts: Given) -> Response:
         conversation_id=str(taken.conversation_id),
         term=taken.term,
         cause=taken.cause,
+        gap_ms=taken.gap_us // 1_000,
+        crashes=taken.crashes,
     )
     return await wire.answer(taken)
 
@@ -60,8 +63,26 @@ async def save_session(data: SessionData, parts: Given) -> SavedSession:
 
 
 @router.get("/{session_id}")
-async def get_session(session_id: UUID, parts: Given) -> shapes.Session:
-    return shapes.session(await parts.store.conversations.get_session(session_id))
+async def get_session(session_id: UUID, parts: Given) -> shapes.SessionDetail:
+    """The session, all its terms, and what is in flight."""
+    session = await parts.store.conversations.get_session(session_id)
+    terms = await parts.store.sessions.list_terms(session_id)
+    mark = await parts.store.sessions.get_mark(session_id)
+    return shapes.session_detail(session, terms, mark)
+
+
+@router.post("/{session_id}/kill", status_code=202)
+async def kill(session_id: UUID, parts: Given) -> dict[str, str]:
+    """Kill the agent's process, to see what follows. Only in a demonstration.
+
+    409 conflict if nobody holds the session now.
+    """
+    if not parts.settings.demo:
+        raise NotFound("agents are killed on request only in a demonstration (UNBROKEN_DEMO=1)")
+    await parts.store.conversations.get_session(session_id)
+    await parts.store.sessions.kill(session_id)
+    log.warning("agent to be killed", session_id=str(session_id))
+    return {}
 
 
 @router.get("/{session_id}/entries", response_class=Response)

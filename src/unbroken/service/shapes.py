@@ -10,7 +10,9 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, Field
 
 from unbroken import conversation as domain
+from unbroken import mark as marks
 from unbroken.errors import InvalidInput
+from unbroken.stores.sqlite import sessions
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _YEAR_9999_US = 253_402_300_799_999_999
@@ -72,6 +74,39 @@ class Session(BaseModel):
     end_reason: str | None
 
 
+class Term(BaseModel):
+    """One holder of a session; `plan` and `report` as it said itself when it took over."""
+
+    term: int
+    agent_identity: str | None
+    first_seq: int
+    end_seq: int | None
+    taken_at: str
+    cause: str | None
+    gap_ms: int | None
+    plan: str | None
+    report: dict[str, str] | None
+
+
+class Speech(BaseModel):
+    agent: str
+    generated: str
+    heard: str
+    heard_ms: int
+
+
+class Mark(BaseModel):
+    """What is in flight: no item yet."""
+
+    speech: Speech | None
+    transcripts: list[str]
+
+
+class SessionDetail(Session):
+    terms: list[Term]
+    mark: Mark | None
+
+
 class Call(BaseModel):
     id: UUID
     room_name: str
@@ -126,6 +161,40 @@ def session(s: domain.SessionRow) -> Session:
         cause=s.cause,
         end_reason=s.end_reason,
     )
+
+
+def session_detail(
+    s: domain.SessionRow, terms: list[sessions.Term], mark: marks.Mark | None
+) -> SessionDetail:
+    return SessionDetail(
+        **session(s).model_dump(),
+        terms=[_term(term) for term in terms],
+        mark=_mark(mark) if mark else None,
+    )
+
+
+def _term(t: sessions.Term) -> Term:
+    said = t.recovered
+    return Term(
+        term=t.term,
+        agent_identity=t.agent_identity,
+        first_seq=t.first_seq,
+        end_seq=t.end_seq,
+        taken_at=iso(t.taken_at_us),
+        cause=t.cause,
+        gap_ms=said.gap_ms if said else None if t.gap_us is None else t.gap_us // 1_000,
+        plan=said.plan if said else None,
+        report=said.report if said else None,
+    )
+
+
+def _mark(m: marks.Mark) -> Mark:
+    speech = None
+    if said := m.speech:
+        speech = Speech(
+            agent=said.agent, generated=said.generated, heard=said.heard, heard_ms=said.heard_ms
+        )
+    return Mark(speech=speech, transcripts=list(m.transcripts))
 
 
 def call(c: domain.Call) -> Call:

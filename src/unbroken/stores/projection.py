@@ -17,6 +17,7 @@ from unbroken.entries import (
     ParticipantChanged,
     ParticipantJoined,
     ParticipantLeft,
+    Recovered,
 )
 
 ID_CHARS_MAX = 256
@@ -60,7 +61,15 @@ class EndSession(msgspec.Struct, frozen=True):
     reason: str
 
 
-Change: TypeAlias = PutMessage | RemoveMessages | PutParticipant | LeaveParticipant | EndSession
+class PutReport(msgspec.Struct, frozen=True):
+    """What a holder says about how it took over, in the form of the entry."""
+
+    report: bytes
+
+
+Change: TypeAlias = (
+    PutMessage | RemoveMessages | PutParticipant | LeaveParticipant | EndSession | PutReport
+)
 
 
 def changes(kind: str, payload: bytes, at_us: int) -> Change | None:  # noqa: PLR0911 - one a kind
@@ -89,6 +98,8 @@ def changes(kind: str, payload: bytes, at_us: int) -> Change | None:  # noqa: PL
             return LeaveParticipant(clean(identity), at_us)
         case Ended(reason=reason):
             return EndSession(clean(reason))
+        case Recovered():
+            return PutReport(payload)
         case _:
             return None
 

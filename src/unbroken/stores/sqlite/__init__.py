@@ -14,6 +14,7 @@ from unbroken.stores.sqlite.files import SqliteFiles
 from unbroken.stores.sqlite.ownership import SqliteOwnership
 from unbroken.stores.sqlite.reports import SqliteReports
 from unbroken.stores.sqlite.rooms import SqliteRooms
+from unbroken.stores.sqlite.sessions import SqliteSessions
 from unbroken.stores.sqlite.users import SqliteUsers
 
 
@@ -25,6 +26,7 @@ class SqliteStore:
         self.archive = SqliteArchive(database, blobs, env)
         self.conversations = SqliteConversations(database)
         self.ownership = SqliteOwnership(database)
+        self.sessions = SqliteSessions(database, env)
         self.rooms = SqliteRooms(database, env)
         self.users = SqliteUsers(database)
         self.files = SqliteFiles(database)

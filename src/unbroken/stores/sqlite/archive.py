@@ -22,8 +22,15 @@ from unbroken.archive import (
 from unbroken.blobs import Blobs
 from unbroken.env import Env
 from unbroken.errors import ArchiveUnavailable, CallTaken, InvalidInput
-from unbroken.stores.projection import Change, EndSession, PutMessage, changes, clean
-from unbroken.stores.sqlite import calls, messages, taking
+from unbroken.stores.projection import (
+    Change,
+    EndSession,
+    PutMessage,
+    PutReport,
+    changes,
+    clean,
+)
+from unbroken.stores.sqlite import calls, messages, sessions, taking
 from unbroken.stores.sqlite.database import Database, Row, Transaction
 
 BATCHES_MAX = 10_000  # of one host in one request
@@ -194,10 +201,12 @@ class Appending:
         tx.one("renew_host", host_id=self._batch.host_id, name=name, version=None, ttl=self._ttl_us)
         self._stage(tx)
         rows = {row["k"]: row for row in tx.all("append")}
+        has_orders = sessions.has_orders(tx)
         for k, row in sorted(rows.items()):
             if row["outcome"] == "acked":
                 self._follow(tx, self._batch.batches[k], row["last_seq"])
-        return [self._answer(k, rows.get(k)) for k in range(len(self._batch.batches))]
+        answers = [self._answer(k, rows.get(k)) for k in range(len(self._batch.batches))]
+        return [self._ordered(tx, k, a) for k, a in enumerate(answers)] if has_orders else answers
 
     def _stage(self, tx: Transaction) -> None:
         accepted = [(k, b) for k, b in enumerate(self._batch.batches) if k not in self._refused]
@@ -221,6 +230,14 @@ class Appending:
             revived = {"session_id": batch.session_id, "term": batch.term, "holder": batch.holder}
             tx.one("revive", **revived)
 
+    def _ordered(self, tx: Transaction, k: int, answer: Answer) -> Answer:
+        """With what its holder is to do now."""
+        batch = self._batch.batches[k]
+        if answer.outcome != "acked" or batch.final is not None:
+            return answer
+        orders = sessions.orders(tx, batch.session_id, batch.term)
+        return msgspec.structs.replace(answer, orders=orders)
+
     def _answer(self, k: int, row: Row | None) -> Answer:
         session_id = self._batch.batches[k].session_id
         if row is None:
@@ -238,6 +255,9 @@ def apply(tx: Transaction, batch: Batch, new: list[tuple[int, Change]]) -> None:
     for seq, change in new:
         if isinstance(change, EndSession):
             end(tx, session["call_id"], batch, change.reason)
+        elif isinstance(change, PutReport):
+            about = {"session_id": batch.session_id, "term": batch.term}
+            tx.one("put_report", **about, report=change.report)
         elif not history.apply(seq, change):
             calls.apply(tx, session["call_id"], change)
     if puts:

@@ -110,5 +110,31 @@ from sessions where session_id = :session_id and tenant = :tenant;
 select session_id, call_id, role, agent_name, agent_identity, phase, term, last_seq, opened_at, cause, end_reason
 from sessions where call_id = :call_id order by session_id;
 
+-- name: list_terms
+select term, agent_identity, first_seq, end_seq, taken_at, cause, gap, report from terms where session_id = :session_id order by term limit :limit;
+
+-- name: put_report
+-- What the holder of the term says about how it took over.
+update terms set report = :report where session_id = :session_id and term = :term;
+
+-- name: get_mark
+-- An item that came after it has the words of it.
+select s.mark,
+  exists (select 1 from messages m where m.session_id = s.session_id and m.seq > s.mark_n and m.role = 'assistant') as is_said,
+  exists (select 1 from messages m where m.session_id = s.session_id and m.seq > s.mark_n and m.role = 'user') as is_heard
+from sessions s where s.session_id = :session_id and s.mark is not null and s.mark <> x'';
+
+-- name: put_order
+insert into inbox (session_id, id, tenant, term, kind, sent_at)
+select session_id, :id, tenant, term, :kind, :now from sessions where session_id = :session_id and tenant = :tenant and phase = 'live' returning id;
+
+-- name: has_orders
+select exists (select 1 from inbox where delivered_at is null and sent_at > :now - :valid) as has_orders;
+
+-- name: take_orders
+-- To the holder of that term only, and once.
+update inbox set delivered_at = :now
+where session_id = :session_id and term = :term and delivered_at is null and sent_at > :now - :valid returning kind;
+
 -- name: get_holder
 select s.term, s.holder, s.call_id, c.conversation_id from sessions s join calls c using (call_id) where s.session_id = :session_id;

@@ -9,4 +9,4 @@ alter table sessions add column dispatch_from integer;              -- since whe
 -- Orders to the holder of a term, each handed over once.
 create table inbox         (session_id blob not null, id blob not null, tenant integer not null, term integer not null, kind text not null, sent_at integer not null,
                             delivered_at integer, primary key (session_id, id)) strict;
-  create index inbox_1 on inbox (session_id) where delivered_at is null;
+  create index inbox_1 on inbox (sent_at) where delivered_at is null;

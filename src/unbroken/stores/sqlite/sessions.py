@@ -1,0 +1,94 @@
+"""One session as people look at it: its terms, what is in flight, and orders to its holder."""
+
+from uuid import UUID
+
+import msgspec
+
+from unbroken import entries
+from unbroken import mark as marks
+from unbroken.archive import Order
+from unbroken.entries import Recovered
+from unbroken.env import Env
+from unbroken.errors import Conflict
+from unbroken.mark import Mark
+from unbroken.stores.sqlite.database import Database, Row, Transaction
+
+TERMS_MAX = 1_000
+ORDER_VALID_US = 30_000_000  # nobody expects an older one to be carried out
+
+
+class Term(msgspec.Struct, frozen=True, kw_only=True):
+    """`gap_us`: how long nobody had the session before; None in the first term. `recovered` is
+    what the holder itself said about its takeover."""
+
+    term: int
+    agent_identity: str | None
+    first_seq: int
+    end_seq: int | None
+    taken_at_us: int
+    cause: str | None
+    gap_us: int | None
+    recovered: Recovered | None
+
+
+class SqliteSessions:
+    def __init__(self, database: Database, env: Env) -> None:
+        self._database = database
+        self._env = env
+
+    async def list_terms(self, session_id: UUID) -> list[Term]:
+        """Who had the session, the first one first."""
+        asked = {"session_id": session_id, "limit": TERMS_MAX}
+        rows = await self._database.read(lambda tx: tx.all("list_terms", **asked))
+        return [_term(row) for row in rows]
+
+    async def get_mark(self, session_id: UUID) -> Mark | None:
+        """What is in flight: said or heard, and no item yet; None if nothing is."""
+        row = await self._database.read(lambda tx: tx.one("get_mark", session_id=session_id))
+        return _mark(row) if row else None
+
+    async def kill(self, session_id: UUID) -> None:
+        """Have the holder's process killed: its keeper is told once, with its next answer.
+
+        Raises Conflict if the session has no holder now.
+        """
+        order = {"session_id": session_id, "id": self._env.new_id(), "kind": "kill"}
+        if await self._database.write(lambda tx: tx.one("put_order", **order)) is None:
+            raise Conflict(f"session {session_id} has no living agent")
+
+
+def has_orders(tx: Transaction) -> bool:
+    row = tx.one("has_orders", valid=ORDER_VALID_US)
+    return bool(row and row["has_orders"])
+
+
+def orders(tx: Transaction, session_id: UUID, term: int) -> tuple[Order, ...]:
+    """Those that the holder of this term has not heard yet; they count as heard from now on."""
+    about = {"session_id": session_id, "term": term}
+    rows = tx.all("take_orders", **about, valid=ORDER_VALID_US)
+    return tuple(Order(row["kind"]) for row in rows)
+
+
+def _term(row: Row) -> Term:
+    said = entries.decode("recovered", row["report"]) if row["report"] else None
+    return Term(
+        term=row["term"],
+        agent_identity=row["agent_identity"],
+        first_seq=row["first_seq"],
+        end_seq=row["end_seq"],
+        taken_at_us=row["taken_at"],
+        cause=row["cause"],
+        gap_us=row["gap"] if row["term"] > 1 else None,
+        recovered=said if isinstance(said, Recovered) else None,
+    )
+
+
+def _mark(row: Row) -> Mark | None:
+    try:
+        mark = marks.decode(row["mark"])
+    except (UnicodeDecodeError, RecursionError):  # never owed
+        return None
+    if mark is None:
+        return None
+    speech = None if row["is_said"] else mark.speech
+    return Mark(speech, () if row["is_heard"] else mark.transcripts)
