@@ -142,7 +142,10 @@ class Caller:
         self._spawn(self._read(reader, identity))
 
     async def _read(self, reader: rtc.TextStreamReader, identity: str) -> None:
-        text = await reader.read_all()
+        try:
+            text = await reader.read_all()
+        except rtc.StreamError:
+            return  # its sender died, or we left
         if (reader.info.attributes or {}).get("lk.transcription_final") == "true":
             self.lines.append((identity, text))
 

@@ -47,7 +47,7 @@ class House:
         self.data, self.spool = folder / "data", folder / "spool"
         self.worker = worker
         self.key, self.secret = "test", secrets.token_hex(24)
-        self.ports = {name: free_port() for name in ("livekit", "service", "worker")}
+        self.ports = {name: free_port() for name in ("livekit", "service", "worker", "worker2")}
         self.service_url = f"http://127.0.0.1:{self.ports['service']}"
         self.livekit_url = f"ws://127.0.0.1:{self.ports['livekit']}"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -65,7 +65,7 @@ class House:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for name in ("worker", "service", "livekit"):
+        for name in ("worker", "worker2", "service", "livekit"):
             self.kill(name)
         self.kill_keeper()
 
@@ -75,22 +75,21 @@ class House:
             "livekit": [str(livekit_server()), "--config", str(self._livekit_config())],
             "service": [sys.executable, "-m", "unbroken", "serve"],
             "worker": [sys.executable, "-m", self.worker],
+            "worker2": [sys.executable, "-m", self.worker],  # a second host, as it were
         }
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 commands[name],
                 cwd=ROOT,
-                env=self._environment(),
+                env=self._environment() | {"UNBROKEN_WORKER_PORT": str(self.ports.get(name, 0))},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
-        paths = {"livekit": "/", "service": "/healthz", "worker": "/"}
-        address = f"http://127.0.0.1:{self.ports[name]}{paths[name]}"
+        path = "/healthz" if name == "service" else "/"  # a worker's: registered and warm
+        address = f"http://127.0.0.1:{self.ports[name]}{path}"
         self._wait(lambda: answers(address), f"{name} to be healthy", alive=name)
-        if name == "worker":
-            self._wait(lambda: "registered worker" in self.log("worker"), "the worker to register")
 
     def kill(self, name: str) -> None:
         """SIGKILL, the whole process group: as when a host is lost."""
@@ -220,7 +219,6 @@ class House:
             "UNBROKEN_DATA": str(self.data),
             "UNBROKEN_SPOOL": str(self.spool),
             "UNBROKEN_AGENT_NAME": AGENT,
-            "UNBROKEN_WORKER_PORT": str(self.ports["worker"]),
             "UNBROKEN_BOOKINGS": str(self.folder / "bookings.sqlite"),
             "PYTHONUNBUFFERED": "1",
             **self._variables,

@@ -1,0 +1,300 @@
+"""kill -9 in mid call: a new agent is in the room with exactly the state, and goes on."""
+
+import asyncio
+import json
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.caller import Caller
+from tests.e2e.house import House, standing_house
+
+pytestmark = pytest.mark.e2e
+
+GREETING = "how can i help"
+STORY = (
+    "Once there was a lighthouse on a rock. The light went round and round all night. "
+    "One evening a small boat came out of the fog. The keeper saw it and lit every lamp. "
+    "The people on the boat found the harbour and were very glad."
+)
+RULES = [
+    ["story", STORY],
+    ["book|table", {"tool": "book_table", "arguments": {"request": "{heard}"}}],
+    ["yes|please", {"tool": "confirm_booking"}],
+    ["", "I heard you say {heard}"],
+]
+INSTRUCTIONS = "lk.agent_task.instructions"
+WAIT_S = 40
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("failover")
+    (folder / "state").mkdir()
+    variables = {"UNBROKEN_TEST_STATE": str(folder / "state"), "UNBROKEN_DEMO": "1"}
+    with standing_house(folder, "tests.e2e.failover_worker", RULES, **variables) as house:
+        yield house
+
+
+class Victim:
+    """The agent of one room, as the test sees it from outside."""
+
+    def __init__(self, house: House, room: dict[str, Any]) -> None:
+        self.house, self.room = house, room
+        self.pid = house.job_pid(room["name"])
+        self.states = house.folder / "state"
+
+    def state(self, name: str | None = None) -> dict[str, Any]:
+        return json.loads((self.states / f"{name or self.pid}.json").read_text())
+
+    def kill(self) -> float:
+        """When it was; from then on it shows nothing any more."""
+        os.kill(self.pid, signal.SIGKILL)
+        killed = time.monotonic()
+        while not is_dead(self.pid):
+            time.sleep(0.001)
+        return killed
+
+    async def successor(self) -> "Victim":
+        """The next agent, once it has the session and has put everything back."""
+        async with asyncio.timeout(WAIT_S):
+            while True:
+                found = [p for p in self.states.glob("*.restored.json") if self._is_mine(p)]
+                if found:
+                    next_ = Victim.__new__(Victim)
+                    next_.__dict__ |= self.__dict__ | {"pid": int(found[-1].name.split(".")[0])}
+                    return next_
+                await asyncio.sleep(0.02)
+
+    def _is_mine(self, path: Path) -> bool:
+        pid = int(path.name.split(".")[0])
+        if pid == self.pid:
+            return False
+        try:
+            return self.house.job_pid(self.room["name"]) == pid
+        except ValueError:  # between two holders
+            return False
+
+    def terms(self) -> list[dict[str, Any]]:
+        return self.house.get(f"/sessions/{self.session()['id']}")["terms"]
+
+    def session(self) -> dict[str, Any]:
+        (session,) = self.house.sessions(self.room["conversation_id"])
+        return session
+
+
+def lines(state: dict[str, Any]) -> list[tuple[str, str]]:
+    messages = (i for i in state["history"] if i["type"] == "message")
+    return [(i["role"], " ".join(c for c in i["content"] if isinstance(c, str))) for i in messages]
+
+
+def plain(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """When LiveKit made its instructions item is its own business."""
+    return [
+        {k: v for k, v in item.items() if item["id"] != INSTRUCTIONS or k != "created_at"}
+        for item in items
+    ]
+
+
+def assert_same(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the old agent had is all there; returns what stands behind it in the history."""
+    count = len(before["history"])
+    assert after["history"][:count] == before["history"]
+    assert after["agent"] == before["agent"]
+    assert after["userdata"] == before["userdata"]
+    assert plain(after["context"])[: len(before["context"])] == plain(before["context"])
+    return after["history"][count:]
+
+
+async def until(condition: Any) -> None:
+    async with asyncio.timeout(WAIT_S):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+async def begin(house: House, caller: Caller, room: dict[str, Any]) -> Victim:
+    await caller.hear(after=0.0)
+    victim = Victim(house, room)
+    await until(lambda: victim.states.joinpath(f"{victim.pid}.json").exists())
+    return victim
+
+
+async def check(victim: Victim, before: dict[str, Any]) -> tuple[Victim, list[dict[str, Any]]]:
+    """The successor has the state, one term more, and does not greet."""
+    successor = await victim.successor()
+    new = assert_same(before, successor.state(f"{successor.pid}.restored"))
+    await until(lambda: victim.terms()[-1]["report"])
+    assert [term["term"] for term in victim.terms()] == [1, 2]
+    report = victim.terms()[-1]["report"]
+    assert {report[k] for k in ("history", "agent", "userdata", "entries")} == {"exact"}
+    return successor, new
+
+
+@pytest.fixture
+def silence(request) -> Iterator[list[float]]:
+    """Seconds of silence, printed at the end."""
+    found: list[float] = []
+    yield found
+    print(f"{request.node.name}: {', '.join(f'{s:.2f}' for s in found)} s of silence")
+
+
+async def test_while_listening(house, voice, ears, silence):
+    room = house.create_room("listening")
+    async with Caller.join(room["url"], room["token"], voice) as caller:
+        victim = await begin(house, caller, room)
+        asked = await caller.say("Good morning.")
+        await caller.hear(after=asked)
+        killed = victim.kill()
+        before = victim.state()
+        _, new = await check(victim, before)
+        assert new == []
+        asked = await caller.say("Are you still there?")
+        silence.append(await caller.hear(after=asked) - asked)
+        heard = await caller.transcript(ears, after=killed)
+        assert GREETING not in heard.lower()
+        assert "still there" in heard.lower()
+        found = await house.messages(room["conversation_id"], count=5)
+        assert [m["role"] for m in found] == ["assistant", *["user", "assistant"] * 2]
+
+
+async def test_while_the_person_speaks(house, voice, ears):
+    room = house.create_room("speaking")
+    async with Caller.join(room["url"], room["token"], voice) as caller:
+        victim = await begin(house, caller, room)
+        saying = asyncio.create_task(
+            caller.say("I would like to tell you. That I have a very long question for you today.")
+        )
+        await asyncio.sleep(2.0)
+        killed = victim.kill()
+        before = victim.state()
+        await saying
+        successor, _ = await check(victim, before)
+        await caller.hear(after=killed)
+        asked = await caller.say("Are you still there?")
+        await caller.hear(after=asked)
+        said = [text for role, text in lines(successor.state()) if role == "assistant"]
+        assert sum(GREETING in text.lower() for text in said) == 1
+
+
+async def test_while_thinking(house, voice, ears, silence):
+    room = house.create_room("thinking")
+    async with Caller.join(room["url"], room["token"], voice) as caller:
+        victim = await begin(house, caller, room)
+        await caller.say("Please think about the weather.")
+        await until(lambda: lines(victim.state())[-1][0] == "user")
+        killed = victim.kill()
+        before = victim.state()
+        successor, new = await check(victim, before)
+        assert new == []
+        silence.append(await caller.hear(after=killed) - killed)
+        await until(lambda: lines(successor.state())[-1][0] == "assistant")
+        said = lines(successor.state())
+        assert [role for role, _ in said] == ["assistant", "user", "assistant"]
+        assert "weather" in said[-1][1].lower()
+
+
+async def test_in_mid_sentence(house, voice, ears, silence):
+    room = house.create_room("sentence")
+    async with Caller.join(room["url"], room["token"], voice) as caller:
+        victim = await begin(house, caller, room)
+        asked = await caller.say("Please tell me a story.")
+        await until(lambda: caller.sounded(after=asked))
+        began = caller.sounded(after=asked)
+        await asyncio.sleep(4.5)
+        killed = victim.kill()
+        before = victim.state()
+        _, (cut,) = await check(victim, before)
+        resumed = await caller.hear(after=killed + 0.3)
+        silence.append(resumed - killed)
+        really = (await caller.transcript(ears, after=began, before=killed + 0.3)).split()
+        rest = await caller.transcript(ears, after=killed + 0.3)
+    recorded = cut["content"][0].split()
+    print(f"heard {len(really)} words, recorded {len(recorded)}")
+    assert cut["interrupted"]
+    assert STORY.startswith(cut["content"][0])
+    assert abs(len(recorded) - len(really)) <= 4
+    assert GREETING not in rest.lower()
+    assert "glad" in rest.lower()  # it came to the end of its story
+
+
+async def test_inside_the_booking(house, voice, ears):
+    room = house.create_room("booking")
+    async with Caller.join(room["url"], room["token"], voice) as caller:
+        victim = await begin(house, caller, room)
+        asked = await caller.say("Please book a table for two on Friday.")
+        await caller.hear(after=asked)
+        await caller.say("Yes, please.")
+        await until((victim.states / "booked").exists)
+        killed = victim.kill()
+        before = victim.state()
+        successor, _ = await check(victim, before)
+        assert successor.state(f"{successor.pid}.restored")["agent"] == "Bookings"
+        await caller.hear(after=killed + 0.3)
+        await until(lambda: "is booked" in str(lines(successor.state())))
+    with sqlite3.connect(house.folder / "bookings.sqlite") as connection:
+        assert connection.execute("select count(*) from booking").fetchone() == (1,)
+    connection.close()
+
+
+async def test_just_behind_the_hand_over(house, voice, ears):
+    room = house.create_room("handover")
+    async with Caller.join(room["url"], room["token"], voice) as caller:
+        victim = await begin(house, caller, room)
+        asked = await caller.say("Please book a table for three on Monday.")
+        await until(lambda: victim.state()["agent"] == "Bookings")
+        killed = victim.kill()
+        before = victim.state()
+        successor, _ = await check(victim, before)
+        await caller.hear(after=max(killed + 0.3, asked))
+        said = " ".join(text for _, text in lines(successor.state()))
+        assert said.lower().count("shall i book it") == 1
+        asked = await caller.say("Yes, please.")
+        await caller.hear(after=asked)
+        await until(lambda: "is booked" in str(lines(successor.state())))
+
+
+async def test_two_crashes_in_a_row(house, voice, ears):
+    room = house.create_room("twice")
+    async with Caller.join(room["url"], room["token"], voice) as caller:
+        victim = await begin(house, caller, room)
+        await caller.say("Please think about the boat.")
+        await until(lambda: lines(victim.state())[-1][0] == "user")
+        victim.kill()
+        before = victim.state()
+        second = await victim.successor()
+        second.kill()
+        third = await second.successor()
+        assert assert_same(before, third.state(f"{third.pid}.restored")) == []
+        await caller.hear(after=time.monotonic())
+        await until(lambda: lines(third.state())[-1][0] == "assistant")
+        said = lines(third.state())
+        assert [role for role, _ in said] == ["assistant", "user", "assistant"]
+        assert "boat" in said[-1][1].lower()
+        assert victim.session()["term"] == 3
+
+
+async def test_a_frozen_agent_is_killed_first_and_never_speaks_again(house, voice, ears):
+    room = house.create_room("frozen-agent")
+    async with Caller.join(room["url"], room["token"], voice) as caller:
+        victim = await begin(house, caller, room)
+        asked = await caller.say("Please tell me a story.")
+        await until(lambda: caller.sounded(after=asked))
+        await asyncio.sleep(2)
+        os.kill(victim.pid, signal.SIGSTOP)
+        await check(victim, victim.state())
+        assert is_dead(victim.pid)
+        await caller.hear(after=time.monotonic())
+        assert victim.terms()[-1]["cause"] == "frozen"
+
+
+def is_dead(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True

@@ -1,0 +1,117 @@
+"""More than an agent is lost: its worker, the service, livekit-server, the person's connection."""
+
+import asyncio
+import os
+import time
+
+import pytest
+
+from tests.e2e.caller import Caller
+from tests.e2e.test_failover import (
+    GREETING,
+    assert_same,
+    begin,
+    check,
+    house,
+    lines,
+    until,
+)
+
+pytestmark = pytest.mark.e2e
+
+__all__ = ["house"]
+
+
+async def test_the_whole_worker_is_lost_and_a_second_one_stands_by(house, voice, ears):
+    room = house.create_room("worker-lost")
+    async with Caller.join(room["url"], room["token"], voice) as caller:
+        victim = await begin(house, caller, room)
+        await asyncio.to_thread(house.start, "worker2")
+        house.kill("worker")
+        killed = time.monotonic()
+        successor, _ = await check(victim, victim.state())
+        asked = await caller.say("Are you still there?")
+        await caller.hear(after=asked)
+        heard = await caller.transcript(ears, after=killed)
+        assert GREETING not in heard.lower()
+        assert "still there" in lines(successor.state())[-1][1].lower()
+    house.kill("worker2")
+    await asyncio.to_thread(house.start, "worker")
+
+
+async def test_the_workers_parent_alone_is_lost(house, voice):
+    room = house.create_room("parent-lost")
+    async with Caller.join(room["url"], room["token"], voice) as caller:
+        victim = await begin(house, caller, room)
+        await asyncio.to_thread(house.start, "worker2")
+        os.kill(house.processes["worker"].pid, 9)
+        await check(victim, victim.state())
+        asked = await caller.say("Are you still there?")
+        await caller.hear(after=asked)
+    house.kill("worker2")
+    house.kill("worker")
+    await asyncio.to_thread(house.start, "worker")
+
+
+async def test_the_service_is_down_at_the_moment_of_the_kill(house, voice):
+    room = house.create_room("service-lost")
+    async with Caller.join(room["url"], room["token"], voice) as caller:
+        victim = await begin(house, caller, room)
+        asked = await caller.say("Good morning.")
+        await caller.hear(after=asked)
+        house.kill("service")
+        victim.kill()
+        await asyncio.sleep(2)
+        await asyncio.to_thread(house.start, "service")
+        await check(victim, victim.state())
+        asked = await caller.say("Are you still there?")
+        await caller.hear(after=asked)
+    await house.messages(room["conversation_id"], count=5)
+
+
+async def test_livekit_server_crashes_and_is_restarted(house, voice):
+    room = house.create_room("server-lost")
+    async with Caller.join(room["url"], room["token"], voice) as caller:
+        victim = await begin(house, caller, room)
+        asked = await caller.say("Good morning.")
+        await caller.hear(after=asked)
+        before = victim.state()
+        house.kill("livekit")
+        await asyncio.to_thread(house.start, "livekit")
+        async with asyncio.timeout(60):
+            while True:
+                asked = await caller.say("Are you still there?")
+                try:
+                    await caller.hear(after=asked, within_s=8)
+                    break
+                except TimeoutError:
+                    continue
+        assert victim.session()["term"] == 1  # no second agent
+        assert_same(before, victim.state())
+        await until(lambda: metadata(house, "server-lost") == room["conversation_id"])
+        agents = [p for p in caller.room.remote_participants.values() if p.identity != "x"]
+        assert len(agents) == 1
+
+
+def metadata(house, name):
+    return house.get(f"/rooms/{name}")["conversation_id"]
+
+
+async def test_a_person_leaves_and_comes_back(house, voice, ears):
+    room = house.create_room("left")
+    async with Caller.join(room["url"], room["token"], voice) as caller:
+        victim = await begin(house, caller, room)
+        asked = await caller.say("Good morning.")
+        await caller.hear(after=asked)
+    await asyncio.sleep(1)
+    again = house.create_room("left")
+    assert again["conversation_id"] == room["conversation_id"]
+    async with Caller.join(again["url"], again["token"], voice) as caller:
+        joined = time.monotonic()
+        asked = await caller.say("I am back.")
+        await caller.hear(after=asked)
+        heard = await caller.transcript(ears, after=joined)
+    assert GREETING not in heard.lower()
+    assert victim.session()["term"] == 1  # the agent had waited
+    said = await house.messages(room["conversation_id"], count=5)
+    assert "back" in said[3]["content"].lower()
