@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -33,13 +33,15 @@ def livekit_program() -> str:
     pytest.skip("no livekit-server: `make run` builds it, or set UNBROKEN_LIVEKIT_SERVER")
 
 
-@contextmanager
-def livekit_server(folder: Path) -> Iterator[str]:
-    """A livekit-server with keys KEY and SECRET; its ws:// address."""
-    port, media = free_port(), free_port(socket.SOCK_DGRAM)
-    config = folder / "livekit.yaml"
-    config.write_text(
-        f"""\
+class LiveKit:
+    """A livekit-server with keys KEY and SECRET that can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        port, media = free_port(), free_port(socket.SOCK_DGRAM)
+        self._folder = folder
+        self._config = folder / "livekit.yaml"
+        self._config.write_text(
+            f"""\
 port: {port}
 bind_addresses: ["127.0.0.1"]
 keys: {{{KEY}: {SECRET}}}
@@ -53,16 +55,37 @@ rtc:
   ips: {{includes: ["127.0.0.1/32"]}}
 logging: {{level: warn, json: false}}
 """,
-        encoding="utf-8",
-    )
-    with running([livekit_program(), "--config", str(config)], folder / "livekit.log"):
-        await_answer(f"http://127.0.0.1:{port}/")
-        yield f"ws://127.0.0.1:{port}"
+            encoding="utf-8",
+        )
+        self.url = f"ws://127.0.0.1:{port}"
+
+    @contextmanager
+    def running(self) -> Iterator[subprocess.Popen]:
+        command = [livekit_program(), "--config", str(self._config)]
+        with running(command, self._folder / "livekit.log") as process:
+            await_answer(self.url.replace("ws://", "http://"))
+            yield process
+
+
+@contextmanager
+def livekit_server(folder: Path) -> Iterator[str]:
+    """A livekit-server with keys KEY and SECRET; its ws:// address."""
+    livekit = LiveKit(folder)
+    with livekit.running():
+        yield livekit.url
 
 
 @contextmanager
 def service(folder: Path, livekit_url: str, **variables: str) -> Iterator[str]:
     """`unbroken.service.run` in a process of its own; its address."""
+    with service_process(folder, livekit_url, **variables) as (_, url):
+        yield url
+
+
+@contextmanager
+def service_process(
+    folder: Path, livekit_url: str, **variables: str
+) -> Iterator[tuple[subprocess.Popen, str]]:
     port = free_port()
     environ = {
         "UNBROKEN_DATA": str(folder / "data"),
@@ -72,9 +95,9 @@ def service(folder: Path, livekit_url: str, **variables: str) -> Iterator[str]:
         "LIVEKIT_API_SECRET": SECRET,
     }
     program = [sys.executable, "-c", "import unbroken.service as s; s.run()"]
-    with running(program, folder / "service.log", **environ, **variables):
+    with running(program, folder / "service.log", **environ, **variables) as process:
         await_answer(f"http://127.0.0.1:{port}/healthz")
-        yield f"http://127.0.0.1:{port}"
+        yield process, f"http://127.0.0.1:{port}"
 
 
 @contextmanager
@@ -82,13 +105,18 @@ def running(command: list[str], log: Path, **variables: str) -> Iterator[subproc
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("UNBROKEN_", "LIVEKIT_"))}
     with log.open("ab") as output:
         process = subprocess.Popen(
-            command, stdout=output, stderr=output, env=environ | variables, cwd=log.parent
+            command,
+            stdout=output,
+            stderr=output,
+            env=environ | variables,
+            cwd=log.parent,
+            start_new_session=True,  # its children end with it
         )
         try:
             yield process
         finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
 

@@ -1,126 +1,183 @@
 """An agent is killed in mid call: real livekit-server, service and worker, in processes."""
 
 import asyncio
-import contextlib
 import json
 import os
 import signal
-import sys
-import time
-from uuid import UUID
 
-import httpx
 import pytest
 from livekit import rtc
 
-from tests.service.servers import CHECKOUT, KEY, SECRET, START_S, livekit_server, running, service
-from unbroken.archive import HostBatch
-from unbroken.remote import RemoteArchive
+from tests.service.house import House, eventually
+from tests.service.servers import LiveKit, livekit_server, service_process
+from unbroken.errors import CallTaken
 from unbroken.testing.holders import Holder
 
-WITHIN_S = 15
-
-
-async def eventually(look, *, within_s: float = WITHIN_S):
-    """What `look` answers, as soon as it is something."""
-    end = time.monotonic() + within_s
-    while not (found := await look()):
-        assert time.monotonic() < end, f"not within {within_s} s"
-        await asyncio.sleep(0.02)
-    return found
-
-
-class House:
-    """The parts, and what happened in them."""
-
-    def __init__(self, folder, livekit_url: str, url: str) -> None:
-        self.folder = folder
-        self.livekit_url = livekit_url
-        self.url = url
-
-    @contextlib.contextmanager
-    def worker(self, name: str):
-        """The stand-in agent as a real worker, ready for a job."""
-        log = self.folder / f"worker {name}.log"
-        environ = {
-            "UNBROKEN_ARCHIVE": self.url,
-            "TAKES": str(self.folder / "takes"),
-            "LIVEKIT_URL": self.livekit_url,
-            "LIVEKIT_API_KEY": KEY,
-            "LIVEKIT_API_SECRET": SECRET,
-            "PYTHONPATH": str(CHECKOUT),
-        }
-        with running([sys.executable, "-m", "tests.service.stand_in", name], log, **environ) as it:
-            end = time.monotonic() + START_S
-            while "registered worker" not in log.read_text():
-                assert time.monotonic() < end, log.read_text()
-                time.sleep(0.05)
-            yield it
-
-    def takes(self, room: str) -> list[dict]:
-        if not (path := self.folder / "takes").exists():
-            return []
-        said = [json.loads(line) for line in path.read_text().splitlines()]
-        return [take for take in said if take["room"] == room]
-
-    async def taken(self, room: str, term: int, *, within_s: float = WITHIN_S) -> dict:
-        async def look():
-            return [take for take in self.takes(room) if take["term"] == term]
-
-        (take,) = await eventually(look, within_s=within_s)
-        return take
-
-    async def report(self, take: dict, cause: str = "crashed") -> None:
-        """What the keeper of the host says of a dead holder."""
-        async with RemoteArchive(self.url) as archive:
-            holder = Holder(archive, host_id=UUID(take["host_id"]))
-            holder.id = UUID(take["holder"])
-            batch = holder.batch_of(UUID(take["session_id"]), take["term"], final=cause)
-            sent = HostBatch(host_id=holder.host_id, host_name="t", ttl_ms=3_000, batches=(batch,))
-            (answer,) = (await archive.append(sent)).batches
-        assert answer.outcome in {"acked", "gap"}
+SETTINGS = {"UNBROKEN_DISPATCH_RETRY_S": "0.5"}
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("failover")
-    with livekit_server(folder) as livekit_url, service(folder, livekit_url) as url:
-        yield House(folder, livekit_url, url)
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("failover")
 
 
 @pytest.fixture(scope="module")
-def worker(house):
-    with house.worker("concierge") as process:
-        yield process
+def parts(folder):
+    with (
+        livekit_server(folder) as livekit_url,
+        service_process(folder, livekit_url, **SETTINGS) as (process, url),
+    ):
+        yield process, livekit_url, url
 
 
 @pytest.fixture
-async def client(house):
-    async with httpx.AsyncClient(base_url=house.url + "/api/v1", trust_env=False) as client:
-        yield client
+async def house(folder, parts):
+    _, livekit_url, url = parts
+    async with House(folder, livekit_url, url) as house:
+        yield house
 
 
-@contextlib.asynccontextmanager
-async def person(client, name, **more):
-    """Somebody in the room."""
-    answer = await client.post("/rooms", json={"name": name} | more)
-    assert answer.status_code == 201, answer.text
-    opened = answer.json()
-    room = rtc.Room()
-    await room.connect(opened["url"], opened["token"])
-    try:
-        yield room
-    finally:
-        await room.disconnect()
+@pytest.fixture(scope="module")
+def worker(folder, parts):
+    with House(folder, *parts[1:]).worker("concierge") as process:
+        yield process
 
 
-async def test_a_killed_agent_is_followed_by_another(house, worker, client):
-    async with person(client, "kill"):
-        first = await house.taken("kill", 1)
-        os.kill(first["pid"], signal.SIGKILL)
-        await house.report(first)
-        second = await house.taken("kill", 2)
+async def gone(room: rtc.Room):
+    async def look():
+        return not room.isconnected()
+
+    await eventually(look)
+
+
+async def test_no_room_is_made_for_an_agent_alone(house):
+    opened = await house.open("ghost")
+    holder = await house.hold(opened)
+    await house.client.delete("/rooms/ghost")
+    await holder.append(1, final="crashed")
+    await asyncio.sleep(0.6)
+    assert await house.rooms("ghost") == []
+    session = await house.session(holder.taken.session_id)
+    assert (session["phase"], session["cause"]) == ("orphaned", "crashed")
+
+
+async def test_the_third_crash_closes_the_room(house):
+    opened = await house.open("crashes")
+    person = await house.enter("crashes", "ann")
+    for _ in range(3):
+        holder = await house.hold(opened)
+        assert person.isconnected()
+        await holder.append(1, final="crashed")
+    await gone(person)
+    session = await house.session(holder.taken.session_id)
+    assert (session["phase"], session["end_reason"]) == ("ended", "gave_up")
+
+
+async def test_an_agent_of_an_older_term_that_comes_back_is_sent_out(house):
+    opened = await house.open("thaw")
+    await house.enter("thaw", "ann")
+    old = await house.hold(opened, agent_identity="agent-old")
+    await old.append(1, final="empty")
+    new = await house.hold(opened, agent_identity="agent-new")
+    assert new.taken.term == 2
+    current = await house.enter("thaw", "agent-new")
+    await gone(await house.enter("thaw", "agent-old"))
+    assert current.isconnected()
+
+
+async def test_a_service_that_was_stopped_takes_no_host_for_lost(house, parts):
+    process, *_ = parts
+    opened = await house.open("pause")
+    await house.enter("pause", "ann")
+    holder = await house.hold(opened, ttl_ms=1_000)
+    process.send_signal(signal.SIGSTOP)
+    beat = asyncio.create_task(holder.append(1))
+    await asyncio.sleep(3.5)
+    process.send_signal(signal.SIGCONT)
+    assert (await beat).outcome == "acked"
+    for _ in range(15):
+        await asyncio.sleep(0.1)
+        await holder.append(1)
+    session = await house.session(holder.taken.session_id)
+    assert (session["phase"], session["term"]) == ("live", 1)
+
+
+async def test_a_dispatch_is_repeated_until_a_worker_is_there(house):
+    opened = await house.open("late")
+    await house.enter("late", "ann")
+    holder = await house.hold(opened, agent_name="late")
+    await holder.append(1, final="crashed")
+    with house.worker("late"):
+        take = await house.taken("late", 2)
+    assert take["session_id"] == str(holder.taken.session_id)
+    tries = [
+        line
+        for line in (house.folder / "service.log").read_text().splitlines()
+        if "agent dispatched" in line and "room=late " in line
+    ]
+    assert len(tries) > 1
+
+
+async def test_a_killed_agent_is_followed_by_another(house, worker):
+    await house.open("kill")
+    await house.enter("kill", "ann")
+    first = await house.taken("kill", 1)
+    os.kill(first["pid"], signal.SIGKILL)
+    await house.report(first)
+    second = await house.taken("kill", 2)
     assert second["session_id"] == first["session_id"]
     assert second["crashes"] == 1
     assert 0 < second["gap_us"] < 5_000_000
     assert second["pid"] != first["pid"]
+
+
+async def test_who_comes_back_after_a_hang_up_meets_an_agent_again(house, worker):
+    await house.open("back")
+    first = await house.taken("back", 1)
+    await house.report(first, "empty")
+    await asyncio.sleep(1.2)
+    assert len(house.takes("back")) == 1
+    await house.enter("back", "ann")
+    assert (await house.taken("back", 2))["session_id"] == first["session_id"]
+
+
+async def test_a_livekit_that_crashes_costs_no_agent_its_call(tmp_path):
+    livekit = LiveKit(tmp_path)
+    with service_process(tmp_path, livekit.url) as (_, url):
+        async with House(tmp_path, livekit.url, url) as house:
+            with livekit.running():
+                opened = await house.open("restart")
+                holder = await house.hold(opened, agent_identity="agent")
+                person = await house.enter("restart", "ann")
+                agent = await house.enter("restart", "agent")
+            beats = asyncio.create_task(beat(holder))
+            with livekit.running():
+                room = await eventually(lambda: named(house, "restart"))
+                beats.cancel()
+                await told(house, opened, holder, room)
+                assert person.isconnected()
+                assert agent.isconnected()
+                await house.leave()
+
+
+async def beat(holder):
+    while True:
+        await holder.append(1)
+        await asyncio.sleep(0.3)
+
+
+async def named(house, name):
+    """The room when it says again which conversation it is about."""
+    rooms = await house.rooms(name)
+    return rooms[0] if rooms and rooms[0].metadata else None
+
+
+async def told(house, opened, holder, room):
+    assert room.sid != opened["sid"]
+    assert json.loads(room.metadata)["conversation_id"] == opened["conversation_id"]
+    session = await house.session(holder.taken.session_id)
+    assert (session["phase"], session["term"]) == ("live", 1)
+    asked = await house.livekit.agent_dispatch.list_dispatch("restart")
+    assert [d.agent_name for d in asked if d.agent_name] == []
+    with pytest.raises(CallTaken):
+        await Holder(house.archive).take("elsewhere", room_sid=room.sid)

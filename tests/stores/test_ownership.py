@@ -15,13 +15,16 @@ async def orphan(archive, cause, room="room"):
 
 async def test_an_orphan_is_claimed_again_and_again_until_it_is_late(store, archive, clock):
     _, taken = await orphan(archive, "killed")
-    claims = []
-    for _ in range(9):
-        claims += await store.ownership.claim_orphans(limit=9, retry_s=1, until_s=3.5)
-        clock.advance(0.6)
+    claims, at_s = [], []
+    for tenth in range(130):
+        found = await store.ownership.claim_orphans(limit=9, retry_s=1, until_s=9)
+        claims += found
+        at_s += [tenth / 10] * len(found)
+        clock.advance(0.1)
     assert {c.session_id for c in claims} == {taken.session_id}
     assert [c.dispatches for c in claims] == [1, 2, 3, 4, 5]
-    assert [c.is_late for c in claims] == [False, False, False, True, True]
+    assert [round(at) for at in at_s] == [0, 1, 3, 7, 11]
+    assert [c.is_late for c in claims] == [False, False, False, False, True]
     assert {c.crashes for c in claims} == {1}
     (claim, *_) = claims
     assert (claim.call.room_name, claim.call.sids) == ("room", {"RM_room"})
@@ -154,3 +157,13 @@ async def test_nobody_is_lost_right_after_a_start_or_a_pause_of_the_store(archiv
         clock.advance(1)
         archive.pulse()
     assert (await Holder(archive).take()).cause == "host_lost"
+
+
+async def test_a_room_goes_on_for_its_own_people(store, archive):
+    holder = Holder(archive)
+    taken = await holder.take()
+    joined = b'{"identity":"ann","participant_kind":"standard"}'
+    await holder.append(1, entry(joined, kind="participant_joined"), final="server_shutdown")
+    assert await store.rooms.goes_on("room") is None
+    assert await store.rooms.goes_on("room", "bob") is None
+    assert await store.rooms.goes_on("room", "ann") == taken.conversation_id

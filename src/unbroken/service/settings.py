@@ -46,7 +46,8 @@ class Settings(BaseSettings):
     # True where the built-in model answers: a demonstration, no assistant.
     demo: bool = False
     rejoin_s: float = Field(default=600, gt=0, le=86_400)  # an orphan waits so long for its people
-    # An agent that was asked for and has not come by then is asked for again; until the second.
+    # An agent that was asked for and has not come by then is asked for again, the next times after
+    # two and four times as long; until the second.
     dispatch_retry_s: float = Field(default=1, ge=0.1, le=60)
     dispatch_until_s: float = Field(default=30, ge=1, le=600)
     crashes_max: int = Field(default=3, ge=1, le=1_000)  # in two minutes: then it is given up

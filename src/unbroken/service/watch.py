@@ -23,7 +23,7 @@ from unbroken.service.watch_rooms import Rounds
 from unbroken.stores.sqlite import SqliteStore
 
 PULSE_S = 1.0
-ENDS_PULSES = 5
+ENDS_LOOKS = 5
 PAUSE_S = 1.0  # after an error of ours that nobody expected
 
 log = structlog.get_logger()
@@ -39,15 +39,19 @@ class Watch:
         env: Env,
     ) -> None:
         self._store = store
+        self._looks = 0
         self.failover = Failover(store, livekit, opening, settings, env)
         self.rounds = Rounds(store, livekit, opening, settings, env)
         self.ends = Ends(store, self.rounds, settings, env)
 
     async def run(self) -> None:
         """Until cancelled."""
-        async with asyncio.TaskGroup() as loops:
-            loops.create_task(self._for_ever(self._dispatch))
-            loops.create_task(self._for_ever(self._look))
+        try:
+            async with asyncio.TaskGroup() as loops:
+                for step in (self._dispatch, self._look, self._pulse):
+                    loops.create_task(self._for_ever(step))
+        finally:
+            await self.failover.aclose()
 
     async def _dispatch(self) -> None:
         wake = self._store.archive.orphaned
@@ -61,9 +65,15 @@ class Watch:
 
     async def _look(self) -> None:
         self._store.archive.pulse()
-        await self.rounds.round()
-        if self.rounds.count % ENDS_PULSES == 0:
+        self._looks += 1
+        if self._looks % ENDS_LOOKS == 0:
             await self.ends.round()
+        await self.rounds.round()
+        await asyncio.sleep(PULSE_S)
+
+    async def _pulse(self) -> None:
+        """A look that LiveKit holds up is no pause of ours."""
+        self._store.archive.pulse()
         await asyncio.sleep(PULSE_S)
 
     async def _for_ever(self, step: Callable[[], Awaitable[None]]) -> None:

@@ -69,7 +69,19 @@ class Failover:
             return
         task = asyncio.create_task(self.serve(orphan), name=f"failover {orphan.session_id}")
         self._tasks[orphan.session_id] = task
-        task.add_done_callback(lambda _: self._tasks.pop(orphan.session_id, None))
+        task.add_done_callback(lambda done: self._finish(orphan, done))
+
+    def _finish(self, orphan: Orphan, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(orphan.session_id, None)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("failover try failed", exc_info=error, **_named(orphan))
+
+    async def aclose(self) -> None:
+        """Stop; what was begun and not done is due again after the next start."""
+        for task in (tasks := list(self._tasks.values())):
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
 
     async def serve(self, orphan: Orphan) -> None:
         """One try; if it fails, the orphan stays due."""

@@ -3,6 +3,7 @@
 import structlog
 
 from unbroken.env import Env
+from unbroken.errors import RoomServerUnavailable
 from unbroken.service.settings import Settings
 from unbroken.service.watch_rooms import Rounds, is_room_of
 from unbroken.stores.sqlite import SqliteStore
@@ -22,8 +23,7 @@ class Ends:
         self._env = env
 
     async def round(self) -> None:
-        """End what is over. Raises ArchiveUnavailable, RoomServerUnavailable; then the next
-        round does the rest."""
+        """End what is over. Raises ArchiveUnavailable; then the next round does it."""
         for session_id in await self._store.ownership.end_idle(idle_s=self._rejoin_s):
             log.info("session ended", session_id=str(session_id), reason="idle")
         for session in await self._store.ownership.list_abandoned(orphaned_s=self._rejoin_s):
@@ -34,7 +34,11 @@ class Ends:
     async def _closed(self) -> list[Watched]:
         """Orphans whom nobody can come back to: their room was closed, and LiveKit has none."""
         waiting = [s for s in await self._store.ownership.list_waiting() if self._is_closing(s)]
-        rooms = await self._rounds.rooms_of(waiting)
+        try:
+            rooms = await self._rounds.rooms_of(waiting)
+        except RoomServerUnavailable as error:
+            self._rounds.note_failure(error)
+            return []
         if self._rounds.is_unsure:
             return []
         return [

@@ -52,10 +52,7 @@ class Rounds:
         try:
             await self._round()
         except RoomServerUnavailable as error:
-            self._failed_us = self._env.boot_us()
-            if not self._is_away:
-                log.warning("LiveKit away, nothing is judged", error=str(error))
-            self._is_away = True
+            self.note_failure(error)
             raise
         self._is_away = False
 
@@ -81,6 +78,12 @@ class Rounds:
         """LiveKit was away a moment ago: who is missing in its rooms may be on the way back."""
         failed = self._failed_us
         return failed is not None and self._env.boot_us() - failed < self._reconnect_us
+
+    def note_failure(self, error: RoomServerUnavailable) -> None:
+        self._failed_us = self._env.boot_us()
+        if not self._is_away:
+            log.warning("LiveKit away, nothing is judged", error=str(error))
+        self._is_away = True
 
     async def _welcome(self, waiting: list[Watched], rooms: dict[str, LiveRoom]) -> None:
         """Orphans whose people are back are due."""

@@ -75,8 +75,9 @@ class SqliteOwnership:
         return row["at"] if row else None
 
     async def claim_orphans(self, *, limit: int, retry_s: float, until_s: float) -> list[Orphan]:
-        """Those whose dispatch is due now; each again after `retry_s`. They are late when
-        LiveKit has answered for them for `until_s` and nobody has taken them."""
+        """Those whose dispatch is due now; each again after `retry_s`, then twice, then always
+        four times as long: a worker that is only slow must not drown in further jobs. They are
+        late when LiveKit has answered for them for `until_s` and nobody has taken them."""
         timing = {"retry": int(retry_s * 1_000_000), "until": int(until_s * 1_000_000)}
 
         def work(tx: Transaction) -> list[Orphan]:

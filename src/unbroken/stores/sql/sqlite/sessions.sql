@@ -68,16 +68,17 @@ where session_id = :session_id and term = :term and holder = :holder and phase i
 
 -- name: rejoined
 update sessions set orphaned_at = :now, dispatches = 0, dispatch_from = :now, next_dispatch_at = :now
-where session_id = :session_id and term = :term and phase = 'orphaned' and next_dispatch_at is null returning session_id;
+where session_id = :session_id and term = :term and phase = 'orphaned' and next_dispatch_at is null and agent_name is not null returning session_id;
 
 -- name: next_dispatch
 select min(next_dispatch_at) as at from sessions where next_dispatch_at is not null;
 
 -- name: claim_orphans
+-- Again after one, two, then four times :retry: a worker without a warm process needs a while, and each try costs it another one.
 update sessions
-   set dispatches = dispatches + 1, next_dispatch_at = :now + :retry
+   set dispatches = dispatches + 1, next_dispatch_at = :now + :retry * (1 << min(dispatches, 2))
 where session_id in (select session_id from sessions where next_dispatch_at <= :now and phase = 'orphaned' order by next_dispatch_at limit :limit)
-returning session_id, term, holder, call_id, role, agent_name, agent_identity, cause, dispatches, orphaned_at, :now > dispatch_from + :until as is_late;
+returning session_id, term, holder, call_id, role, agent_name, agent_identity, cause, dispatches, orphaned_at, :now > coalesce(dispatch_from, orphaned_at) + :until as is_late;
 
 -- name: postpone
 -- LiveKit did not answer: this try does not count.
