@@ -76,6 +76,12 @@ describe("a successor that only listens", () => {
     expect(waited((s) => sounded(spokenInto(s), "b", 6000), quiet)).toEqual({ ms: 900, how: "listening" });
   });
 
+  test("is back when it understands a person", () => {
+    const asked = spokenInto(listens(afterKill, "b", 1900));
+    expect(asked).toMatchObject({ missing: null, open: null, outcome: { ms: 900, how: "listening" } });
+    expect(spokenInto(afterKill)).toBe(afterKill);
+  });
+
   test("has not settled while it thinks", () => {
     const thinks = settled(stirs(listens(afterKill, "b", 1900), "b"));
     expect(thinks.missing).not.toBeNull();

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Call, ConversationDetail, Message, Session, Term } from "../src/api/types";
-import { halves, withHeard } from "../src/call/cut";
+import { halves, asLogged } from "../src/call/cut";
 import { hasGivenUp, livingSession, unexplained, withLoss, withOutcome, withoutLoss, withSuccessor, withTerms } from "../src/call/takeover";
 import { hear, type Heard, type Line } from "../src/call/transcript";
 
@@ -18,25 +18,39 @@ const term = (change: Partial<Term>): Term => ({
 
 describe("a cut line", () => {
   test("is split at what was heard", () => {
-    const [cut] = withHeard(lines, [message({})]);
+    const [cut] = asLogged(lines, [message({})]);
     expect(cut).toMatchObject({ item: "item_1", level: "service", heardMs: 900 });
     expect(halves(cut as Line)).toEqual({ heard: "Let me look", unheard: "whether the table near" });
   });
 
   test("shows more than it had when more was heard", () => {
-    const [cut] = withHeard(half, [message({ content: "Let me look whether the table near the window" })]);
+    const [cut] = asLogged(half, [message({ content: "Let me look whether the table near the window" })]);
     expect(halves(cut as Line)).toEqual({ heard: "Let me look whether the table near the window", unheard: "" });
   });
 
   test("takes its item back from a line of the successor", () => {
     const mistaken = lines.with(1, { ...(lines[1] as Line), item: "item_1", level: "disk", by: "b" });
-    expect(withHeard(mistaken, [message({})]).map((line) => line.item)).toEqual(["item_1", null]);
+    expect(asLogged(mistaken, [message({})]).map((line) => line.item)).toEqual(["item_1", null]);
+  });
+
+  test("whose text had reached its end is cut all the same", () => {
+    const whole = hear([], heard({ final: true }));
+    expect(asLogged(whole, [message({ content: "Let me look whether the table near" })])[0]).toMatchObject({ cut: true, heardMs: 900 });
   });
 
   test("stays as it is for other words, and without interruption", () => {
-    expect(withHeard(lines, [message({ content: "Good evening" }), message({ interrupted: false })])).toEqual(lines);
+    expect(asLogged(lines, [message({ content: "Good evening" })])).toEqual(lines);
     expect(halves(lines[0] as Line)).toBeNull();
   });
+});
+
+test("a line whose agent could not say so any more is as safe as the log says, each once", () => {
+  const twice = hear(hear([], heard({ text: "Sorry.", final: true })), heard({ segment: "s2", from: "b", text: "Sorry.", final: true }));
+  const asked = hear(twice, heard({ segment: "s3", role: "user", from: "me", text: "What?", final: true }));
+  const found = asLogged(asked.with(2, { ...(asked[2] as Line), item: "3", level: "disk" }), [
+    message({ id: "1", content: "sorry.", interrupted: false }), message({ id: "2", content: "Sorry." }), message({ id: "3", role: "user", content: "What?", interrupted: false }),
+  ]);
+  expect(found.map((line) => [line.item, line.level, line.cut])).toEqual([["1", "service", false], ["2", "service", true], ["3", "service", false]]);
 });
 
 describe("a takeover", () => {

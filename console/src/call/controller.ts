@@ -3,7 +3,7 @@
 import type { Room } from "livekit-client";
 import { lastMessages, openRoom } from "../api/api";
 import type { Room as RoomAnswer } from "../api/types";
-import { withHeard } from "./cut";
+import { asLogged } from "./cut";
 import { FailoverWatch } from "./failover";
 import { forget, freshRoomName, recall, remember } from "./memory";
 import { setMicrophone } from "./microphone";
@@ -149,7 +149,7 @@ export class CallController {
   async #showEarlier(conversationId: string, attempt: number): Promise<void> {
     // Without them the call goes on all the same; the conversation's page has them.
     const messages = await lastMessages(conversationId, EARLIER_LINES).catch(() => []);
-    if (attempt === this.#attempt) this.#set({ lines: withHistory(withHeard(this.#snapshot.lines, messages), messages) });
+    if (attempt === this.#attempt) this.#set({ lines: withHistory(asLogged(this.#snapshot.lines, messages), messages) });
   }
 
   #finish(phase: "ended" | "lost" | "failed", change: Partial<CallSnapshot>): void {

@@ -1,7 +1,7 @@
-/** Half a sentence: what was heard of it, and what was not. Pure. */
+/** What the log has of the lines; of half a sentence, what was heard and what was not. Pure. */
 
 import type { Message } from "../api/types";
-import { type Line, lineText } from "./transcript";
+import { isFinal, type Line, lineText } from "./transcript";
 
 const words = (text: string): readonly string[] => text.split(/\s+/).filter((word) => word !== "");
 const plain = (text: string): string => words(text.toLowerCase()).join(" ");
@@ -12,22 +12,32 @@ function isBeginning(line: Line, heard: string): boolean {
   return b !== "" && (a.startsWith(b) || b.startsWith(a));
 }
 
-function cutLine(lines: readonly Line[], message: Message): Line | undefined {
-  const cut = lines.filter((line) => line.cut && !line.earlier && line.role === "assistant");
-  return cut.find((line) => line.item === message.id && isBeginning(line, message.content))
-    ?? cut.findLast((line) => line.item === null && isBeginning(line, message.content));
+/** Messages and lines are both in the order of the call, so the first line that fits is the one. */
+function lineOf(lines: readonly Line[], message: Message): Line | undefined {
+  const known = lines.find((line) => line.item === message.id);
+  const free = lines.filter((line) => line.item === null && line.role === message.role && isFinal(line));
+  if (!message.interrupted) {
+    return known ?? free.find((line) => plain(lineText(line)) === plain(message.content));
+  }
+  return known?.cut === true && isBeginning(known, message.content) ? known : free.find((line) => isBeginning(line, message.content));
+}
+
+function logged(line: Line, { id, interrupted, heardMs, content }: Message): Line {
+  const safe: Line = { ...line, item: id, level: "service" };
+  return interrupted && line.role === "assistant" ? { ...safe, cut: true, heardMs, heard: content } : safe;
 }
 
 /**
- * Gives lines that were cut the item that the log has of them, and what of it was heard. The item is
- * written by the agent that came next, so another line of that agent may have been taken for it.
+ * Gives lines the item that the log has of them, when the agent that said them could not tell any more,
+ * and to those that were cut what was heard. The item of a cut line is written by the agent that came
+ * next, so another line of that agent may have been taken for it.
  */
-export function withHeard(lines: readonly Line[], messages: readonly Message[]): readonly Line[] {
-  return messages.filter((message) => message.interrupted && message.role === "assistant").reduce((all, message) => {
-    const cut = cutLine(all, message);
-    if (cut === undefined) return all;
+export function asLogged(lines: readonly Line[], messages: readonly Message[]): readonly Line[] {
+  return messages.reduce((all, message) => {
+    const found = lineOf(all, message);
+    if (found === undefined || found.earlier || (found.level === "service" && !message.interrupted)) return all;
     return all.map((line): Line => {
-      if (line === cut) return { ...line, item: message.id, level: "service", heardMs: message.heardMs, heard: message.content };
+      if (line === found) return logged(line, message);
       return line.item === message.id ? { ...line, item: null, level: null, by: null } : line;
     });
   }, lines);

@@ -2,7 +2,7 @@
 
 import { getConversation, getSession, killAgent, lastMessages } from "../api/api";
 import type { Session } from "../api/types";
-import { withHeard } from "./cut";
+import { asLogged } from "./cut";
 import { Ear } from "./ear";
 import { gone, killed, listens, type Silence, settled, sounded, spokenInto, stirs, stopped } from "./silence";
 import type { Agent, CallSnapshot } from "./snapshot";
@@ -156,8 +156,9 @@ export class FailoverWatch {
     if (!unexplained(this.#state.takeovers)) return true;
     const [detail, messages] = await Promise.all([getSession(session.id), lastMessages(conversationId, LAST_LINES)]);
     if (!isWanted()) return true;
-    this.host.lines(withHeard(this.host.call().lines, messages));
+    this.host.lines(asLogged(this.host.call().lines, messages));
     this.host.change({ takeovers: withTerms(this.#state.takeovers, detail.terms) });
+    if (this.#state.takeovers.at(-1)?.term?.plan === "silent") this.#silence(settled(this.#state.silence));
     return !unexplained(this.#state.takeovers);
   }
 

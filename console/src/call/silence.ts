@@ -84,9 +84,10 @@ export function settled(silence: Silence): Silence {
   return { ...silence, missing: null, outcome: { ms, how: "listening" }, open: missing };
 }
 
-/** A person spoke: what is heard after that is an answer, and no end of the silence. */
+/** The new one understood a person: what is heard after that is an answer, and no end of the silence. */
 export function spokenInto(silence: Silence): Silence {
-  return silence.open === null ? silence : { ...silence, open: null };
+  const over = settled(silence);
+  return over.open === null ? over : { ...over, open: null };
 }
 
 /** The call is over, or nobody was killed after all. */

@@ -55,7 +55,7 @@ function TermView({ term }: { readonly term: Term }): ReactNode {
         <span className="muted small"><Time at={term.takenAt}>{clock(term.takenAt)}</Time></span>
       </div>
       {term.agentIdentity !== null && <p className="muted small mono">{term.agentIdentity}</p>}
-      {facts.length > 0 && <p className="small">{facts.join(" · ")}</p>}
+      {facts.length > 0 && <p className="small term-facts">{facts.join(" · ")}</p>}
       {term.report !== null && <ReportView report={term.report} />}
     </li>
   );
