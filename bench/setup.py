@@ -199,8 +199,8 @@ def page_of(found: dict[str, Any]) -> str:
         [
             figures.table(["seconds", "n", "p50", "max"], rows),
             "",
-            "The clone has the commit, without changes that were not committed. Parts start side by",
-            "side; each one's time counts from its own start.",
+            "The clone has the commit, without changes that were not committed. Parts start side",
+            "by side; each one's time counts from its own start.",
             f"Package caches were warm: {sizes}.",
             "",
             "Not measured: " + "; ".join(found["not_measured"]) + ".",
