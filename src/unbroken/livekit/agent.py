@@ -184,6 +184,7 @@ class Call(Generic[T]):
         if audio := session.output.audio:
             session.output.audio = Voice(fence, audio)
         self._ctx.room.on("reconnected", lambda: fence.suspect(0))
+        rooms.link_whoever_comes(session, self._ctx.room)
         Safety(live, self._ctx.room)
         live.ack.ready()
         self._spawn(self._obey(session), "unbroken fence")

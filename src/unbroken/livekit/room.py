@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 from livekit import rtc
-from livekit.agents import JobContext
+from livekit.agents import AgentSession, JobContext
 
 from unbroken.entries import ParticipantChanged, ParticipantJoined, ParticipantLeft
 from unbroken.live import Live
@@ -53,6 +53,18 @@ def is_person(participant: rtc.Participant) -> bool:
 
 def people(room: rtc.Room) -> list[rtc.RemoteParticipant]:
     return [p for p in room.remote_participants.values() if is_person(p)]
+
+
+def link_whoever_comes(session: AgentSession[Any], room: rtc.Room) -> None:
+    """When the person is gone, listen to the next one who comes: LiveKit waits for the same
+    identity, and a person who comes back often has another."""
+
+    @guarded
+    def joined(who: rtc.RemoteParticipant) -> None:
+        if is_person(who) and session.room_io.linked_participant is None:
+            session.room_io.set_participant(who.identity)
+
+    room.on("participant_connected", joined)
 
 
 class Participants:
