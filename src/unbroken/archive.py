@@ -12,7 +12,8 @@ import msgspec
 WIRE_VERSION = 1
 BATCH_ENTRIES_MAX = 500
 BATCH_BYTES_MAX = 1 << 20
-HOST_BYTES_MAX = 8 << 20  # all batches of one request, before compression
+HOST_BYTES_MAX = 8 << 20  # payloads of one request; a batch that begins below it may end above
+MESSAGE_BYTES_MAX = HOST_BYTES_MAX + 2 * BATCH_BYTES_MAX  # a whole request, before compression
 PAYLOAD_BYTES_MAX = 256 << 10
 
 Outcome = Literal["acked", "gap", "fenced", "retry", "ended", "unknown", "refused"]

@@ -15,8 +15,8 @@ from uuid import UUID
 
 import msgspec
 
-from unbroken.archive import HOST_BYTES_MAX, Archive, Batch, HostBatch
-from unbroken.errors import CallTaken, InvalidInput, JournalUnreadable, UnbrokenError
+from unbroken.archive import HOST_BYTES_MAX, Archive, Batch, HostAnswer, HostBatch
+from unbroken.errors import CallTaken, InvalidInput, JournalUnreadable, TooLarge, UnbrokenError
 from unbroken.ownership import TTL_MS, request_of
 from unbroken.spool import Spool
 from unbroken.tail import CRASHED, Tail
@@ -50,6 +50,7 @@ class Keeper:
         self._scanned_us = 0
         self._busy_us = self._env.boot_us()
         self._pause_s = 0.0
+        self._bytes_max = HOST_BYTES_MAX
         self._turn = 0
 
     async def run(self) -> bool:
@@ -115,12 +116,12 @@ class Keeper:
         batches: list[Batch] = []
         size = 0
         for tail in tails:
-            if size < HOST_BYTES_MAX:
+            if size < self._bytes_max:
                 batches.append(await self._batch(tail))
                 size += sum(len(entry.payload) for entry in batches[-1].entries)
         if not batches:
             return
-        answer = await self._archive.append(
+        answer = await self._append(
             HostBatch(
                 host_id=self._host_id,
                 host_name=self._env.host_name(),
@@ -133,9 +134,17 @@ class Keeper:
             if any(order.kind == "kill" for order in said.orders):
                 tail.kill(CRASHED)
 
+    async def _append(self, batch: HostBatch) -> HostAnswer:
+        try:
+            return await self._archive.append(batch)
+        except TooLarge:
+            # The service, or what stands before it, takes less than we know of.
+            self._bytes_max = max(1, self._bytes_max // 2)
+            raise
+
     async def _batch(self, tail: Tail) -> Batch:
         """The tail's next batch, the blobs it refers to stored before it."""
-        batch = tail.batch(self._env.boot_us())
+        batch = tail.batch(self._env.boot_us(), bytes_max=self._bytes_max)
         try:
             for name in tail.blobs(batch):
                 if name not in self._blobs:
@@ -143,7 +152,7 @@ class Keeper:
                     self._blobs.add(name)
         except (FileNotFoundError, InvalidInput) as error:
             tail.lose(batch, f"blob: {type(error).__name__}")
-            return tail.batch(self._env.boot_us())
+            return tail.batch(self._env.boot_us(), bytes_max=self._bytes_max)
         return batch
 
     def _scan(self) -> None:

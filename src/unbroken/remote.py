@@ -9,7 +9,14 @@ import msgspec
 import zstandard
 
 from unbroken.archive import HostAnswer, HostBatch, Taken, TakeRequest, encode
-from unbroken.errors import ArchiveUnavailable, CallTaken, InvalidInput, NotFound, Unauthorized
+from unbroken.errors import (
+    ArchiveUnavailable,
+    CallTaken,
+    InvalidInput,
+    NotFound,
+    TooLarge,
+    Unauthorized,
+)
 
 COMPRESS_BYTES = 1_024
 TIMEOUT_S = 5.0
@@ -82,7 +89,9 @@ def _content(url: str, answer: httpx.Response) -> bytes:
             raise Unauthorized(detail)
         case 404:
             raise NotFound(detail)
-        case 400 | 413 | 415 | 422:
+        case 413:
+            raise TooLarge(detail)
+        case 400 | 415 | 422:
             raise InvalidInput(detail)
         case _:
             raise ArchiveUnavailable(detail)

@@ -139,8 +139,8 @@ class Tail:
             return is_silent and not self.is_over
         return bool(self._queue) or self._is_final() or is_silent
 
-    def batch(self, now_us: int) -> Batch:
-        """The next entries, as many as fit, and what is in flight."""
+    def batch(self, now_us: int, *, bytes_max: int = BATCH_BYTES_MAX) -> Batch:
+        """The next entries, as many as fit but at least one, and what is in flight."""
         assert self.session_id is not None  # noqa: S101 - the keeper binds first
         taken: list[WireEntry] = []
         size = 0
@@ -148,7 +148,7 @@ class Tail:
             size += len(entry.payload)
             if n != self.stored + 1 + len(taken) or len(taken) == self._batch_max:
                 break
-            if taken and size > BATCH_BYTES_MAX:
+            if taken and size > min(bytes_max, BATCH_BYTES_MAX):
                 break
             taken.append(entry)
         is_all = len(taken) == len(self._queue)

@@ -5,15 +5,17 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from typing import ClassVar
 from uuid import UUID
 
+import httpx
 import pytest
 
 from tests.core.conftest import new_header
 from unbroken import entries
 from unbroken.archive import HostAnswer, HostBatch, Taken, TakeRequest
 from unbroken.entries import Noted
-from unbroken.errors import ArchiveUnavailable
+from unbroken.errors import ArchiveUnavailable, TooLarge
 from unbroken.keeper import Keeper
 from unbroken.live import Live
 from unbroken.session import fold
@@ -134,6 +136,54 @@ async def test_an_entry_that_is_refused_is_named_lost_and_blocks_nothing(spool, 
     kinds = [e.kind for e in await log_of(store, live.session_id)]
     assert kinds == ["note", "lost", "note"]
     await live.close("left")
+
+
+async def test_an_archive_that_takes_less_gets_less(spool, store, env):
+    class Narrow(Doubtful):
+        sizes: ClassVar[list[int]] = []
+
+        async def append(self, batch: HostBatch) -> HostAnswer:
+            self.sizes.append(sum(len(e.payload) for b in batch.batches for e in b.entries))
+            if self.sizes[-1] > 50_000:
+                raise TooLarge("413")
+            return await super().append(batch)
+
+    lives = [Live.open(spool, new_header(env, spool, room=f"r{k}", sid=f"RM_{k}")) for k in "abc"]
+    for live in lives:
+        for _ in range(300):
+            live.record(Noted("n", "x" * 500))
+    keeper = Keeper(spool, narrow := Narrow(store.archive, []))
+    await until(keeper, lambda: all(live.ack.acked == 300 for live in lives))
+    assert max(narrow.sizes) > 50_000
+    for live in lives:
+        await live.close("left")
+
+
+async def test_a_backlog_of_many_calls_is_caught_up_over_http(spool, env, tmp_path):
+    """The largest request that a keeper makes is one that the service takes."""
+    from unbroken.remote import RemoteArchive  # noqa: PLC0415
+    from unbroken.service.app import create_app  # noqa: PLC0415
+    from unbroken.service.settings import Settings  # noqa: PLC0415
+
+    lives = [
+        Live.open(spool, new_header(env, spool, room=f"r{k}", sid=f"RM_{k}")) for k in range(12)
+    ]
+    for live in lives:
+        for number in range(600):
+            live.record(Noted("n", f"{number} " + "words that were said " * 60))
+    app = create_app(Settings(data=tmp_path / "data"))
+    async with app.router.lifespan_context(app):
+        remote = RemoteArchive("http://localhost")
+        remote._http = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app),
+            base_url="http://localhost/api/v1",
+            headers={"content-type": "application/msgpack"},
+        )
+        keeper = Keeper(spool, remote)
+        await until(keeper, lambda: all(live.ack.acked == 600 for live in lives))
+        await remote.aclose()
+    for live in lives:
+        await live.close("left")
 
 
 async def test_the_end_of_a_holder_orphans_its_session(spool, store, env):

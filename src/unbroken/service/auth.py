@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from unbroken.archive import MESSAGE_BYTES_MAX
 from unbroken.errors import TooLarge, Unauthorized, UnbrokenError
 from unbroken.service.errors import answer
 from unbroken.service.settings import Settings
@@ -19,7 +20,7 @@ from unbroken.service.settings import Settings
 API = "/api/v1"
 BODY_BYTES_MAX = 1 << 20
 # Longer bodies are read by routes of their own.
-BODY_BYTES_MAX_BY_PATH = {"/api/v1/journal": 9 << 20, "/api/v1/files/upload": 33 << 20}
+BODY_BYTES_MAX_BY_PATH = {"/api/v1/journal": MESSAGE_BYTES_MAX, "/api/v1/files/upload": 33 << 20}
 BLOBS = "/api/v1/blobs/"
 BLOB_BODY_BYTES_MAX = 32 << 20
 OWN_NAMES = {"localhost", "127.0.0.1", "::1"}

@@ -12,7 +12,7 @@ from unbroken.errors import InvalidInput, TooLarge
 
 MSGPACK = "application/msgpack"
 # Payloads of several sessions and what frames them.
-MESSAGE_BYTES_MAX = 2 * archive.BATCH_BYTES_MAX
+MESSAGE_BYTES_MAX = archive.MESSAGE_BYTES_MAX
 INLINE_BYTES_MAX = 64 << 10  # beyond it a thread decodes, so that the loop goes on
 
 M = TypeVar("M", bound=msgspec.Struct)
