@@ -1,4 +1,4 @@
-"""`python -m bench [talk|append|setup|all] [--quick] [--date YYYY-MM-DD]`: measure.
+"""`python -m bench [talk|append|setup|kills|all] [--quick] [--date YYYY-MM-DD]`: measure.
 
 Each writes bench/results/DATE-NAME.json (raw) and .md (summary). `--quick` measures few times, to
 see that all works, and writes nothing. Needs what `make test` needs.
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from bench.report import Run
 
-NAMES = ("append", "talk", "setup")
+NAMES = ("append", "talk", "setup", "kills")
 
 
 def main() -> None:

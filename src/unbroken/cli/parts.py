@@ -65,7 +65,7 @@ def shared_environ(plan: Plan, environ: Mapping[str, str]) -> dict[str, str]:
         "UNBROKEN_ARCHIVE": plan.service_url,
         "UNBROKEN_DATA": str(plan.data),
         "UNBROKEN_SPOOL": str(plan.spool),
-        "UNBROKEN_DEMO": "1" if plan.demo and plan.llm_port is not None else "0",
+        "UNBROKEN_DEMO": "1" if plan.demo else "0",
         "NO_PROXY": no_proxy,
         "no_proxy": no_proxy,
         "PYTHONUNBUFFERED": "1",

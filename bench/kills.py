@@ -1,0 +1,107 @@
+"""kill -9 in the middle of a sentence, again and again: does the call go on, and how soon.
+
+Each time a new call with real speech through a real livekit-server: the assistant tells a story,
+its process is killed at a moment that differs from call to call, and the caller listens. A kill
+counts as survived when a successor was heard, has the old agent's history and data (compared with
+what the old one's live objects were), greets nobody, and the story comes to its end.
+"""
+
+import asyncio
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from agents.speech.hibari import HibariTTS
+from agents.speech.moonshine import MoonshineSTT
+from bench import figures
+from bench.report import Noise, Run
+from tests.e2e.caller import Caller
+from tests.e2e.house import House
+from tests.e2e.test_failover import GREETING, RULES, Victim, assert_same, until
+
+KILLS, KILLS_QUICK = 30, 2
+FIRST_KILL_S, STEP_S = 1.5, 0.25  # into the story; the moments go round
+MOMENTS = 16
+DEAF_S = 0.3  # what was in the buffers may still be heard right behind the kill
+LAST_WORD = "glad"
+
+
+def measure(run: Run) -> None:
+    asyncio.run(_measure(run))
+
+
+async def _measure(run: Run) -> None:
+    voice, ears = HibariTTS(), MoonshineSTT()
+    results: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as folder, Noise.watched() as noise:
+        house = _house(Path(folder))
+        with house:
+            for number in range(KILLS_QUICK if run.is_quick else KILLS):
+                results.append(await _one(house, voice, ears, number))
+                run.say(f"kill {number + 1}: {results[-1]}")
+    run.keep({"kills": results}, noise, _page(results))
+
+
+def _house(folder: Path) -> House:
+    (folder / "state").mkdir()
+    (rules := folder / "rules.json").write_text(json.dumps(RULES))
+    return House(
+        folder,
+        "tests.e2e.failover_worker",
+        UNBROKEN_TEST_STATE=str(folder / "state"),
+        UNBROKEN_TEST_RULES=str(rules),
+    )
+
+
+async def _one(house: House, voice: HibariTTS, ears: MoonshineSTT, number: int) -> dict[str, Any]:
+    moment_s = FIRST_KILL_S + STEP_S * (number % MOMENTS)
+    room = house.create_room(f"kill-{number}")
+    result: dict[str, Any] = {"moment_s": moment_s, "silence_s": None, "problem": None}
+    try:
+        async with Caller.join(room["url"], room["token"], voice) as caller:
+            await caller.hear(after=0.0)
+            victim = Victim(house, room)
+            await _kill_and_listen(victim, caller, ears, result)
+    except (AssertionError, TimeoutError, ValueError) as error:
+        result["problem"] = f"{type(error).__name__}: {error}"[:200]
+    await asyncio.sleep(5)  # the next warm process loads its models: what is measured is one kill
+    return result
+
+
+async def _kill_and_listen(
+    victim: Victim, caller: Caller, ears: MoonshineSTT, result: dict[str, Any]
+) -> None:
+    asked = await caller.say("Please tell me a story.")
+    await until(lambda: caller.sounded(after=asked))
+    began = caller.sounded(after=asked)
+    await asyncio.sleep(max(0.0, began + result["moment_s"] - time.monotonic()))
+    killed = victim.kill()
+    before = victim.state()
+    resumed = await caller.hear(after=killed + DEAF_S, quiet_s=2.0)
+    successor = await victim.successor()
+    assert_same(before, successor.state(f"{successor.pid}.restored"))
+    rest = (await caller.transcript(ears, after=killed + DEAF_S)).lower()
+    if GREETING in rest:
+        raise ValueError("greeted again")
+    if LAST_WORD not in rest:
+        raise ValueError(f"the story was not told to its end: …{rest[-60:]}")
+    result["silence_s"] = round(resumed - killed, 3)
+    result["takeover_ms"] = victim.terms()[-1]["gap_ms"]
+
+
+def _page(results: list[dict[str, Any]]) -> str:
+    survived = [r for r in results if r["problem"] is None]
+    silences = [r["silence_s"] for r in survived]
+    lines = [
+        f"{len(survived)} of {len(results)} calls went on with the old agent's state.",
+        "",
+        "| seconds from the kill to the successor's first sound | n | p50 | p90 | max |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    if silences:
+        p50, p90 = figures.quantile(silences, 0.5), figures.quantile(silences, 0.9)
+        lines.append(f"| | {len(silences)} | {p50:.2f} | {p90:.2f} | {max(silences):.2f} |")
+    lines += [f"\nProblem: {r['problem']}" for r in results if r["problem"]]
+    return "\n".join(lines)
