@@ -1,4 +1,6 @@
-"""`python -m bench [talk|append|setup|kills|all] [--quick] [--date YYYY-MM-DD]`: measure.
+"""`python -m bench [NAME|all] [--quick] [--date YYYY-MM-DD]`: measure.
+
+NAME is append, talk, setup, failover, kills or long.
 
 Each writes bench/results/DATE-NAME.json (raw) and .md (summary). `--quick` measures few times, to
 see that all works, and writes nothing. Needs what `make test` needs.
@@ -10,7 +12,7 @@ from datetime import UTC, datetime
 
 from bench.report import Run
 
-NAMES = ("append", "talk", "setup", "kills")
+NAMES = ("append", "talk", "setup", "kills", "failover", "long")
 
 
 def main() -> None:

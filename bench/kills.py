@@ -35,16 +35,19 @@ def measure(run: Run) -> None:
 async def _measure(run: Run) -> None:
     voice, ears = HibariTTS(), MoonshineSTT()
     results: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as folder, Noise.watched() as noise:
-        house = _house(Path(folder))
-        with house:
-            for number in range(KILLS_QUICK if run.is_quick else KILLS):
-                results.append(await _one(house, voice, ears, number))
-                run.say(f"kill {number + 1}: {results[-1]}")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Noise.watched() as noise,
+        house_in(Path(folder)) as house,
+    ):
+        for number in range(KILLS_QUICK if run.is_quick else KILLS):
+            results.append(await _one(house, voice, ears, number))
+            run.say(f"kill {number + 1}: {results[-1]}")
     run.keep({"kills": results}, noise, _page(results))
 
 
-def _house(folder: Path) -> House:
+def house_in(folder: Path, **variables: str) -> House:
+    """All parts, with the worker that is made to be killed."""
     (folder / "state").mkdir()
     (rules := folder / "rules.json").write_text(json.dumps(RULES))
     return House(
@@ -52,6 +55,8 @@ def _house(folder: Path) -> House:
         "tests.e2e.failover_worker",
         UNBROKEN_TEST_STATE=str(folder / "state"),
         UNBROKEN_TEST_RULES=str(rules),
+        UNBROKEN_CRASHES_MAX="1000",
+        **variables,
     )
 
 

@@ -109,5 +109,5 @@ def open_spool(folder: Path) -> Spool:
 async def until_stored(live: Live) -> None:
     """Raises TimeoutError if the service has not all of it within HANG_S."""
     async with asyncio.timeout(HANG_S):
-        while live.ack.acked < live.journal.appended:  # noqa: ASYNC110 - a mapped file
+        while live.ack.acked < live.journal.appended:
             await asyncio.sleep(0.01)

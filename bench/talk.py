@@ -135,7 +135,7 @@ def spoken(voice: HibariTTS, text: str) -> Pcm:
 async def until(condition: Any, what: str) -> None:
     try:
         async with asyncio.timeout(HANG_S):
-            while not condition():  # noqa: ASYNC110 - a file, a log: they tell nobody
+            while not condition():
                 await asyncio.sleep(0.1)
     except TimeoutError as error:
         raise SystemExit(f"waited {HANG_S:g} s for {what}") from error

@@ -71,7 +71,10 @@ class Keeper:
         """Look at all journals once and ship what is due."""
         self._scan()
         for tail in self._tails.values():
+            was_living = tail.is_living
             tail.look()
+            if was_living and not tail.is_living:
+                log.info("holder gone: %s", tail.header.holder)
             if tail.kill_if_frozen(self._env.boot_us()):
                 log.warning("frozen holder killed", extra={"holder": str(tail.header.holder)})
         due = [t for t in self._tails.values() if t.is_due(self._env.boot_us())]
