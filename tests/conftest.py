@@ -31,5 +31,5 @@ def ears() -> MoonshineSTT:
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """One for all tests: each has a room of its own, and leaves all parts running."""
     folder = tmp_path_factory.mktemp("house")
-    with standing_house(folder, "tests.agents.scripted_worker", RULES) as house:
+    with standing_house(folder, "tests.agents.scripted_worker", RULES, UNBROKEN_DEMO="1") as house:
         yield house

@@ -1,12 +1,16 @@
 """The browser, the microphone, and people who come to the page of the house."""
 
+import asyncio
+import io
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
 import pytest_asyncio
+from PIL import Image
 from playwright.async_api import Browser, Page
 
 from agents.speech.hibari import HibariTTS
@@ -18,6 +22,10 @@ BUILT = ROOT / "src" / "unbroken" / "service" / "console"
 IMAGES = ROOT / "docs" / "images"
 DESKTOP = {"width": 1280, "height": 720}
 PHONE = {"width": 360, "height": 740}
+FRAME_S = 0.15
+SHUTTER_MS = 80  # a screenshot takes about that long
+FRAMES_MAX = 80
+GIF_WIDTH = 720
 
 Come: TypeAlias = Callable[..., Awaitable[Visitor]]
 TakePicture: TypeAlias = Callable[[Page, str], Awaitable[None]]
@@ -66,6 +74,42 @@ def picture(tmp_path: Path) -> TakePicture:
         await page.screenshot(path=folder / f"{name}.png", animations="disabled")
 
     return take
+
+
+@pytest.fixture
+def film(tmp_path: Path):
+    """`async with film(page, name)`: an animated image of what happens meanwhile."""
+    folder = IMAGES if _for_docs() else tmp_path
+
+    @asynccontextmanager
+    async def shoot(page: Page, name: str) -> AsyncIterator[None]:
+        frames: list[bytes] = []
+
+        async def roll() -> None:
+            while len(frames) < FRAMES_MAX:
+                frames.append(await page.screenshot(type="jpeg", quality=70, scale="css"))
+                await asyncio.sleep(FRAME_S)
+
+        rolling = asyncio.create_task(roll())
+        try:
+            yield
+        finally:
+            rolling.cancel()
+            await asyncio.gather(rolling, return_exceptions=True)
+        animate(frames, folder / f"{name}.gif")
+
+    return shoot
+
+
+def animate(frames: list[bytes], path: Path) -> None:
+    """A GIF that plays in real time, small enough for a README."""
+    pictures = [Image.open(io.BytesIO(frame)).convert("RGB") for frame in frames]
+    small = [p.resize((GIF_WIDTH, p.height * GIF_WIDTH // p.width)) for p in pictures]
+    reduced = [p.quantize(64, dither=Image.Dither.NONE) for p in small]
+    shown_ms = round(FRAME_S * 1_000) + SHUTTER_MS
+    reduced[0].save(
+        path, save_all=True, append_images=reduced[1:], duration=shown_ms, loop=0, optimize=True
+    )
 
 
 def _for_docs() -> bool:

@@ -27,11 +27,13 @@ class Caller:
         self.safety: list[dict[str, Any]] = []
         self.lines: list[tuple[str, str]] = []  # (identity, final transcript)
         self.sound: list[tuple[float, NDArray[np.int16]]] = []  # when it was heard, samples
+        self.voices: list[tuple[float, str]] = []  # when somebody was heard, and who
         self.spoke_until = 0.0
         self._voice = voice
         self._source = rtc.AudioSource(RATE, 1)
         self._queue: asyncio.Queue[Pcm] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._listening: dict[str, asyncio.Task[None]] = {}
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -44,7 +46,8 @@ class Caller:
             await caller.leave()
 
     async def _join(self, url: str, token: str) -> None:
-        self.room.on("track_subscribed", lambda track, _p, _who: self._listen(track))
+        self.room.on("track_subscribed", lambda track, _p, who: self._listen(track, who.identity))
+        self.room.on("track_unsubscribed", lambda track, _p, _who: self._turn_away(track))
         self.room.on("data_received", self._data)
         self.room.register_text_stream_handler("lk.transcription", self._transcribed)
         await self.room.connect(url, token)
@@ -121,16 +124,24 @@ class Caller:
     async def _capture(self, samples: Pcm) -> None:
         await self._source.capture_frame(rtc.AudioFrame(samples.tobytes(), RATE, 1, len(samples)))
 
-    def _listen(self, track: rtc.Track) -> None:
+    def _listen(self, track: rtc.Track, identity: str) -> None:
         if track.kind == rtc.TrackKind.KIND_AUDIO:
-            self._spawn(self._record(track))
+            self._listening[track.sid] = self._spawn(self._record(track, identity))
 
-    async def _record(self, track: rtc.Track) -> None:
+    def _turn_away(self, track: rtc.Track) -> None:
+        """A stream that stays open gives the sound of the next agent too, and all is doubled."""
+        if listening := self._listening.pop(track.sid, None):
+            listening.cancel()
+
+    async def _record(self, track: rtc.Track, identity: str) -> None:
         stream = rtc.AudioStream(track, sample_rate=RATE, num_channels=1)
         try:
             async for event in stream:
                 samples = np.frombuffer(event.frame.data, np.int16).copy()
-                self.sound.append((time.monotonic(), samples))
+                now = time.monotonic()
+                self.sound.append((now, samples))
+                if np.abs(samples).max() > LOUD:
+                    self.voices.append((now, identity))
         finally:
             await stream.aclose()
 
@@ -149,7 +160,8 @@ class Caller:
         if (reader.info.attributes or {}).get("lk.transcription_final") == "true":
             self.lines.append((identity, text))
 
-    def _spawn(self, work: Any) -> None:
+    def _spawn(self, work: Any) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task

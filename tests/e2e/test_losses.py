@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import time
 
 import pytest
@@ -13,6 +14,7 @@ from tests.e2e.test_failover import (
     begin,
     check,
     house,
+    is_dead,
     lines,
     until,
 )
@@ -20,6 +22,8 @@ from tests.e2e.test_failover import (
 pytestmark = pytest.mark.e2e
 
 __all__ = ["house"]
+
+STALE_S = 0.3  # what LiveKit's native queue still holds of an old sentence
 
 
 async def test_the_whole_worker_is_lost_and_a_second_one_stands_by(house, voice, ears):
@@ -115,3 +119,25 @@ async def test_a_person_leaves_and_comes_back(house, voice, ears):
     assert victim.session()["term"] == 1  # the agent had waited
     said = await house.messages(room["conversation_id"], count=5)
     assert "back" in said[3]["content"].lower()
+
+
+async def test_a_suspended_host_comes_back_mute_and_leaves(house, voice, ears):
+    """Agent and keeper are frozen together, so nobody can kill the agent before its successor
+    speaks; thawed, it would go on with its old sentence."""
+    room = house.create_room("suspended")
+    async with Caller.join(room["url"], room["token"], voice) as caller:
+        victim = await begin(house, caller, room)
+        asked = await caller.say("Please tell me a story.")
+        await until(lambda: caller.sounded(after=asked))
+        keeper, old = house.keeper_pid(), victim.session()["agent_identity"]
+        await asyncio.to_thread(house.start, "worker2")
+        for pid in (keeper, victim.pid):
+            os.kill(pid, signal.SIGSTOP)
+        await until(lambda: victim.session()["term"] == 2)
+        thawed = time.monotonic()
+        for pid in (victim.pid, keeper):
+            os.kill(pid, signal.SIGCONT)
+        await until(lambda: is_dead(victim.pid))
+        assert [at for at, who in caller.voices if who == old and at > thawed + STALE_S] == []
+        assert [at for at, who in caller.voices if who != old]
+    house.kill("worker2")

@@ -104,7 +104,7 @@ export interface Turn {
 export interface System {
   readonly version: string;
   readonly model: string | null;
-  /** A demonstration: a very small model may answer, and agents may be killed from this page. */
+  /** A demonstration: agents may be killed from this page. */
   readonly demo: boolean;
 }
 

@@ -9,6 +9,9 @@ import { useResource } from "../lib/useResource";
 import { Failure } from "../ui/Failure";
 import { Icon } from "../ui/Icon";
 
+/** The model that the assistant brings along. */
+const EMBEDDED = "smollm2";
+
 export function Welcome(): ReactNode {
   const call = useCall();
   const controller = useCallController();
@@ -27,7 +30,7 @@ export function Welcome(): ReactNode {
       </button>
       <p className="muted small">
         Your browser will ask for the microphone.
-        {system.data?.demo === true && " A very small demonstration model answers; UNBROKEN_LLM_URL names a better one."}
+        {system.data?.model?.startsWith(EMBEDDED) === true && " A very small model answers; UNBROKEN_LLM_URL names a better one."}
       </p>
       <section className="levels" aria-labelledby="levels-title">
         <h2 id="levels-title">How safe is a line?</h2>

@@ -29,7 +29,7 @@ AgentModule = Annotated[
 ]
 NoAgent = Annotated[bool, typer.Option("--no-agent", help="Start no worker and no model.")]
 Demo = Annotated[
-    bool, typer.Option("--demo", help="The page says that a demonstration model answers.")
+    bool, typer.Option("--demo", help="The page may kill the agent in mid call, to see it go on.")
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show what the parts print.")]
 

@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     public_livekit_url: str | None = None  # what browsers use; None: livekit_url
     agent_name: str = "concierge"  # whom rooms dispatch
     llm_model: str | None = None
-    # True where the built-in model answers: a demonstration, no assistant.
+    # True: a demonstration, in which agents may be killed from the page.
     demo: bool = False
     rejoin_s: float = Field(default=600, gt=0, le=86_400)  # an orphan waits so long for its people
     # An agent that was asked for and has not come by then is asked for again, the next times after
