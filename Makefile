@@ -7,7 +7,7 @@ FILES = $(wildcard src agents scripts tests bench)
 .PHONY: help run setup test check lint bench format clean
 
 help: ## what there is
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z%-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 run: ## set up what is missing, start everything, open http://localhost:8000 (ARGS="--port 8001" changes it)
 	@$(PYTHON) -m scripts.setup run
@@ -40,6 +40,10 @@ format: ## ruff puts the code in shape
 bench: ## measure; results in bench/results
 	@$(PYTHON) -m scripts.setup test
 	@$(BIN)/python -m bench $(ARGS)
+
+campaign-%: ## failover (100 kills), kills (30 stories), long (30 kills of one call): minutes each
+	@$(PYTHON) -m scripts.setup test
+	@$(BIN)/python -m bench $* $(ARGS)
 
 clean: ## remove everything that was built here; conversations stay where they are
 	@rm -rf .venv .tools console/node_modules console/dist src/unbroken/service/console

@@ -15,9 +15,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
+# Where locks and syncs are not what they say.
+NETWORK_FILE_SYSTEMS = {
+    *("nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "glusterfs", "lustre", "ncpfs"),
+    *("fuse.sshfs", "fuse.glusterfs", "fuse.s3fs", "fuse.gcsfuse", "fuse.rclone"),
+}
 _FLOCK = "hhqqi4x"  # struct flock on 64-bit Linux: type, whence, start, len, pid
 
 
@@ -85,6 +91,10 @@ class Env(Protocol):
         ...
 
     def make_folder(self, path: str) -> None: ...
+    def network_file_system(self, path: str) -> str | None:
+        """The kind of network file system that a folder is on; None: it is a local disk."""
+        ...
+
     def list_folder(self, path: str) -> list[str]: ...
     def create(self, path: str) -> File:
         """A new file, mode 0600, for appending and reading. Raises FileExistsError."""
@@ -170,6 +180,10 @@ class Host:
 
     def make_folder(self, path: str) -> None:
         os.makedirs(path, mode=0o700, exist_ok=True)
+
+    def network_file_system(self, path: str) -> str | None:
+        kind = file_system(Path(path))
+        return kind if kind in NETWORK_FILE_SYSTEMS else None
 
     def list_folder(self, path: str) -> list[str]:
         return sorted(os.listdir(path))
@@ -307,3 +321,18 @@ def _stat(pid: int) -> list[str]:
             return file.read().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return []
+
+
+def file_system(folder: Path, mounts: str | None = None) -> str:
+    """The type of the file system that holds `folder`; "" where the system does not tell."""
+    try:
+        lines = (mounts or Path("/proc/self/mounts").read_text(encoding="utf-8")).splitlines()
+    except OSError:
+        return ""
+    best, kind = "", ""
+    for line in lines:
+        _, point, found, *_ = line.split(" ")
+        point = point.replace("\\040", " ")
+        if folder.resolve().is_relative_to(point) and len(point) >= len(best):
+            best, kind = point, found
+    return kind

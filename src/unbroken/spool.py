@@ -14,7 +14,7 @@ import msgspec
 
 from unbroken.ack import WORDS, Ack
 from unbroken.env import Env
-from unbroken.errors import JournalUnreadable
+from unbroken.errors import JournalUnreadable, SettingsInvalid
 
 JOURNAL = ".journal"
 _LOOKS_MAX = 1_000  # its writer is between making the file and filling it: microseconds
@@ -26,9 +26,16 @@ class Spool(msgspec.Struct, frozen=True):
 
     @classmethod
     def open(cls, env: Env, folder: str | None = None) -> "Spool":
-        """Make the folder if it is absent: mode 0700, as people's words are in it."""
+        """Make the folder if it is absent: mode 0700, as people's words are in it.
+
+        Raises SettingsInvalid on a network file system: a lock there says nothing of a death.
+        """
         spool = cls(env, folder or f"{env.state_folder()}/unbroken/spool")
         env.make_folder(spool.folder)
+        if kind := env.network_file_system(spool.folder):
+            raise SettingsInvalid(
+                f"{spool.folder} is on {kind}: set UNBROKEN_SPOOL to a local disk"
+            )
         return spool
 
     def host_id(self) -> UUID:

@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 from tests.core.conftest import new_header
 from tests.core.faults import FaultyHost
 from unbroken.entries import Noted
-from unbroken.errors import JournalUnreadable, JournalUnwritable, LevelUnavailable
+from unbroken.errors import (
+    JournalUnreadable,
+    JournalUnwritable,
+    LevelUnavailable,
+    SettingsInvalid,
+)
 from unbroken.frames import CLOSED, ENTRY, MARK, Frame, decode_frame, decode_header, resync
 from unbroken.journal import PENDING_BYTES_MAX, Journal, JournalReader
 from unbroken.live import Live
@@ -154,6 +159,12 @@ async def test_a_spool_that_takes_no_files_is_one_clear_error(faulty, host):
     host.create_fails = True
     with pytest.raises(JournalUnwritable, match="Read-only file system"):
         Journal.create(faulty, header)
+
+
+async def test_a_spool_on_a_network_is_refused(faulty, host, monkeypatch):
+    monkeypatch.setattr(host, "network_file_system", lambda _: "nfs4")
+    with pytest.raises(SettingsInvalid, match="nfs4"):
+        Spool.open(host, faulty.folder)
 
 
 async def test_every_flipped_bit_costs_only_its_frame(spool):

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
-from unbroken.env import Env
+from unbroken.env import NETWORK_FILE_SYSTEMS, Env, file_system
 from unbroken.errors import ArchiveUnavailable, SettingsInvalid
 from unbroken.stores import queries
 
@@ -30,10 +30,6 @@ BUSY_TIMEOUT_S = 5.0
 READERS = 2
 TENANT = 1
 LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-NETWORK_FILE_SYSTEMS = {
-    *("nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "glusterfs", "lustre", "ncpfs"),
-    *("fuse.sshfs", "fuse.glusterfs", "fuse.s3fs", "fuse.gcsfuse", "fuse.rclone"),
-}
 
 Row = Mapping[str, Any]
 T = TypeVar("T")
@@ -230,21 +226,6 @@ class _only_writer:  # noqa: N801 - reads as a statement
 
     def __exit__(self, *_: object) -> None:
         os.close(self._descriptor)
-
-
-def file_system(folder: Path, mounts: str | None = None) -> str:
-    """The type of the file system that holds `folder`; "" where the system does not tell."""
-    try:
-        lines = (mounts or Path("/proc/self/mounts").read_text(encoding="utf-8")).splitlines()
-    except OSError:
-        return ""
-    best, kind = "", ""
-    for line in lines:
-        _, point, found, *_ = line.split(" ")
-        point = point.replace("\\040", " ")
-        if folder.resolve().is_relative_to(point) and len(point) >= len(best):
-            best, kind = point, found
-    return kind
 
 
 def _bound(value: Any) -> Any:
