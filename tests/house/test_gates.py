@@ -1,5 +1,6 @@
 """The house rules that a machine can check: sizes, layers, a light import, a short public list."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -64,3 +65,14 @@ def test_nothing_names_the_machine_it_was_made_on(folder):
         if str(ROOT) in path.read_text(encoding="utf-8")
     ]
     assert not found
+
+
+def test_the_assistant_uses_only_public_names():
+    public = {"unbroken", "unbroken.livekit"}
+    used = {
+        node.module
+        for path in (ROOT / "agents").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "unbroken"
+    }
+    assert used == public
