@@ -21,6 +21,7 @@ from unbroken.journal import JournalReader
 from unbroken.spool import Spool
 
 QUEUE_ENTRIES_MAX = 4 * BATCH_ENTRIES_MAX  # read ahead no further than a few batches
+QUEUE_BYTES_MAX = 4 * BATCH_BYTES_MAX
 CONFIRM_US = 1_000_000  # an empty batch at least this often while the holder lives
 RESHIP_US = 600_000_000  # a journal is kept this long: a restored store may ask for it again
 MARK_US = 1_000_000  # a mark goes to the store at most this often, and once at the end
@@ -65,6 +66,7 @@ class Tail:
         self.is_living = True
         self.is_over = False  # the store has heard of our end, or ended the session itself
         self._queue: deque[tuple[int, WireEntry]] = deque()
+        self._queued_bytes = 0
         self._mark: Frame | None = None
         self._mark_sent_us = 0
         self._knows_head = False  # until then the store is asked, not told
@@ -85,7 +87,7 @@ class Tail:
             return
         was_living = self.is_living
         self.is_living = self._env.is_locked(self._spool.lock(self.header.holder))
-        while len(self._queue) < QUEUE_ENTRIES_MAX:
+        while not self._is_full:
             # After the death was seen once more: what was written just before it must be read.
             frames = self._reader.read(is_living=self.is_living or was_living)
             for frame in frames:
@@ -120,7 +122,7 @@ class Tail:
             self._fill(frame.n)
             self.read = frame.n
             if frame.n > self.stored:
-                self._queue.append((frame.n, _wire(frame)))
+                self._enqueue(frame.n, _wire(frame))
         elif frame.type == MARK:
             self._mark = frame
         elif frame.type == CLOSED:
@@ -130,7 +132,11 @@ class Tail:
         """Entries between that cannot be read are named in the log: it must have no gap."""
         for missing in range(self.read + 1, n):
             if missing > self.stored:
-                self._queue.append((missing, _lost("unreadable", self._env.now_us())))
+                self._enqueue(missing, _lost("unreadable", self._env.now_us()))
+
+    def _enqueue(self, n: int, entry: WireEntry) -> None:
+        self._queue.append((n, entry))
+        self._queued_bytes += len(entry.payload)
 
     def is_due(self, now_us: int) -> bool:
         """Whether there is something to say: news, an end, or the hourglass of `CONFIRM_US`."""
@@ -172,13 +178,15 @@ class Tail:
         """A blob of the batch is gone: its entries are named lost, the others stay."""
         for at, (n, entry) in enumerate(self._queue):
             if n <= self.stored + len(batch.entries) and entry.flags & entries.BLOBS:
-                self._queue[at] = (n, _lost(cause, entry.at_us, kind=entry.kind))
+                self._name_lost(at, cause)
 
     def _is_final(self) -> bool:
-        return not self.is_living and not self._more_to_read() and not self.is_over
+        return not self.is_living and not self._is_full and not self.is_over
 
-    def _more_to_read(self) -> bool:
-        return len(self._queue) >= QUEUE_ENTRIES_MAX
+    @property
+    def _is_full(self) -> bool:
+        """Enough is read ahead; there may be more in the file."""
+        return len(self._queue) >= QUEUE_ENTRIES_MAX or self._queued_bytes >= QUEUE_BYTES_MAX
 
     def _cause(self) -> str:
         return self._last_word or self._killed_for or CRASHED
@@ -235,19 +243,26 @@ class Tail:
         if len(batch.entries) != 1:
             self._batch_max = max(1, len(batch.entries) // 2)
             return
-        n, entry = self._queue[0]
-        self._queue[0] = (n, _lost(answer.code or "refused", entry.at_us, kind=entry.kind))
+        self._name_lost(0, answer.code or "refused")
+
+    def _name_lost(self, at: int, cause: str) -> None:
+        n, entry = self._queue[at]
+        lost = _lost(cause, entry.at_us, kind=entry.kind)
+        self._queued_bytes += len(lost.payload) - len(entry.payload)
+        self._queue[at] = (n, lost)
 
     def _store(self, n: int) -> None:
         self.stored = max(self.stored, n)
         while self._queue and self._queue[0][0] <= self.stored:
-            self._queue.popleft()
+            _, entry = self._queue.popleft()
+            self._queued_bytes -= len(entry.payload)
 
     def _rewind(self, n: int) -> None:
         """Go on behind `n`: read again from the front if it is no longer in memory."""
         self.stored = max(n, 0)
         if not self._queue or self._queue[0][0] != self.stored + 1:
             self._queue.clear()
+            self._queued_bytes = 0
             self._reader.rewind()
             self.read = 0
 
