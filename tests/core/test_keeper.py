@@ -20,7 +20,7 @@ from unbroken.keeper import Keeper
 from unbroken.live import Live
 from unbroken.session import fold
 
-HANG_S = 20
+HANG_S = 60
 
 
 class Doubtful:

@@ -29,7 +29,7 @@ async def main(folder: str, *, beats: bool) -> None:
             await asyncio.sleep(0.1)
         else:
             say(n)
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)  # else a busy machine finds a backlog of many thousands
 
 
 asyncio.run(main(sys.argv[1], beats="--beat" in sys.argv))
