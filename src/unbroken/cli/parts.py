@@ -20,6 +20,9 @@ EMBEDDED_MODEL = "smollm2-135m"  # the name that agents.llm_server gives to its 
 MODELS_READY_S = 120.0  # loading speech and language models on a small, busy machine
 
 
+DEMO_CRASHES_MAX = "20"  # in two minutes
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """What one `unbroken up` runs. Ports are real ones; None: the part is not ours to start."""
@@ -70,6 +73,9 @@ def shared_environ(plan: Plan, environ: Mapping[str, str]) -> dict[str, str]:
         "no_proxy": no_proxy,
         "PYTHONUNBUFFERED": "1",
     }
+    if plan.demo:
+        # Whoever presses the button three times wants to see it a fourth time.
+        env.setdefault("UNBROKEN_CRASHES_MAX", DEMO_CRASHES_MAX)
     if plan.llm_port is not None:
         env["UNBROKEN_LLM_URL"] = f"http://{LOOPBACK}:{plan.llm_port}/v1"
         env["UNBROKEN_LLM_MODEL"] = EMBEDDED_MODEL
