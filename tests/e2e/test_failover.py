@@ -212,13 +212,14 @@ async def test_in_mid_sentence(house, voice, ears, silence):
         _, (cut,) = await check(victim, before)
         resumed = await caller.hear(after=killed + 0.3)
         silence.append(resumed - killed)
-        really = (await caller.transcript(ears, after=began, before=killed + 0.3)).split()
+        really = (await caller.transcript(ears, after=began, before=killed + 0.1)).split()
         rest = await caller.transcript(ears, after=killed + 0.3)
     recorded = cut["content"][0].split()
     print(f"heard {len(really)} words, recorded {len(recorded)}")
     assert cut["interrupted"]
     assert STORY.startswith(cut["content"][0])
-    assert abs(len(recorded) - len(really)) <= 4
+    # Four words that pacing may be off, and two that Moonshine loses or makes up at the cut.
+    assert abs(len(recorded) - len(really)) <= 6
     assert GREETING not in rest.lower()
     assert "glad" in rest.lower()  # it came to the end of its story
 
