@@ -24,7 +24,7 @@ test: ## linters, then all tests, with the real livekit-server and a browser
 check: ## format, ruff, types, layers, lengths, fast tests: under a minute
 	@$(PYTHON) -m scripts.setup check
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/pytest -q -m "not e2e and not browser" $(ARGS)
+	@$(BIN)/pytest -q -m "not e2e and not browser" tests/core tests/livekit tests/house $(ARGS)
 
 lint:
 	@$(BIN)/ruff format --check --quiet $(FILES) || { echo "make format repairs the formatting"; exit 1; }
