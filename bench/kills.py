@@ -4,6 +4,9 @@ Each time a new call with real speech through a real livekit-server: the assista
 its process is killed at a moment that differs from call to call, and the caller listens. A kill
 counts as survived when a successor was heard, has the old agent's history and data (compared with
 what the old one's live objects were), greets nobody, and the story comes to its end.
+
+What was heard is recorded too: the words in the log are counted against those that a recogniser
+writes down from the caller's sound up to the kill. Every second kill is at a sentence's end.
 """
 
 import asyncio
@@ -17,14 +20,18 @@ from agents.speech.hibari import HibariTTS
 from agents.speech.moonshine import MoonshineSTT
 from bench import figures
 from bench.report import Noise, Run
+from tests.agents.sound import words_told
 from tests.e2e.caller import Caller
 from tests.e2e.house import House
-from tests.e2e.test_failover import GREETING, RULES, Victim, assert_same, until
+from tests.e2e.test_failover import GREETING, RULES, STORY, Victim, assert_same, until
 
 KILLS, KILLS_QUICK = 30, 2
-FIRST_KILL_S, STEP_S = 1.5, 0.25  # into the story; the moments go round
+FIRST_KILL_S, STEP_S = 1.5, 0.55  # into the story; the moments go round
 MOMENTS = 16
+SENTENCES = 4  # after the fifth nothing is left to say
+AT_END, INSIDE = "at the end of a sentence", "inside a sentence"
 DEAF_S = 0.3  # what was in the buffers may still be heard right behind the kill
+LATE_S = 0.1  # on its way from the agent to the caller's ear
 LAST_WORD = "glad"
 
 
@@ -61,9 +68,14 @@ def house_in(folder: Path, **variables: str) -> House:
 
 
 async def _one(house: House, voice: HibariTTS, ears: MoonshineSTT, number: int) -> dict[str, Any]:
-    moment_s = FIRST_KILL_S + STEP_S * (number % MOMENTS)
     room = house.create_room(f"kill-{number}")
-    result: dict[str, Any] = {"moment_s": moment_s, "silence_s": None, "problem": None}
+    half = number // 2
+    result: dict[str, Any] = (
+        {"place": AT_END, "sentence": 1 + half % SENTENCES}
+        if number % 2
+        else {"place": INSIDE, "moment_s": round(FIRST_KILL_S + STEP_S * (half % MOMENTS), 2)}
+    )
+    result |= {"silence_s": None, "problem": None}
     try:
         async with Caller.join(room["url"], room["token"], voice) as caller:
             await caller.hear(after=0.0)
@@ -81,12 +93,18 @@ async def _kill_and_listen(
     asked = await caller.say("Please tell me a story.")
     await until(lambda: caller.sounded(after=asked))
     began = caller.sounded(after=asked)
-    await asyncio.sleep(max(0.0, began + result["moment_s"] - time.monotonic()))
+    if result["place"] == AT_END:
+        await caller.sentence_end(result["sentence"], after=began - 0.01)
+    else:
+        await asyncio.sleep(max(0.0, began + result["moment_s"] - time.monotonic()))
     killed = victim.kill()
     before = victim.state()
     resumed = await caller.hear(after=killed + DEAF_S, quiet_s=2.0)
     successor = await victim.successor()
-    assert_same(before, successor.state(f"{successor.pid}.restored"))
+    (cut,) = assert_same(before, successor.state(f"{successor.pid}.restored"))
+    heard = await caller.transcript(ears, after=began - 0.01, before=killed + LATE_S)
+    result["heard"], result["recorded"] = heard, cut["content"][0]
+    result["words"] = words_told(STORY, heard), len(cut["content"][0].split())
     rest = (await caller.transcript(ears, after=killed + DEAF_S)).lower()
     if GREETING in rest:
         raise ValueError("greeted again")
@@ -108,5 +126,17 @@ def _page(results: list[dict[str, Any]]) -> str:
     if silences:
         p50, p90 = figures.quantile(silences, 0.5), figures.quantile(silences, 0.9)
         lines.append(f"| | {len(silences)} | {p50:.2f} | {p90:.2f} | {max(silences):.2f} |")
+    lines += ["", *_accuracy(survived)]
     lines += [f"\nProblem: {r['problem']}" for r in results if r["problem"]]
     return "\n".join(lines)
+
+
+def _accuracy(survived: list[dict[str, Any]]) -> list[str]:
+    rows = []
+    for place in (INSIDE, AT_END):
+        apart = sorted(r["words"][1] - r["words"][0] for r in survived if r["place"] == place)
+        if apart:
+            middle = figures.quantile(apart, 0.5)
+            rows.append([place, len(apart), apart[0], f"{middle:.0f}", apart[-1]])
+    head = ["recorded words more than the recogniser heard", "n", "min", "p50", "max"]
+    return figures.table(head, rows).splitlines()

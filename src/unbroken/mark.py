@@ -10,7 +10,6 @@ class Speech(msgspec.Struct, frozen=True, omit_defaults=True):
     generated: str
     heard: str = ""
     heard_ms: int = 0
-    is_done: bool = False  # the model has written all of it
 
 
 class Mark(msgspec.Struct, frozen=True, omit_defaults=True):

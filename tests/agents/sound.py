@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Iterable
+from difflib import SequenceMatcher
 
 import numpy as np
 import soxr
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 MIC_RATE = 16_000
 FRAME_S = 0.02
+MISHEARD_MAX = 2  # words in a row, between others that are right
 Pcm = NDArray[np.int16]
 
 
@@ -131,3 +133,14 @@ def errors(said: str, heard: str) -> int:
 def error_rate(pairs: Iterable[tuple[str, str]]) -> float:
     counted = [(errors(said, heard), len(words(said))) for said, heard in pairs]
     return sum(wrong for wrong, _ in counted) / sum(total for _, total in counted)
+
+
+def words_told(text: str, heard: str) -> int:
+    """How many words of `text` were spoken, by what a recogniser wrote down: up to the last one
+    found in its order. At the cut it makes words up, and sometimes a whole phrase twice."""
+    blocks = SequenceMatcher(None, words(text), words(heard), autojunk=False)
+    told = 0
+    for place, _, size in blocks.get_matching_blocks():
+        if size and place - told <= MISHEARD_MAX:
+            told = place + size
+    return told

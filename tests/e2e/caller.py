@@ -83,6 +83,19 @@ class Caller:
                 await asyncio.sleep(0.02)
         return began
 
+    async def sentence_end(
+        self, number: int, *, after: float, pause_s: float = 0.3, within_s: float = 30
+    ) -> None:
+        """Wait until the voice has made its `number`th pause after `after`, just now."""
+        async with asyncio.timeout(within_s):
+            ended = after
+            for _ in range(number):
+                while not self.sounded(after=ended):
+                    await asyncio.sleep(0.01)
+                while time.monotonic() - self._last_loud() < pause_s:
+                    await asyncio.sleep(0.01)
+                ended = time.monotonic()
+
     def heard(self, *, after: float, before: float = float("inf")) -> NDArray[np.int16]:
         parts = [samples for at, samples in self.sound if after <= at <= before]
         return np.concatenate(parts) if parts else np.zeros(0, np.int16)

@@ -133,8 +133,9 @@ class House:
     def answers(self, path: str) -> bool:
         return answers(self.service_url + path)
 
-    def create_room(self, name: str) -> dict[str, Any]:
-        answer = httpx.post(f"{self.service_url}/api/v1/rooms", json={"name": name}, timeout=20)
+    def create_room(self, name: str, **asked: str) -> dict[str, Any]:
+        wanted = {"name": name, **asked}
+        answer = httpx.post(f"{self.service_url}/api/v1/rooms", json=wanted, timeout=20)
         answer.raise_for_status()
         return dict(answer.json())
 

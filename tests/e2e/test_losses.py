@@ -11,9 +11,9 @@ from tests.e2e.caller import Caller
 from tests.e2e.test_failover import (
     GREETING,
     assert_same,
-    begin,
     check,
     house,
+    in_call,
     is_dead,
     lines,
     until,
@@ -27,9 +27,7 @@ STALE_S = 0.3  # what LiveKit's native queue still holds of an old sentence
 
 
 async def test_the_whole_worker_is_lost_and_a_second_one_stands_by(house, voice, ears):
-    room = house.create_room("worker-lost")
-    async with Caller.join(room["url"], room["token"], voice) as caller:
-        victim = await begin(house, caller, room)
+    async with in_call(house, "worker-lost", voice) as (caller, victim):
         await asyncio.to_thread(house.start, "worker2")
         house.kill("worker")
         killed = time.monotonic()
@@ -44,9 +42,7 @@ async def test_the_whole_worker_is_lost_and_a_second_one_stands_by(house, voice,
 
 
 async def test_the_workers_parent_alone_is_lost(house, voice):
-    room = house.create_room("parent-lost")
-    async with Caller.join(room["url"], room["token"], voice) as caller:
-        victim = await begin(house, caller, room)
+    async with in_call(house, "parent-lost", voice) as (caller, victim):
         await asyncio.to_thread(house.start, "worker2")
         os.kill(house.processes["worker"].pid, 9)
         await check(victim, victim.state())
@@ -58,9 +54,7 @@ async def test_the_workers_parent_alone_is_lost(house, voice):
 
 
 async def test_the_service_is_down_at_the_moment_of_the_kill(house, voice):
-    room = house.create_room("service-lost")
-    async with Caller.join(room["url"], room["token"], voice) as caller:
-        victim = await begin(house, caller, room)
+    async with in_call(house, "service-lost", voice) as (caller, victim):
         asked = await caller.say("Good morning.")
         await caller.hear(after=asked)
         house.kill("service")
@@ -70,13 +64,11 @@ async def test_the_service_is_down_at_the_moment_of_the_kill(house, voice):
         await check(victim, victim.state())
         asked = await caller.say("Are you still there?")
         await caller.hear(after=asked)
-    await house.messages(room["conversation_id"], count=5)
+    await house.messages(victim.room["conversation_id"], count=5)
 
 
 async def test_livekit_server_crashes_and_is_restarted(house, voice):
-    room = house.create_room("server-lost")
-    async with Caller.join(room["url"], room["token"], voice) as caller:
-        victim = await begin(house, caller, room)
+    async with in_call(house, "server-lost", voice) as (caller, victim):
         asked = await caller.say("Good morning.")
         await caller.hear(after=asked)
         before = victim.state()
@@ -92,7 +84,7 @@ async def test_livekit_server_crashes_and_is_restarted(house, voice):
                     continue
         assert victim.session()["term"] == 1  # no second agent
         assert_same(before, victim.state())
-        await until(lambda: metadata(house, "server-lost") == room["conversation_id"])
+        await until(lambda: metadata(house, "server-lost") == victim.room["conversation_id"])
         agents = [p for p in caller.room.remote_participants.values() if p.identity != "x"]
         assert len(agents) == 1
 
@@ -102,14 +94,12 @@ def metadata(house, name):
 
 
 async def test_a_person_leaves_and_comes_back(house, voice, ears):
-    room = house.create_room("left")
-    async with Caller.join(room["url"], room["token"], voice) as caller:
-        victim = await begin(house, caller, room)
+    async with in_call(house, "left", voice) as (caller, victim):
         asked = await caller.say("Good morning.")
         await caller.hear(after=asked)
     await asyncio.sleep(1)
     again = house.create_room("left")
-    assert again["conversation_id"] == room["conversation_id"]
+    assert again["conversation_id"] == victim.room["conversation_id"]
     async with Caller.join(again["url"], again["token"], voice) as caller:
         joined = time.monotonic()
         asked = await caller.say("I am back.")
@@ -117,16 +107,14 @@ async def test_a_person_leaves_and_comes_back(house, voice, ears):
         heard = await caller.transcript(ears, after=joined)
     assert GREETING not in heard.lower()
     assert victim.session()["term"] == 1  # the agent had waited
-    said = await house.messages(room["conversation_id"], count=5)
+    said = await house.messages(victim.room["conversation_id"], count=5)
     assert "back" in said[3]["content"].lower()
 
 
 async def test_a_suspended_host_comes_back_mute_and_leaves(house, voice, ears):
     """Agent and keeper are frozen together, so nobody can kill the agent before its successor
     speaks; thawed, it would go on with its old sentence."""
-    room = house.create_room("suspended")
-    async with Caller.join(room["url"], room["token"], voice) as caller:
-        victim = await begin(house, caller, room)
+    async with in_call(house, "suspended", voice) as (caller, victim):
         asked = await caller.say("Please tell me a story.")
         await until(lambda: caller.sounded(after=asked))
         keeper, old = house.keeper_pid(), victim.session()["agent_identity"]

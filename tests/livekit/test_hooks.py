@@ -7,12 +7,14 @@ from livekit.agents import Agent, AgentSession
 
 from tests.agents.scripted import ScriptedLLM
 from tests.core.conftest import new_header
+from tests.livekit.test_voice import Sink
 from unbroken import mark
 from unbroken.frames import MARK
 from unbroken.journal import JournalReader
 from unbroken.live import Live
 from unbroken.livekit.hooks import Hooks
 from unbroken.livekit.speech import InFlight
+from unbroken.livekit.voice import Voice
 
 
 class Plain(Agent):
@@ -77,6 +79,25 @@ async def test_a_second_agent_of_a_class_has_a_key_of_its_own(env, spool):
     await live.close("left")
 
 
+async def test_the_first_word_is_already_behind_the_fence(env, spool):
+    live, session, hooks = sessions(env, spool)
+    session.output.audio = Sink()
+    outputs = []
+
+    class Greeter(Agent):
+        async def on_enter(self) -> None:
+            outputs.append(self.session.output.audio)
+
+    agent = Greeter(instructions="greet")
+    hooks.attach(agent)
+    await session.start(agent)
+    hooks.attach_audio()  # once more changes nothing
+    assert [type(output) for output in outputs] == [Voice]
+    assert session.output.audio is outputs[0]
+    await session.aclose()
+    await live.close("left")
+
+
 async def test_marks_are_few_and_at_sentence_ends(env, spool):
     live = Live.open(spool, new_header(env, spool))
     in_flight = InFlight(env, live.mark)
@@ -88,17 +109,14 @@ async def test_marks_are_few_and_at_sentence_ends(env, spool):
     in_flight.transcribed("wait")
     reader = JournalReader(env, spool.journal(live.journal.header.holder))
     marks = [mark.decode(f.payload) for f in reader.read(is_living=True) if f.type == MARK]
-    assert [m.speech.heard.strip().rsplit(" ", 1)[-1] for m in marks[1:]] == [
-        "one.",
-        "one.",
-        "one.",
-    ]
+    assert [m.speech.heard.strip().rpartition(" ")[2] for m in marks] == ["", *["one."] * 3]
     assert marks[-1].transcripts == ("wait",)
     in_flight.committed()
     in_flight.mark()
     (last,) = reader.read(is_living=True)
     assert mark.decode(last.payload).transcripts == ()
     assert mark.decode(b"of another form") is None
+    in_flight.stop()
     reader.close()
     await live.close("left")
 

@@ -9,6 +9,7 @@ from tests.core.conftest import new_header
 from unbroken.ack import DEGRADED, FENCED
 from unbroken.env import Host
 from unbroken.live import Live
+from unbroken.livekit.speech import InFlight
 from unbroken.livekit.voice import STALL_US, UNANSWERED_US, Fence, Voice
 from unbroken.ownership import TTL_MS
 
@@ -109,7 +110,7 @@ class Sink(io.AudioOutput):
 
 async def test_what_may_not_be_heard_leaves_as_silence(fenced):
     _, live, fence = fenced
-    voice = Voice(fence, sink := Sink())
+    voice = Voice(fence, InFlight(Host(), lambda _mark: None), sink := Sink())
     loud = rtc.AudioFrame(np.full(80, 9_000, np.int16).tobytes(), 8_000, 1, 80)
     await voice.capture_frame(loud)
     live.ack.flag(FENCED)

@@ -24,7 +24,7 @@ from unbroken.livekit.joining import VERSIONS, ConversationHook, Joining
 from unbroken.livekit.restore import AgentFactories, Restored
 from unbroken.livekit.safety import Safety
 from unbroken.livekit.speech import Spoken
-from unbroken.livekit.voice import Fence, Voice
+from unbroken.livekit.voice import Fence
 from unbroken.mark import Mark
 from unbroken.ownership import bound
 from unbroken.recovery import facts_of
@@ -91,7 +91,6 @@ class Call(Generic[T]):
         self._call_id: UUID | None = None
         self._hooks: Hooks | None = None
         self._live: Live | None = None
-        self._fence: Fence | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     # What the application may decide; call these before `start`.
@@ -128,7 +127,8 @@ class Call(Generic[T]):
         known = set(live.session.items)
         hooks.attach(agent)
         await session.start(agent, room=self._ctx.room, **self._defaults(options, hooks))
-        self._follow(session, live, hooks)
+        hooks.attach_audio()
+        self._follow(session, live, hooks.fence)
         if self.restored:
             await self._go_on(session, self.restored, known)
         hooks.scan()
@@ -177,12 +177,8 @@ class Call(Generic[T]):
         self.restored = Restored(self.live, facts, hooks, first=first, factories=self._factories)
         return await self.restored.put_back(session)
 
-    def _follow(self, session: AgentSession[T], live: Live, hooks: Hooks) -> None:
-        """What can only begin once the session has its audio."""
-        hooks.attach_audio()
-        fence = self._fence = Fence(self._env, live)
-        if audio := session.output.audio:
-            session.output.audio = Voice(fence, audio)
+    def _follow(self, session: AgentSession[T], live: Live, fence: Fence) -> None:
+        """What can only begin once the session has started."""
         self._ctx.room.on("reconnected", lambda: fence.suspect(0))
         rooms.link_whoever_comes(session, self._ctx.room)
         Safety(live, self._ctx.room)
@@ -235,6 +231,7 @@ class Call(Generic[T]):
         for task in self._tasks:
             task.cancel()
         if self._hooks:
+            self._hooks.in_flight.stop()
             self._hooks.record_usage()
         self.live.journal.sync()
         await self.live.close(self._cause())

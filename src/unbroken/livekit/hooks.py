@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary, WeakSet
 from livekit.agents import (
     Agent,
     AgentSession,
+    AgentStateChangedEvent,
     CloseEvent,
     ConversationItemAddedEvent,
     UserInputTranscribedEvent,
@@ -22,6 +23,7 @@ from unbroken.env import Env
 from unbroken.live import Live
 from unbroken.livekit import items, userdata
 from unbroken.livekit.speech import InFlight
+from unbroken.livekit.voice import Fence, Voice
 from unbroken.mirror import Mirror, Put
 
 log = logging.getLogger(__name__)
@@ -43,13 +45,16 @@ def guarded(handler: Callable[P, None]) -> Callable[P, None]:
 
 
 class Hooks:
-    """Watches one AgentSession for one live session. Made before `session.start`."""
+    """Watches one AgentSession for one live session. Made before `session.start`.
+    Nothing is spoken but through `fence`."""
 
     def __init__(self, env: Env, live: Live, session: AgentSession[Any]) -> None:
         self.in_flight = InFlight(env, live.mark)
         self.mirror = Mirror(live.session, items.CODEC)
         self._live = live
         self._session = session
+        self.fence = Fence(env, live)
+        self._voice: Voice | None = None
         self._keys: WeakKeyDictionary[Agent, str] = WeakKeyDictionary()
         self._met: WeakSet[Agent] = WeakSet()
         self._silenced: WeakSet[Agent] = WeakSet()
@@ -66,14 +71,19 @@ class Hooks:
         on("user_input_transcribed", self._transcribed)
         on("session_usage_updated", self._used)
         on("close", self._closed)
+        on("agent_state_changed", self._state_changed)
         for quiet in ("function_tools_executed", "agent_state_changed", "user_state_changed"):
             on(quiet, self._something_happened)
 
+    @guarded
     def attach_audio(self) -> None:
-        """The audio output exists only after `session.start`."""
-        if audio := self._session.output.audio:
-            audio.on("playback_started", guarded(self.in_flight.playback_started))
-            audio.on("playback_finished", guarded(self.in_flight.playback_finished))
+        """The audio output exists only within `session.start`, just before anybody enters."""
+        if self._voice or not (audio := self._session.output.audio):
+            return
+        voice = self._voice = Voice(self.fence, self.in_flight, audio)
+        voice.on("playback_started", guarded(self.in_flight.playback_started))
+        voice.on("playback_finished", guarded(self.in_flight.playback_finished))
+        self._session.output.audio = voice
 
     def meet(self, agent: Agent) -> None:
         """Give the agent its key, read along what it says, and record when it enters."""
@@ -105,6 +115,7 @@ class Hooks:
         enter = agent.on_enter
 
         async def entered() -> None:
+            self.attach_audio()
             if agent in self._silenced:
                 self._silenced.discard(agent)
                 return
@@ -157,7 +168,7 @@ class Hooks:
             self.in_flight.committed()
             return {"from_": self._speaker()}
         heard_ms, generated = self.in_flight.played_ms, self.in_flight.generated
-        self.in_flight.played_ms = self.in_flight.generated = None
+        self.in_flight.reply_ended()
         return {"heard_ms": heard_ms, "generated": generated}
 
     def _speaker(self) -> str | None:
@@ -187,6 +198,11 @@ class Hooks:
         if not self._scan_is_due:
             self._scan_is_due = True
             asyncio.get_running_loop().call_soon(self.scan)
+
+    @guarded
+    def _state_changed(self, event: AgentStateChangedEvent) -> None:
+        if event.old_state == "speaking":
+            self.in_flight.reply_ended()
 
     @guarded
     def _tool_updated(self, event: ToolExecutionUpdatedEvent) -> None:

@@ -1,17 +1,22 @@
 """What the assistant is saying right now: the words written, and how far they were played."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
-from typing import Any
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
 
+from livekit import rtc
 from livekit.agents import Agent
 from livekit.agents.llm import ChatChunk
 from livekit.agents.voice import io
 
 from unbroken.env import Env
+from unbroken.livekit.playback import Playhead, Script
+from unbroken.livekit.tee import tee
 from unbroken.mark import Mark, Speech
 
-MARK_US = 250_000
+MARK_S = 0.25
+WRITINGS_MAX = 4  # what models wrote and nobody has spoken yet: guesses come and go
 SENTENCE_ENDS = (".", "!", "?", "…", "。", "\uff1f", "\uff01")
 
 
@@ -34,73 +39,102 @@ class Spoken(io.TextOutput):
             self.next_in_chain.flush()
 
 
+class Played(NamedTuple):
+    """Parts of the present reply that were played to their end: its model may flush in between."""
+
+    text: str = ""
+    seconds: float = 0.0
+
+
 class InFlight:
-    """Gathers the mark. `changed` is called with it at most four times a second, at the end of
-    each sentence, and when a final transcript came."""
+    """Gathers the mark. `changed` is called with it four times a second while sound is played, at
+    the end of each sentence, and when a final transcript came."""
 
     def __init__(self, env: Env, changed: Callable[[Mark], None]) -> None:
         self._env = env
         self._changed = changed
-        self._marked_us = 0
-        self._written = ""
-        self._heard = ""
         self._agent = ""
-        self._playing_us: int | None = None
+        self._writings: deque[list[str]] = deque(maxlen=WRITINGS_MAX)
+        self._script = Script()
+        self._playhead = Playhead(env)
+        self._paced = ""  # what LiveKit's pacing has given out of the script
+        self._before = Played()
+        self._timer: asyncio.TimerHandle | None = None
+        self._marked = Mark()
         self._transcripts: list[str] = []
         self.played_ms: int | None = None  # of the newest utterance that ended
         self.generated: str | None = None
 
+    # The words.
+
     def watch(self, agent: Agent, key: str) -> None:
         """Read along what the agent's model writes and what is to be spoken; nothing changes."""
-        written, intended = agent.llm_node, agent.transcription_node
-        agent.llm_node = _tee(written, self._writes(key), _chunk_text)  # type: ignore[method-assign]
-        agent.transcription_node = _tee(intended, self._intends(key), str)  # type: ignore[method-assign]
+        written, spoken = agent.llm_node, agent.transcription_node
+        agent.llm_node = tee(written, self._writing)  # type: ignore[method-assign]
+        agent.transcription_node = tee(spoken, lambda: self._speaking(key))  # type: ignore[method-assign]
 
-    def _writes(self, key: str) -> Callable[[], Callable[[str], None]]:
-        def begin() -> Callable[[str], None]:
-            self._agent, self._written = key, ""
-            return self._write
+    def _writing(self) -> Callable[[object], None]:
+        """A model begins; it may be guessing, while something else is spoken."""
+        writing: list[str] = []
+        self._writings.append(writing)
+        return lambda chunk: writing.append(_chunk_text(chunk))
 
-        return begin
+    def _speaking(self, key: str) -> Callable[[str], None]:
+        """What comes now is played next."""
+        self._agent = key
+        script = self._script = Script()
+        return script.write
 
-    def _intends(self, key: str) -> Callable[[], Callable[[str], None]]:
-        """For `say`: no model writes there. Where one does, its text is ahead already."""
+    def _generated(self) -> str:
+        """All that is known of the reply: its model may be ahead of its voice."""
+        spoken = self._before.text + self._script.text
+        written = ("".join(pieces) for pieces in reversed(self._writings))
+        return next((text for text in written if spoken and text.startswith(spoken)), spoken)
 
-        def begin() -> Callable[[str], None]:
-            self._agent = key
-            said: list[str] = []
+    # The sound.
 
-            def intend(text: str) -> None:
-                said.append(text)
-                whole = "".join(said)
-                if not self._written.startswith(whole[: len(self._written)]):
-                    self._written = ""
-                if len(whole) > len(self._written):
-                    self._written = whole
+    def pushed(self, frame: rtc.AudioFrame) -> None:
+        self._playhead.push(frame)
 
-            return intend
-
-        return begin
-
-    def _write(self, text: str) -> None:
-        self._written += text
+    def sound_is_whole(self) -> None:
+        self._script.end(self._playhead.sound.seconds)
 
     def playback_started(self, _event: object) -> None:
-        self._playing_us = self._env.boot_us()
-        self._heard = ""
+        self._playhead.move()
+        self._paced = ""
+        self._tick()
+
+    def paused(self) -> None:
+        self._playhead.pause()
+
+    def resumed(self) -> None:
+        self._playhead.move()
 
     def playback_finished(self, event: io.PlaybackFinishedEvent) -> None:
-        """The item is committed right behind this."""
-        self.played_ms = round(event.playback_position * 1_000)
-        self.generated = self._written if event.interrupted else None
-        self._playing_us = None
-        self._heard, self._written = "", ""
+        """The item is committed right behind this, unless the reply has another part."""
+        self.generated = self._generated() if event.interrupted else None
+        spoken = self._heard() if event.interrupted else self._script.text
+        played_s = self._before.seconds + event.playback_position
+        self._before = Played(self._before.text + spoken, played_s)
+        self.played_ms = round(played_s * 1_000)
+        self._script, self._playhead, self._paced = Script(), Playhead(self._env), ""
+        self.stop()
+
+    def reply_ended(self) -> None:
+        """Its writing is forgotten: another reply may begin with the same words."""
+        for writing in tuple(self._writings):
+            if self._before.text and "".join(writing).startswith(self._before.text):
+                self._writings.remove(writing)
+        self._before = Played()
+        self.played_ms = self.generated = None
 
     def heard(self, text: str) -> None:
-        self._heard += text
-        is_end = self._heard.rstrip().endswith(SENTENCE_ENDS)
-        if is_end or self._env.boot_us() - self._marked_us >= MARK_US:
+        """LiveKit's pacing gives out the next words."""
+        self._paced += text
+        if self._paced.rstrip().endswith(SENTENCE_ENDS):
             self.mark()
+
+    # The person.
 
     def transcribed(self, text: str) -> None:
         """A final transcript, not yet part of an item."""
@@ -111,55 +145,41 @@ class InFlight:
         """The user's item is in the log."""
         self._transcripts.clear()
 
+    # The mark.
+
     def mark(self) -> None:
-        self._marked_us = self._env.boot_us()
-        self._changed(Mark(self._speech(), tuple(self._transcripts)))
+        mark = Mark(self._speech(), tuple(self._transcripts))
+        if mark != self._marked:  # the same while paused
+            self._marked = mark
+            self._changed(mark)
+
+    def stop(self) -> None:
+        """No mark comes by itself any more, until sound is played again."""
+        if self._timer:
+            self._timer.cancel()
+        self._timer = None
+
+    def _tick(self) -> None:
+        self.stop()
+        self._timer = asyncio.get_running_loop().call_later(MARK_S, self._tick)
+        self.mark()
 
     def _speech(self) -> Speech | None:
-        if self._playing_us is None:
+        """None while nothing of a reply is out."""
+        if not (self._timer or self._before.text):
             return None
-        heard_ms = (self._env.boot_us() - self._playing_us) // 1_000
-        return Speech(self._agent, self._written or self._heard, self._heard, heard_ms)
+        heard = self._before.text + self._heard()
+        heard_ms = round((self._before.seconds + self._playhead.played_s) * 1_000)
+        return Speech(self._agent, self._generated(), heard, heard_ms)
+
+    def _heard(self) -> str:
+        """Of the part that is played now: what its sound has reached, or LiveKit's pacing."""
+        if self._timer is None:
+            return ""  # the pacing gives out what is left of the last part
+        return max(self._script.read(self._playhead), self._paced, key=len)
 
 
 def _chunk_text(chunk: object) -> str:
     if isinstance(chunk, ChatChunk):
         return (chunk.delta.content or "") if chunk.delta else ""
     return chunk if isinstance(chunk, str) else ""
-
-
-def _tee(
-    node: Callable[..., Any],
-    begin: Callable[[], Callable[[str], None]],
-    text: Callable[[Any], str],
-) -> Callable[..., Any]:
-    """`node`, each piece of its text shown to what `begin` gives; it returns what it returned:
-    a coroutine, text, an iterator or nothing. LiveKit treats them differently."""
-
-    def teed(*args: Any, **kwargs: Any) -> Any:
-        made = node(*args, **kwargs)
-        if asyncio.iscoroutine(made):
-            return awaited(made)
-        return shown(made)
-
-    async def awaited(made: Awaitable[Any]) -> Any:
-        return shown(await made)
-
-    def shown(made: Any) -> Any:
-        if isinstance(made, AsyncIterable):
-            return pieces(made)
-        if isinstance(made, str):
-            begin()(made)
-        return made
-
-    async def pieces(made: AsyncIterable[Any]) -> AsyncIterator[Any]:
-        show = begin()
-        try:
-            async for piece in made:
-                show(text(piece))
-                yield piece
-        finally:
-            if isinstance(made, AsyncGenerator):
-                await made.aclose()
-
-    return teed

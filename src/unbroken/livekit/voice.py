@@ -10,6 +10,7 @@ from livekit.agents.voice import io
 from unbroken.ack import DEGRADED, FENCED
 from unbroken.env import Env
 from unbroken.live import Live
+from unbroken.livekit.speech import InFlight
 from unbroken.ownership import TTL_MS
 
 STALL_US = 2_000_000  # no beat of ours for this long: somebody may have taken the session
@@ -52,9 +53,10 @@ class Fence:
 
 
 class Voice(io.AudioOutput):
-    """The session's audio output behind the fence: what may not be heard leaves as silence."""
+    """The session's audio output behind the fence: what may not be heard leaves as silence.
+    `in_flight` is told what was handed over, and when it stands still."""
 
-    def __init__(self, fence: Fence, inner: io.AudioOutput) -> None:
+    def __init__(self, fence: Fence, in_flight: InFlight, inner: io.AudioOutput) -> None:
         super().__init__(
             label="unbroken",
             capabilities=io.AudioOutputCapabilities(pause=inner.can_pause),
@@ -62,6 +64,7 @@ class Voice(io.AudioOutput):
             sample_rate=inner.sample_rate,
         )
         self._fence = fence
+        self._in_flight = in_flight
         self._inner = inner
 
     async def capture_frame(self, frame: rtc.AudioFrame) -> None:
@@ -70,11 +73,21 @@ class Voice(io.AudioOutput):
             frame = rtc.AudioFrame.create(
                 frame.sample_rate, frame.num_channels, frame.samples_per_channel
             )
+        self._in_flight.pushed(frame)
         await self._inner.capture_frame(frame)
 
     def flush(self) -> None:
         super().flush()
+        self._in_flight.sound_is_whole()
         self._inner.flush()
 
     def clear_buffer(self) -> None:
         self._inner.clear_buffer()
+
+    def pause(self) -> None:
+        super().pause()
+        self._in_flight.paused()
+
+    def resume(self) -> None:
+        super().resume()
+        self._in_flight.resumed()
