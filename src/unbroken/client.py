@@ -13,6 +13,7 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
+from unbroken.cause import EMPTY
 from unbroken.conversation import LLMMessage
 from unbroken.entries import JSON, Noted, ParticipantJoined, ParticipantLeft, Payload, plain
 from unbroken.env import Env, Host
@@ -176,7 +177,7 @@ class BackendClient:
             task.cancel()
         await asyncio.gather(*self._tending, return_exceptions=True)
         for live in self._own.values():
-            await live.close("empty")
+            await live.close(EMPTY)
         self._own.clear()
         await self._http.aclose()
 

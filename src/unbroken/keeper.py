@@ -16,10 +16,11 @@ from uuid import UUID
 import msgspec
 
 from unbroken.archive import HOST_BYTES_MAX, Archive, Batch, HostAnswer, HostBatch
+from unbroken.cause import CRASHED
 from unbroken.errors import CallTaken, InvalidInput, JournalUnreadable, TooLarge, UnbrokenError
 from unbroken.ownership import TTL_MS, request_of
 from unbroken.spool import Spool
-from unbroken.tail import CRASHED, Tail
+from unbroken.tail import Tail
 
 log = logging.getLogger(__name__)
 

@@ -9,14 +9,16 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from unbroken.cause import ENTRYPOINT_FAILED, LEFT, SERVER_SHUTDOWN
 from unbroken.entries import Item, ItemPut, text_of
-from unbroken.mark import Mark
+from unbroken.mark import Mark, Speech
 from unbroken.session import Session, Tool
 
 CUT_OFF = "Sorry, I was cut off for a moment."
 UNSURE = "Sorry, I was cut off. I do not know whether this was done: {tool}. Shall I do it now?"
 APOLOGY = "Sorry, there was a problem on my side. Please say that again."
-SAFE_MODE_CRASHES = 2  # from then on: few items, one apology, nothing clever
+CUTTING = (LEFT, ENTRYPOINT_FAILED, SERVER_SHUTDOWN)  # LiveKit cuts what is being said
+SAFE_MODE_CRASHES = 2  # from then on one short line instead of what was being said
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +101,7 @@ def facts_of(
     session: Session, mark: Mark | None, *, cause: str, gap_s: float, crashes: int
 ) -> Facts:
     """`mark` is what is still in flight behind the log (see `in_flight`)."""
-    speech = mark.speech if mark else None
+    speech = (mark.speech if mark else None) or _cut_by(cause, session)
     heard, unheard, rest = split(speech.generated, speech.heard) if speech else ("", "", "")
     partial = mark.transcripts if mark else ()
     unknown = tuple(
@@ -118,6 +120,14 @@ def facts_of(
         partial_user=partial,
         unknown_tools=unknown,
     )
+
+
+def _cut_by(cause: str, session: Session) -> Speech | None:
+    """The last words, if it was the holder's leaving that cut them: they are in the log."""
+    last = session.placed[session.order[-1]] if session.order else None
+    if cause not in CUTTING or last is None or last.generated is None:
+        return None
+    return Speech(last.agent or "", last.generated, text_of(last.item), last.heard_ms or 0)
 
 
 def in_flight(session: Session, mark: Mark | None, newer: Iterable[str]) -> Mark | None:
@@ -156,8 +166,8 @@ def repairs(
     for tool in session.tools.values():
         if tool.status in ("done", "error") and tool.turn == session.turn:
             yield from _missing(session, tool, facts, now_s)
-    if facts.heard:
-        written = mark.speech.generated if mark and mark.speech else None
+    if mark and mark.speech and facts.heard:
+        written = mark.speech.generated
         said = _message(new_id(), "assistant", facts.heard, now_s, interrupted=True)
         yield _put(session, facts, said, heard_ms=facts.heard_ms, generated=written)
     if facts.partial_user:

@@ -15,6 +15,7 @@ from unbroken.archive import (
     WireEntry,
     WireMark,
 )
+from unbroken.cause import CRASHED, FROZEN
 from unbroken.entries import Lost
 from unbroken.frames import CLOSED, ENTRY, MARK, Frame
 from unbroken.journal import JournalReader
@@ -25,8 +26,6 @@ QUEUE_BYTES_MAX = 4 * BATCH_BYTES_MAX
 CONFIRM_US = 1_000_000  # an empty batch at least this often while the holder lives
 RESHIP_US = 600_000_000  # a journal is kept this long: a restored store may ask for it again
 MARK_US = 1_000_000  # a mark goes to the store at most this often, and once at the end
-CRASHED = "crashed"  # the holder left no last word
-FROZEN = "frozen"  # it was killed because it had stopped
 
 
 FREEZE_US = 3_000_000  # a stopped process

@@ -1,9 +1,11 @@
 """The scripted worker, made to be killed: it shows its live objects to the test, thinks slowly
-when told to, and stops for a while behind a booking that is done.
+when told to, stops for a while behind a booking that is done, loses its provider at the word
+"broken", and ends its call or fails when the test says so.
 
     UNBROKEN_TEST_STATE/<pid>.json           the live objects after each event
     UNBROKEN_TEST_STATE/<pid>.restored.json  what a successor put back into its live objects
     UNBROKEN_TEST_STATE/booked               exists once a booking was made
+    UNBROKEN_TEST_STATE/<room>.<end|raise>   the test makes it: end the call, fail in the entrypoint
 """
 
 import asyncio
@@ -13,10 +15,14 @@ import os
 from pathlib import Path
 from typing import Any
 
+from livekit.agents import APIStatusError, JobContext, get_job_context
+from livekit.agents.voice.agent_session import SessionConnectOptions
+
+from agents import worker
 from agents.core import bookings
 from agents.worker import build_server, run, start
 from tests.agents.scripted import ScriptedLLM, _ScriptedStream
-from unbroken.livekit import Restored, items, userdata
+from unbroken.livekit import Call, Restored, items, userdata
 from unbroken.livekit.hooks import Hooks
 
 THINK_S = 4
@@ -41,6 +47,8 @@ def show(session: Any, agent: Any, name: str) -> None:
 
 
 _scan, _put_back = Hooks.scan, Restored.put_back
+_answer, _start = worker.answer, Call.start
+endings: list[asyncio.Task[None]] = []
 _book, _run = bookings._book, _ScriptedStream._run
 
 
@@ -68,12 +76,46 @@ async def think(self: _ScriptedStream) -> None:
     said = str(self._chat_ctx.items[-1])
     if "think" in said.lower():
         await asyncio.sleep(THINK_S)
+    if "broken" in said.lower():
+        raise APIStatusError("no such account", status_code=401, retryable=False)
     await _run(self)
+
+
+async def told(what: str) -> None:
+    while not (folder() / f"{get_job_context().room.name}.{what}").exists():
+        await asyncio.sleep(0.02)
+
+
+async def answer(ctx: JobContext, *, make: Any) -> None:
+    """The entrypoint; in a room of that name it waits to fail."""
+    await _answer(ctx, make=make)
+    if ctx.room.name == "raises":
+        await told("raise")
+        (folder() / "raises.raise").unlink()
+        raise RuntimeError("a fault of the application")
+
+
+async def start_call(self: Call[Any], *args: Any, **options: Any) -> Call[Any]:
+    call = await _start(self, *args, **options)
+    if call.live.journal.header.room == "ends":
+        endings.append(asyncio.create_task(end(call)))
+    return call
+
+
+async def end(call: Call[Any]) -> None:
+    await told("end")
+    await call.end("said goodbye")
 
 
 Hooks.scan = scan  # type: ignore[method-assign]
 Restored.put_back = put_back  # type: ignore[method-assign]
+Call.start = start_call  # type: ignore[method-assign]
 bookings._book = book
+worker.answer = answer
+# One error is enough; LiveKit's default is four.
+worker.SessionConnectOptions = functools.partial(  # type: ignore[misc]
+    SessionConnectOptions, max_unrecoverable_errors=0
+)
 _ScriptedStream._run = think  # type: ignore[method-assign]
 
 

@@ -229,3 +229,20 @@ def first_facts():
         return facts_of(session, None, cause="crashed", gap_s=1, crashes=1)
 
     return made
+
+
+@pytest.mark.parametrize(
+    ("cause", "plan"), [("left", Resume()), ("crashed", Silent()), ("empty", Silent())]
+)
+def test_who_was_cut_off_by_a_holder_that_left_hears_the_rest(cause, plan):
+    from unbroken.entries import ItemPut  # noqa: PLC0415
+    from unbroken.recovery import repairs  # noqa: PLC0415
+    from unbroken.session import Session  # noqa: PLC0415
+
+    session = Session()
+    cut = {"id": "a", "type": "message", "role": "assistant", "content": ["One. And"]}
+    session.apply(ItemPut(cut, agent="First", heard_ms=900, generated="One. And two. Three."))
+    facts = facts_of(session, None, cause=cause, gap_s=1, crashes=1)
+    assert default_plan(facts) == plan
+    assert facts.unheard == ("And two. Three." if plan == Resume() else "")
+    assert list(repairs(session, None, facts, new_id=lambda: "new", now_s=1)) == []  # it is there

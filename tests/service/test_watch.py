@@ -208,6 +208,17 @@ async def test_the_third_crash_in_two_minutes_is_the_last(store, rooms, watch):
     assert await phase(store, taken) == ("ended", "gave_up")
 
 
+async def test_a_lost_provider_gets_one_more_try(store, rooms, watch):
+    rooms.open("room", PERSON)
+    await orphan(store, "provider_lost")
+    await step(watch)
+    assert len(rooms.dispatched) == 1
+    taken = await orphan(store, "provider_lost")
+    await step(watch)
+    assert len(rooms.dispatched) == 1
+    assert await phase(store, taken) == ("ended", "gave_up")
+
+
 async def test_giving_up_may_leave_the_room_open(store, rooms, settings, clock):
     changed = settings.model_copy(update={"on_give_up": "stay", "crashes_max": 1})
     watch = Watch(store, rooms, Opening(store.rooms, rooms, clock), changed, clock)

@@ -42,6 +42,8 @@ const CAUSES: Readonly<Record<string, string>> = {
   left: "left",
   empty: "left with the last person",
   server_shutdown: "lost its media server",
+  provider_lost: "lost its provider",
+  entrypoint_failed: "failed",
   released: "handed over",
 };
 

@@ -21,6 +21,7 @@ from unbroken.livekit import room as rooms
 from unbroken.livekit.history import History
 from unbroken.livekit.hooks import Hooks
 from unbroken.livekit.joining import VERSIONS, ConversationHook, Joining
+from unbroken.livekit.leaving import Leaving
 from unbroken.livekit.restore import AgentFactories, Restored
 from unbroken.livekit.safety import Safety
 from unbroken.livekit.speech import Spoken
@@ -84,6 +85,7 @@ class Call(Generic[T]):
         self.role = role or ctx.job.agent_name or "agent"
         self.restored = None
         self._joining = Joining(ctx, env, spool, archive, role=self.role, choose=choose)
+        self._leaving = Leaving(ctx)
         self._factories = restore.factories_of(agents)
         self._planner: recover.Planner | None = None
         self._on_fenced: Callable[[], None] = lambda: None
@@ -125,6 +127,7 @@ class Call(Generic[T]):
         if taken and not taken.is_new:
             agent = await self._put_back(taken, flying, session, agent, hooks)
         known = set(live.session.items)
+        self._leaving.attach(session)
         hooks.attach(agent)
         await session.start(agent, room=self._ctx.room, **self._defaults(options, hooks))
         hooks.attach_audio()
@@ -226,7 +229,7 @@ class Call(Generic[T]):
             await session.interrupt(force=True)
         self._ctx.shutdown("another agent has this session")
 
-    async def _leave(self) -> None:
+    async def _leave(self, reason: str) -> None:
         """The job ends. A call with people in it goes on without us."""
         for task in self._tasks:
             task.cancel()
@@ -234,17 +237,10 @@ class Call(Generic[T]):
             self._hooks.in_flight.stop()
             self._hooks.record_usage()
         self.live.journal.sync()
-        await self.live.close(self._cause())
+        await self.live.close(self._leaving.cause(self.live.session, reason))
         if isinstance(self._archive, RemoteArchive):
             await self._archive.aclose()
         log.info("call left", extra={"session_id": str(self.session_id)})
-
-    def _cause(self) -> str:
-        session = self.live.session
-        if session.ended is not None:
-            return "ended"
-        people = (p for p in session.participants.values() if p.kind in ("standard", "sip"))
-        return "left" if any(p.is_here for p in people) else "empty"
 
     # Reading: plain memory, no I/O.
 

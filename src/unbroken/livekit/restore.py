@@ -20,7 +20,6 @@ from unbroken.recovery import Facts
 from unbroken.session import Session
 
 EXACT = "exact"
-SAFE_MODE_ITEMS = 20
 NEVER = {
     "speech queue": "missing: replies that had not begun are not kept",
     "agent tasks": "missing: a task's Python frame cannot be continued",

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import structlog
 
+from unbroken.cause import PROVIDER_LOST
 from unbroken.env import Env
 from unbroken.errors import NotFound, RoomServerUnavailable, UnbrokenError
 from unbroken.service.livekit_rooms import LiveKitRooms
@@ -24,6 +25,7 @@ DUE_S = 0.05  # something is
 CLAIMED_MAX = 50
 BACKOFF_S = (0.25, 2.0)  # the first pause when LiveKit does not answer; doubled up to the second
 CLOSE_TRIES = 15
+PROVIDER_TRIES = 2
 
 log = structlog.get_logger()
 
@@ -97,12 +99,17 @@ class Failover:
         if not await self._has_people(orphan):
             await self._store.ownership.stand_by(orphan.session_id, orphan.term)
             log.info("nobody in the room, no dispatch", **_named(orphan))
-        elif orphan.crashes >= self._settings.crashes_max:
+        elif orphan.crashes >= self._crashes_max(orphan):
             await self._give_up(orphan, "crashes")
         elif orphan.is_late:
             await self._give_up(orphan, "nobody_came")
         else:
             await self._dispatch(orphan)
+
+    def _crashes_max(self, orphan: Orphan) -> int:
+        """A new process may find the provider back, once; more of them will not."""
+        most = self._settings.crashes_max
+        return min(most, PROVIDER_TRIES) if orphan.cause == PROVIDER_LOST else most
 
     async def _has_people(self, orphan: Orphan) -> bool:
         name = orphan.call.room_name

@@ -2,6 +2,7 @@
 
 import structlog
 
+from unbroken.cause import EMPTY
 from unbroken.env import Env
 from unbroken.errors import RoomServerUnavailable
 from unbroken.service.settings import Settings
@@ -27,7 +28,7 @@ class Ends:
         for session_id in await self._store.ownership.end_idle(idle_s=self._rejoin_s):
             log.info("session ended", session_id=str(session_id), reason="idle")
         for session in await self._store.ownership.list_abandoned(orphaned_s=self._rejoin_s):
-            await self._end(session, "people_left" if session.cause == "empty" else "abandoned")
+            await self._end(session, "people_left" if session.cause == EMPTY else "abandoned")
         for closed in await self._closed():
             await self._end(closed, "room_closed")
 

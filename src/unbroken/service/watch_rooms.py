@@ -10,6 +10,7 @@ from uuid import UUID
 
 import structlog
 
+from unbroken.cause import EMPTY, HOST_LOST
 from unbroken.env import Env
 from unbroken.errors import NotFound, RoomServerUnavailable
 from unbroken.service.livekit_rooms import LiveKitRooms, LiveRoom
@@ -103,7 +104,7 @@ class Rounds:
     def _is_expected(self, session: Watched) -> bool:
         since = session.orphaned_at_us
         is_recent = since is not None and self._env.now_us() - since < EXPECTED_US
-        return session.cause != "empty" and is_recent
+        return session.cause != EMPTY and is_recent
 
     async def _judge(self, silent: list[Watched], rooms: dict[str, LiveRoom]) -> None:
         """A holder is lost with its host when LiveKit has lost it too."""
@@ -129,7 +130,7 @@ class Rounds:
 
     async def _orphan(self, session: Watched) -> None:
         if await self._store.ownership.orphan(
-            session.session_id, session.term, session.holder, cause="host_lost"
+            session.session_id, session.term, session.holder, cause=HOST_LOST
         ):
             log.warning("host lost", session_id=str(session.session_id), term=session.term)
             self._store.archive.orphaned.set()

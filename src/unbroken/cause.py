@@ -1,0 +1,11 @@
+"""Why a holder lost its session: the words that the log, the store and the console share."""
+
+CRASHED = "crashed"  # it left no last word
+FROZEN = "frozen"  # its keeper killed it, because it had stopped
+HOST_LOST = "host_lost"  # its host fell silent, and LiveKit has lost it too
+LEFT = "left"  # it shut down in order, with people in the room
+ENTRYPOINT_FAILED = "entrypoint_failed"  # the application raised an exception
+PROVIDER_LOST = "provider_lost"  # LiveKit closed its session after a provider's errors
+EMPTY = "empty"  # nobody was in the room any more: no dispatch until someone is
+SERVER_SHUTDOWN = "server_shutdown"  # LiveKit ended the call for all: as EMPTY
+ENDED = "ended"  # the call is over: nobody goes on with it

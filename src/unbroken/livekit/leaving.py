@@ -1,0 +1,60 @@
+"""Why a job ends, as far as it can be told: what its successor and the watch go by."""
+
+import logging
+from typing import Any
+
+from livekit import rtc
+from livekit.agents import AgentSession, CloseEvent, CloseReason, JobContext
+
+from unbroken.cause import (
+    EMPTY,
+    ENDED,
+    ENTRYPOINT_FAILED,
+    LEFT,
+    PROVIDER_LOST,
+    SERVER_SHUTDOWN,
+)
+from unbroken.livekit.hooks import guarded
+from unbroken.session import Session
+
+log = logging.getLogger(__name__)
+
+RAISED = "job crashed"  # LiveKit's reason for an exception in the entrypoint
+PEOPLE = ("standard", "sip")
+
+
+class Leaving:
+    """Watches what ends a call from outside, and lets the job end when its session is dead."""
+
+    def __init__(self, ctx: JobContext) -> None:
+        self._ctx = ctx
+        self._is_provider_lost = self._is_server_gone = False
+
+    def attach(self, session: AgentSession[Any]) -> None:
+        session.on("close", self._closed)
+        self._ctx.room.on("disconnected", self._disconnected)
+
+    @guarded
+    def _closed(self, event: CloseEvent) -> None:
+        """LiveKit closes a session after four errors of a provider and leaves its agent in the
+        room, deaf and mute: a new one may do better."""
+        if event.reason is CloseReason.ERROR:
+            self._is_provider_lost = True
+            log.error("session closed by a provider's errors: %s", event.error)
+            self._ctx.shutdown("a provider is lost")
+
+    @guarded
+    def _disconnected(self, reason: rtc.DisconnectReason.ValueType) -> None:
+        self._is_server_gone = reason == rtc.DisconnectReason.SERVER_SHUTDOWN
+
+    def cause(self, session: Session, reason: str) -> str:
+        """`reason` is LiveKit's, of the job's shutdown."""
+        if session.ended is not None:
+            return ENDED
+        if self._is_server_gone:
+            return SERVER_SHUTDOWN  # nobody was seen to leave: the connection was gone
+        if not any(p.is_here for p in session.participants.values() if p.kind in PEOPLE):
+            return EMPTY
+        if self._is_provider_lost:
+            return PROVIDER_LOST
+        return ENTRYPOINT_FAILED if reason == RAISED else LEFT
