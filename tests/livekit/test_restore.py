@@ -3,13 +3,14 @@
 import asyncio
 
 import pytest
-from livekit.agents import AgentSession
+from livekit.agents import AgentSession, function_tool
 
 from tests.agents.scripted import ScriptedLLM
 from tests.core.conftest import new_header, store
 from tests.core.test_keeper import until
 from tests.livekit.test_log_equality import RULES, Conversation, Data, First, Second
 from unbroken import mark
+from unbroken.entries import OptionsChanged
 from unbroken.keeper import Keeper
 from unbroken.live import Live, by_agent_session
 from unbroken.livekit import items, recover, restore, userdata
@@ -22,6 +23,12 @@ __all__ = ["store"]
 
 INSTRUCTIONS = "lk.agent_task.instructions"
 STORY = "One sentence that was heard. A second that was cut in the middle. And a third."
+
+
+@function_tool
+async def look() -> str:
+    """Look."""
+    return "Seen."
 
 
 class Successor:
@@ -136,6 +143,49 @@ async def test_silent_edits_and_instructions_come_back(first, env, spool, store)
     successor = await Successor(env, spool, store.archive).take()
     assert seen(successor.session) == before
     assert successor.session.current_agent.instructions == "changed at run time"
+    await successor.close()
+
+
+async def test_options_and_tools_that_changed_at_run_time_change_again(first, env, spool, store):
+    session, agent = first.session, first.session.current_agent
+    session.update_options(endpointing_opts={"min_delay": 0.7}, turn_detection="manual")
+    session.output.set_transcription_enabled(False)
+    await agent.update_tools([tool for tool in agent.tools if tool.id != "fail"])
+    await first.say("hi")
+    await died(first, store)
+    successor = await Successor(env, spool, store.archive).take()
+    again = successor.session
+    assert again.options.endpointing["min_delay"] == 0.7
+    assert again.turn_detection == "manual"
+    assert not again.output.transcription_enabled
+    assert {tool.id for tool in again.current_agent.tools} == {"keep_note", "hand_over"}
+    report = successor.restored.report
+    assert report["options"] == report["context of First"] == "exact"
+    await again.say("Once more.", add_to_chat_ctx=True)
+    changed = successor.live.session.options
+    assert set(changed) == {"endpointing", "turn detection", "transcription"}
+    await successor.close()
+
+
+async def test_what_cannot_be_changed_again_is_named(first, env, spool, store):
+    class Detector:
+        """One that an application made at run time."""
+
+    class Other(ScriptedLLM):
+        model = "other"
+
+    first.session._turn_detection = Detector()
+    first.session.current_agent.update_options(llm=Other(RULES))
+    await first.session.current_agent.update_tools([*first.session.current_agent.tools, look])
+    await first.say("hi")
+    first.live.record(OptionsChanged({"of the future": 1, "keyterms": {"not": "a list"}}))
+    await died(first, store)
+    successor = await Successor(env, spool, store.archive).take()
+    report = successor.restored.report
+    assert report["options"].startswith("degraded: not as it was: ")
+    named = report["options"].removeprefix("degraded: not as it was: ").split(", ")
+    assert sorted(named) == ["keyterms", "models of First", "of the future", "turn detection"]
+    assert report["context of First"] == "degraded: this version has no tool look"
     await successor.close()
 
 

@@ -297,9 +297,10 @@ class Call(Generic[T]):
         return self.live.record(Noted(name, plain(data)))
 
     def touch(self) -> None:
-        """Record userdata that changed in the middle of a tool; elsewhere it is seen by itself."""
+        """Record userdata and options that changed just now; at turns, tools and hand-overs they
+        are seen by themselves."""
         if self._hooks:
-            self._hooks.scan_userdata()
+            self._hooks.scan()
 
     async def durable(
         self, level: Level = "service", *, upto: int | None = None, timeout_s: float = 1.0

@@ -18,10 +18,17 @@ from livekit.agents import (
 )
 from livekit.agents.voice.events import SessionUsageUpdatedEvent, ToolExecutionUpdatedEvent
 
-from unbroken.entries import AgentEntered, ToolEnded, ToolStarted, Usage
+from unbroken.entries import (
+    JSON,
+    AgentEntered,
+    OptionsChanged,
+    ToolEnded,
+    ToolStarted,
+    Usage,
+)
 from unbroken.env import Env
 from unbroken.live import Live
-from unbroken.livekit import items, userdata
+from unbroken.livekit import items, options, userdata
 from unbroken.livekit.speech import InFlight
 from unbroken.livekit.voice import Fence, Voice
 from unbroken.mirror import Mirror, Put
@@ -61,10 +68,12 @@ class Hooks:
         self._agent: Agent | None = None
         self._scan_is_due = False
         self._usage: Any = None
+        self._options: dict[str, JSON] = {}
 
     def attach(self, agent: Agent) -> None:
         """From here on everything reaches the log. `agent` is the one that starts."""
         self.meet(agent)
+        self._options = options.read(self._session, self.key_of(agent), agent)
         on = self._session.on
         on("conversation_item_added", self._item_added)
         on("tool_execution_updated", self._tool_updated)
@@ -140,6 +149,7 @@ class Hooks:
             self._enter(current, self._keys[current], ran=False)  # a hand-over, just now
         self._agent = current
         self._scan_agent(current)
+        self._scan_options(current)
         self.scan_userdata()
 
     def _scan_agent(self, agent: Agent) -> None:
@@ -151,6 +161,13 @@ class Hooks:
                 self._live.record(change)
         if changed := self.mirror.context(key, context):
             self._live.record(changed)
+
+    def _scan_options(self, agent: Agent) -> None:
+        """What differs from how it was when it was first seen."""
+        now = options.read(self._session, self._keys[agent], agent)
+        known, self._options = self._options, self._options | now
+        if changed := {k: v for k, v in now.items() if v != known.get(k, v)}:
+            self._live.record(OptionsChanged(changed))
 
     def _put(self, change: Put) -> None:
         put = change.put

@@ -14,7 +14,7 @@ from unbroken.entries import BLOBS
 from unbroken.env import Env
 from unbroken.errors import StateRefused
 from unbroken.live import Live
-from unbroken.livekit import items, userdata
+from unbroken.livekit import items, options, userdata
 from unbroken.livekit.hooks import Hooks
 from unbroken.recovery import Facts
 from unbroken.session import Session
@@ -104,6 +104,7 @@ class Restored:
         current = self._current()
         for key, agent in self._made.items():
             await self._put_back_context(key, agent)
+        self._put_back_options(session)
         self._put_back_userdata(session)
         self._judge_the_rest()
         return current
@@ -131,26 +132,39 @@ class Restored:
     async def _put_back_context(self, key: str, agent: Agent) -> None:
         """The agent's own context; instructions that were changed at run time too."""
         context, problem = _decoded(self.session.context(key))
-        await self._put_back_instructions(key, agent, context)
+        changes = [item for item in context if isinstance(item, AgentConfigUpdate)]
+        await self._put_back_instructions(key, agent, changes)
+        lost = await self._put_back_tools(key, agent, changes)
         if context:
             await agent.update_chat_ctx(ChatContext(context), exclude_invalid_function_calls=False)
         self._hooks.mirror.restore_context(key, agent.chat_ctx.items)
-        self.report[f"context of {key}"] = problem or self._tools(key, agent) or EXACT
+        self.report[f"context of {key}"] = problem or lost or EXACT
 
     async def _put_back_instructions(
-        self, key: str, agent: Agent, context: Sequence[ChatItem]
+        self, key: str, agent: Agent, changes: Sequence[AgentConfigUpdate]
     ) -> None:
-        changes = [i.instructions for i in context if isinstance(i, AgentConfigUpdate)]
-        newest = next((text for text in reversed(changes) if text), None)
+        newest = next((c.instructions for c in reversed(changes) if c.instructions), None)
         entered = self.session.entered.get(key)
         if newest and entered and newest != entered.instructions:
             await agent.update_instructions(newest)
 
-    def _tools(self, key: str, agent: Agent) -> str | None:
+    async def _put_back_tools(
+        self, key: str, agent: Agent, changes: Sequence[AgentConfigUpdate]
+    ) -> str | None:
+        """Take away what had been taken away at run time; names what is not there."""
         entered = self.session.entered.get(key)
-        now = {tool.id for tool in agent.tools}
-        gone = sorted(set(entered.tools) - now) if entered else []
-        return f"degraded: this version has no tool {', '.join(gone)}" if gone else None
+        expected, removed = set(entered.tools if entered else ()), set[str]()
+        for change in changes:
+            added, gone = set(change.tools_added or ()), set(change.tools_removed or ())
+            expected, removed = (expected | added) - gone, (removed | gone) - added
+        if removed & {tool.id for tool in agent.tools}:
+            await agent.update_tools([tool for tool in agent.tools if tool.id not in removed])
+        lost = sorted(expected - {tool.id for tool in agent.tools})
+        return f"degraded: this version has no tool {', '.join(lost)}" if lost else None
+
+    def _put_back_options(self, session: AgentSession[Any]) -> None:
+        lost = options.put_back(session, self.session.options, self._made)
+        self.report["options"] = f"degraded: not as it was: {', '.join(lost)}" if lost else EXACT
 
     def _put_back_userdata(self, session: AgentSession[Any]) -> None:
         if self.session.userdata_type is None:
