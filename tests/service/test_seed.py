@@ -6,6 +6,7 @@ import hashlib
 import pytest
 import structlog
 
+from unbroken.service.watch import Watch
 from unbroken.testing.holders import Holder
 
 API = "/api/v1"
@@ -82,7 +83,7 @@ async def test_turns_beside_an_agent_of_ours_are_of_the_same_call(client, archiv
 async def test_the_next_day_it_is_a_new_call_when_the_last_one_is_over(client, clock):
     first = await post(client, "/conversations/save-turn", turn("q"), 201)
     clock.advance(1_000)
-    await client.parts.watch.ends.round()
+    await Watch(client.parts).ends.round()
     second = await post(client, "/conversations/save-turn", turn("q"), 201)
     assert second["call_id"] != first["call_id"]
     assert second["conversation_id"] != first["conversation_id"]

@@ -8,6 +8,7 @@ from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.errors import RoomServerUnavailable
 from unbroken.service.livekit_rooms import LiveRoom, Participant
 from unbroken.service.opening import Opening
+from unbroken.service.parts import Parts
 from unbroken.service.watch import Watch
 from unbroken.stores.sqlite import SqliteStore
 from unbroken.testing.holders import LISTENED_S, TTL_MS, Holder
@@ -72,8 +73,12 @@ class Rooms:
 
 
 @pytest.fixture
-async def store(tmp_path, clock):
-    blobs = ObjectBlobs.in_folder(tmp_path / "blobs")
+def blobs(tmp_path):
+    return ObjectBlobs.in_folder(tmp_path / "blobs")
+
+
+@pytest.fixture
+async def store(tmp_path, blobs, clock):
     async with SqliteStore.open(tmp_path / "unbroken.sqlite", blobs, clock) as store:
         clock.advance(LISTENED_S)
         yield store
@@ -85,8 +90,13 @@ def rooms(clock) -> Rooms:
 
 
 @pytest.fixture
-def watch(store, rooms, settings, clock):
-    return Watch(store, rooms, Opening(store.rooms, rooms, clock), settings, clock)
+def parts(settings, clock, store, blobs, rooms):
+    return Parts(settings, clock, store, blobs, rooms, Opening(store.rooms, rooms, clock))
+
+
+@pytest.fixture
+def watch(parts):
+    return Watch(parts)
 
 
 async def orphan(store, cause="killed", **more):
@@ -219,9 +229,9 @@ async def test_a_lost_provider_gets_one_more_try(store, rooms, watch):
     assert await phase(store, taken) == ("ended", "gave_up")
 
 
-async def test_giving_up_may_leave_the_room_open(store, rooms, settings, clock):
-    changed = settings.model_copy(update={"on_give_up": "stay", "crashes_max": 1})
-    watch = Watch(store, rooms, Opening(store.rooms, rooms, clock), changed, clock)
+async def test_giving_up_may_leave_the_room_open(store, rooms, parts):
+    changed = parts.settings.model_copy(update={"on_give_up": "stay", "crashes_max": 1})
+    watch = Watch(parts._replace(settings=changed))
     rooms.open("room", PERSON)
     taken = await orphan(store)
     await step(watch)

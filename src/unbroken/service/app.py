@@ -1,10 +1,13 @@
 """The composition root of the HTTP service."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import structlog
 from fastapi import FastAPI
 
+from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.env import Env, Host
 from unbroken.service import (
     analytics,
@@ -21,8 +24,14 @@ from unbroken.service import (
     users,
 )
 from unbroken.service.auth import Gate
-from unbroken.service.parts import open_parts
+from unbroken.service.livekit_rooms import LiveKitRooms
+from unbroken.service.opening import Opening
+from unbroken.service.parts import Parts
 from unbroken.service.settings import Settings
+from unbroken.service.watch import Watch
+from unbroken.stores.sqlite import SqliteStore
+
+log = structlog.get_logger()
 
 NOUNS = (
     *(health, system, rooms, conversations, sessions, journal, blobs, files, users, analytics),
@@ -36,7 +45,7 @@ def create_app(settings: Settings, *, env: Env | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_parts(settings, world) as parts:
+        async with _open(settings, world) as parts:
             app.state.parts = parts
             yield
 
@@ -46,3 +55,29 @@ def create_app(settings: Settings, *, env: Env | None = None) -> FastAPI:
     for noun in NOUNS:
         app.include_router(noun.router)
     return app
+
+
+@asynccontextmanager
+async def _open(settings: Settings, env: Env) -> AsyncIterator[Parts]:
+    """Raises SettingsInvalid if the data folder may not be used."""
+    blobs = await asyncio.to_thread(ObjectBlobs.in_folder, settings.data / "blobs")
+    path = settings.data / "unbroken.sqlite"
+    async with (
+        SqliteStore.open(path, blobs, env) as store,
+        LiveKitRooms.open(settings) as livekit,
+    ):
+        opening = Opening(store.rooms, livekit, env)
+        parts = Parts(settings, env, store, blobs, livekit, opening)
+        task = asyncio.create_task(Watch(parts).run(), name="watch")
+        task.add_done_callback(_tell)
+        try:
+            yield parts
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+
+def _tell(watch: asyncio.Task[None]) -> None:
+    """At once, not when the task is forgotten: nobody awaits it before the end."""
+    if not watch.cancelled() and (error := watch.exception()):
+        log.error("watch failed", error=type(error).__name__, exc_info=error)

@@ -12,15 +12,11 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from unbroken.env import Env
 from unbroken.errors import RoomServerUnavailable, UnbrokenError
-from unbroken.service.livekit_rooms import LiveKitRooms
-from unbroken.service.opening import Opening
-from unbroken.service.settings import Settings
+from unbroken.service.parts import Parts
 from unbroken.service.watch_dispatch import Failover
 from unbroken.service.watch_ends import Ends
 from unbroken.service.watch_rooms import Rounds
-from unbroken.stores.sqlite import SqliteStore
 
 PULSE_S = 1.0
 ENDS_LOOKS = 5
@@ -30,19 +26,12 @@ log = structlog.get_logger()
 
 
 class Watch:
-    def __init__(
-        self,
-        store: SqliteStore,
-        livekit: LiveKitRooms,
-        opening: Opening,
-        settings: Settings,
-        env: Env,
-    ) -> None:
-        self._store = store
+    def __init__(self, parts: Parts) -> None:
+        self._store = parts.store
         self._looks = 0
-        self.failover = Failover(store, livekit, opening, settings, env)
-        self.rounds = Rounds(store, livekit, opening, settings, env)
-        self.ends = Ends(store, self.rounds, settings, env)
+        self.failover = Failover(parts)
+        self.rounds = Rounds(parts)
+        self.ends = Ends(parts, self.rounds)
 
     async def run(self) -> None:
         """Until cancelled."""

@@ -11,13 +11,9 @@ from uuid import UUID
 import structlog
 
 from unbroken.cause import PROVIDER_LOST
-from unbroken.env import Env
 from unbroken.errors import NotFound, RoomServerUnavailable, UnbrokenError
-from unbroken.service.livekit_rooms import LiveKitRooms
-from unbroken.service.opening import Opening
-from unbroken.service.settings import Settings
+from unbroken.service.parts import Parts
 from unbroken.service.watch_rooms import is_room_of
-from unbroken.stores.sqlite import SqliteStore
 from unbroken.stores.sqlite.ownership import Orphan
 
 LOOK_S = 0.25  # nothing is due
@@ -31,19 +27,9 @@ log = structlog.get_logger()
 
 
 class Failover:
-    def __init__(
-        self,
-        store: SqliteStore,
-        livekit: LiveKitRooms,
-        opening: Opening,
-        settings: Settings,
-        env: Env,
-    ) -> None:
-        self._store = store
-        self._livekit = livekit
-        self._opening = opening
-        self._settings = settings
-        self._env = env
+    def __init__(self, parts: Parts) -> None:
+        self._store, self._livekit = parts.store, parts.livekit
+        self._opening, self._settings, self._env = parts.opening, parts.settings, parts.env
         self._tasks: dict[UUID, asyncio.Task[None]] = {}
         self._failures: dict[UUID, int] = {}
 

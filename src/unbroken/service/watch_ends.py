@@ -3,11 +3,9 @@
 import structlog
 
 from unbroken.cause import EMPTY
-from unbroken.env import Env
 from unbroken.errors import RoomServerUnavailable
-from unbroken.service.settings import Settings
+from unbroken.service.parts import Parts
 from unbroken.service.watch_rooms import Rounds, is_room_of
-from unbroken.stores.sqlite import SqliteStore
 from unbroken.stores.sqlite.ownership import Abandoned, Watched
 
 # LiveKit forgets its rooms when it starts again; people are back within nine seconds.
@@ -17,11 +15,10 @@ log = structlog.get_logger()
 
 
 class Ends:
-    def __init__(self, store: SqliteStore, rounds: Rounds, settings: Settings, env: Env) -> None:
-        self._store = store
+    def __init__(self, parts: Parts, rounds: Rounds) -> None:
+        self._store, self._env = parts.store, parts.env
         self._rounds = rounds
-        self._rejoin_s = settings.rejoin_s
-        self._env = env
+        self._rejoin_s = parts.settings.rejoin_s
 
     async def round(self) -> None:
         """End what is over. Raises ArchiveUnavailable; then the next round does it."""

@@ -11,12 +11,10 @@ from uuid import UUID
 import structlog
 
 from unbroken.cause import EMPTY, HOST_LOST
-from unbroken.env import Env
 from unbroken.errors import NotFound, RoomServerUnavailable
-from unbroken.service.livekit_rooms import LiveKitRooms, LiveRoom
-from unbroken.service.opening import CONVERSATION, Opening, conversation_of
-from unbroken.service.settings import Settings
-from unbroken.stores.sqlite import SqliteStore
+from unbroken.service.livekit_rooms import LiveRoom
+from unbroken.service.opening import CONVERSATION, conversation_of
+from unbroken.service.parts import Parts
 from unbroken.stores.sqlite.ownership import CallRoom, Watched
 
 LIVE_PULSES = 2  # rooms of live sessions are looked at every so many rounds
@@ -29,19 +27,10 @@ log = structlog.get_logger()
 
 
 class Rounds:
-    def __init__(
-        self,
-        store: SqliteStore,
-        livekit: LiveKitRooms,
-        opening: Opening,
-        settings: Settings,
-        env: Env,
-    ) -> None:
-        self._store = store
-        self._livekit = livekit
-        self._opening = opening
-        self._env = env
-        self._reconnect_us = int(settings.reconnect_s * 1_000_000)
+    def __init__(self, parts: Parts) -> None:
+        self._store, self._livekit = parts.store, parts.livekit
+        self._opening, self._env = parts.opening, parts.env
+        self._reconnect_us = int(parts.settings.reconnect_s * 1_000_000)
         self._failed_us: int | None = None  # when LiveKit last did not answer, since boot
         self._is_away = False
         self._missing_us: dict[UUID, int] = {}  # rooms of silent hosts: since when unseen
