@@ -6,7 +6,7 @@ from livekit import rtc
 from livekit.agents.types import TimedString
 
 from unbroken.env import Host
-from unbroken.livekit.playback import Playhead, Script, whole_words
+from unbroken.livekit.playback import Playhead, Script, rest_of, whole_words
 from unbroken.livekit.speech import InFlight
 from unbroken.mark import Mark
 
@@ -148,6 +148,22 @@ def test_times_that_run_backwards_are_not_believed():
 )
 def test_a_word_that_is_cut_was_not_heard(text, place, whole):
     assert whole_words(text, place) == whole
+
+
+@pytest.mark.parametrize(
+    ("written", "spoken", "rest"),
+    [
+        ("One. Two.", "One. ", "Two."),
+        ("**One**. And *two*.", "One. ", "And *two*."),
+        ("**One** two.", "One", "** two."),
+        ("One! 🎉 Two.", "One! ", "🎉 Two."),
+        ("One. Two.", "Two.", None),
+        ("One.", "One. Two.", None),
+        ("One.", "", None),
+    ],
+)
+def test_the_rest_is_found_behind_what_was_spoken(written, spoken, rest):
+    assert rest_of(written, spoken) == rest
 
 
 class Flight(InFlight):

@@ -1,5 +1,6 @@
 """How far a reply was played: in seconds of its sound, and in characters of its text."""
 
+import string
 from bisect import bisect_right
 
 import numpy as np
@@ -11,6 +12,7 @@ from unbroken.env import Env
 
 LOUD = 300  # of 32,767: nobody hears less
 BLOCKS_PER_S = 50  # voiced or not: by 20 ms
+MARKS = string.punctuation + "…"  # may stand between the last letter and the next word
 SILENCE_S = 0.001  # so much voice is none
 WORD_MAX = 30  # no word of a language with spaces is longer; others are cut at the character
 
@@ -113,6 +115,23 @@ class Script:
         if second > self._seconds[-1] and place >= self._places[-1]:
             self._seconds.append(second)
             self._places.append(place)
+
+
+def rest_of(written: str, spoken: str) -> str | None:
+    """What a model wrote behind `spoken`; None if that is not what it began with.
+
+    LiveKit takes Markdown and emoji out before they are spoken: only letters and digits count.
+    """
+    if spoken and written.startswith(spoken):
+        return written[len(spoken) :]
+    said = [c for c in spoken if c.isalnum()]
+    places = [at for at, c in enumerate(written) if c.isalnum()]
+    if not said or [written[at] for at in places[: len(said)]] != said:
+        return None
+    rest = written[places[len(said) - 1] + 1 :]
+    if spoken[-1].isspace():
+        return rest.lstrip(MARKS + string.whitespace)
+    return rest.lstrip(MARKS) if spoken[-1] in MARKS else rest
 
 
 def whole_words(text: str, place: int) -> str:

@@ -11,7 +11,7 @@ from livekit.agents.llm import ChatChunk
 from livekit.agents.voice import io
 
 from unbroken.env import Env
-from unbroken.livekit.playback import Playhead, Script
+from unbroken.livekit.playback import Playhead, Script, rest_of
 from unbroken.livekit.tee import tee
 from unbroken.mark import Mark, Speech
 
@@ -88,8 +88,8 @@ class InFlight:
     def _generated(self) -> str:
         """All that is known of the reply: its model may be ahead of its voice."""
         spoken = self._before.text + self._script.text
-        written = ("".join(pieces) for pieces in reversed(self._writings))
-        return next((text for text in written if spoken and text.startswith(spoken)), spoken)
+        rests = (rest_of("".join(pieces), spoken) for pieces in reversed(self._writings))
+        return spoken + next((rest for rest in rests if rest is not None), "")
 
     # The sound.
 
@@ -123,7 +123,7 @@ class InFlight:
     def reply_ended(self) -> None:
         """Its writing is forgotten: another reply may begin with the same words."""
         for writing in tuple(self._writings):
-            if self._before.text and "".join(writing).startswith(self._before.text):
+            if rest_of("".join(writing), self._before.text) is not None:
                 self._writings.remove(writing)
         self._before = Played()
         self.played_ms = self.generated = None
