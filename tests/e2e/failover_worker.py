@@ -22,8 +22,10 @@ from agents import worker
 from agents.core import bookings
 from agents.worker import build_server, run, start
 from tests.agents.scripted import ScriptedLLM, _ScriptedStream
-from unbroken.livekit import Call, Restored, items, userdata
+from unbroken.livekit import Call, Restored, items, options, userdata
+from unbroken.livekit import room as rooms
 from unbroken.livekit.hooks import Hooks
+from unbroken.livekit.leaving import PEOPLE
 
 THINK_S = 4
 LINGER_S = 4  # in the booking tool, behind what cannot be undone
@@ -33,8 +35,10 @@ def folder() -> Path:
     return Path(os.environ["UNBROKEN_TEST_STATE"])
 
 
-def show(session: Any, agent: Any, name: str) -> None:
+def show(session: Any, agent: Any, name: str, people: Any) -> None:
     state = {
+        "people": {p.identity: [p.name, dict(p.attributes), p.metadata or ""] for p in people},
+        "options": options.read(session, type(agent).__name__, agent),
         "agent": type(agent).__name__,
         "history": [items.encode(item) for item in session.history.items],
         "context": [items.encode(item) for item in agent.chat_ctx.items],
@@ -55,12 +59,14 @@ _book, _run = bookings._book, _ScriptedStream._run
 @functools.wraps(_scan)
 def scan(self: Hooks) -> None:
     _scan(self)
-    show(self._session, self._session.current_agent, str(os.getpid()))
+    here = rooms.people(get_job_context().room)
+    show(self._session, self._session.current_agent, str(os.getpid()), here)
 
 
 async def put_back(self: Restored, session: Any) -> Any:
     agent = await _put_back(self, session)
-    show(session, agent, f"{os.getpid()}.restored")
+    here = (p for p in self.session.participants.values() if p.is_here and p.kind in PEOPLE)
+    show(session, agent, f"{os.getpid()}.restored", here)
     return agent
 
 

@@ -28,6 +28,12 @@ __all__ = ["house"]
 HANG_S = 90  # LiveKit closes a room that its people left after 20 s
 
 
+def people_in(caller: Caller) -> dict:
+    """Who came back, under a new identity."""
+    me = caller.room.local_participant
+    return {me.identity: [me.name, dict(me.attributes), me.metadata]}
+
+
 async def ended(house: House, victim: Victim) -> dict:
     async with asyncio.timeout(HANG_S):
         while (session := victim.session())["phase"] != "ended":
@@ -106,7 +112,7 @@ async def test_who_hung_up_finds_the_conversation_again(house, voice, ears):
     again = house.create_room("hung-up", conversation_id=victim.room["conversation_id"])
     async with Caller.join(again["url"], again["token"], voice) as caller:
         joined = time.monotonic()
-        _, new = await check(victim, before)
+        _, new = await check(victim, before | {"people": people_in(caller)})
         assert new == []
         asked = await caller.say("I am back.")
         await caller.hear(after=asked)
@@ -129,7 +135,7 @@ async def test_an_orderly_stop_of_livekit_ends_the_call_until_its_people_are_bac
     await asyncio.to_thread(house.start, "livekit")
     again = house.create_room("stopped", conversation_id=victim.room["conversation_id"])
     async with Caller.join(again["url"], again["token"], voice) as caller:
-        _, new = await check(victim, before)
+        _, new = await check(victim, before | {"people": people_in(caller)})
         assert new == []
         asked = await caller.say("Are you still there?")
         await caller.hear(after=asked)

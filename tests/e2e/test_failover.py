@@ -113,8 +113,8 @@ def assert_same(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str,
     """What the old agent had is all there; returns what stands behind it in the history."""
     count = len(before["history"])
     assert after["history"][:count] == before["history"]
-    assert after["agent"] == before["agent"]
-    assert after["userdata"] == before["userdata"]
+    for part in ("agent", "userdata", "options", "people"):
+        assert after[part] == before[part]
     assert plain(after["context"])[: len(before["context"])] == plain(before["context"])
     return after["history"][count:]
 

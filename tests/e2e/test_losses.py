@@ -1,6 +1,7 @@
 """More than an agent is lost: its worker, the service, livekit-server, the person's connection."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.e2e
 
 __all__ = ["house"]
 
+AWAY_S = 20
 STALE_S = 0.3  # what LiveKit's native queue still holds of an old sentence
 
 
@@ -74,14 +76,7 @@ async def test_livekit_server_crashes_and_is_restarted(house, voice):
         before = victim.state()
         house.kill("livekit")
         await asyncio.to_thread(house.start, "livekit")
-        async with asyncio.timeout(60):
-            while True:
-                asked = await caller.say("Are you still there?")
-                try:
-                    await caller.hear(after=asked, within_s=8)
-                    break
-                except TimeoutError:
-                    continue
+        await answered(caller)
         assert victim.session()["term"] == 1  # no second agent
         assert_same(before, victim.state())
         await until(lambda: metadata(house, "server-lost") == victim.room["conversation_id"])
@@ -89,8 +84,37 @@ async def test_livekit_server_crashes_and_is_restarted(house, voice):
         assert len(agents) == 1
 
 
+async def answered(caller: Caller) -> None:
+    """Ask until there is an answer: media may come back a moment later."""
+    async with asyncio.timeout(60):
+        while True:
+            asked = await caller.say("Are you still there?")
+            with contextlib.suppress(TimeoutError):
+                await caller.hear(after=asked, within_s=8)
+                return
+
+
 def metadata(house, name):
     return house.get(f"/rooms/{name}")["conversation_id"]
+
+
+@pytest.mark.parametrize("part", ["keeper", "service", "livekit"])
+async def test_a_part_that_is_away_for_a_while_costs_no_agent_its_call(house, voice, part):
+    """Frozen, not dead: longer than a lease, and than LiveKit takes to miss somebody."""
+    async with in_call(house, f"away-{part}", voice) as (caller, victim):
+        pid = house.keeper_pid() if part == "keeper" else house.processes[part].pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            await asyncio.sleep(AWAY_S)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        before = victim.state()
+        await answered(caller)
+        await asyncio.sleep(5)  # time enough to judge wrongly
+        assert victim.session()["term"] == 1
+        assert not is_dead(victim.pid)
+        assert_same(before, victim.state())
+    await house.shipped(victim.room)
 
 
 async def test_a_person_leaves_and_comes_back(house, voice, ears):
