@@ -264,3 +264,9 @@ async def test_a_mark_that_says_the_same_is_not_written(clock):
     flight.mark()
     assert len(flight.marks) == count
     flight.stop()
+
+
+async def test_a_frame_that_cannot_be_read_stops_no_voice(clock, caplog):
+    flight = Flight(clock)
+    flight.pushed("no frame")
+    assert "hook failed" in caplog.text

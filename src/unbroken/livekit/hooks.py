@@ -1,11 +1,7 @@
-"""AgentSession's events, written to the log. Handlers are plain functions and never raise:
-LiveKit would carry a TypeError of theirs into the call."""
+"""AgentSession's events, written to the log."""
 
 import asyncio
-import functools
-import logging
-from collections.abc import Callable
-from typing import Any, ParamSpec
+from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
 from livekit.agents import (
@@ -29,26 +25,10 @@ from unbroken.entries import (
 from unbroken.env import Env
 from unbroken.live import Live
 from unbroken.livekit import items, options, userdata
+from unbroken.livekit.guard import guarded
 from unbroken.livekit.speech import InFlight
 from unbroken.livekit.voice import Fence, Voice
 from unbroken.mirror import Mirror, Put
-
-log = logging.getLogger(__name__)
-
-P = ParamSpec("P")
-
-
-def guarded(handler: Callable[P, None]) -> Callable[P, None]:
-    """A handler whose errors are logged and go no further."""
-
-    @functools.wraps(handler)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            handler(*args, **kwargs)
-        except Exception:
-            log.exception("hook failed", extra={"hook": handler.__name__})
-
-    return run
 
 
 class Hooks:
@@ -90,8 +70,8 @@ class Hooks:
         if self._voice or not (audio := self._session.output.audio):
             return
         voice = self._voice = Voice(self.fence, self.in_flight, audio)
-        voice.on("playback_started", guarded(self.in_flight.playback_started))
-        voice.on("playback_finished", guarded(self.in_flight.playback_finished))
+        voice.on("playback_started", self.in_flight.playback_started)
+        voice.on("playback_finished", self.in_flight.playback_finished)
         self._session.output.audio = voice
 
     def meet(self, agent: Agent) -> None:

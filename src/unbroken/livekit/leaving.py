@@ -14,7 +14,7 @@ from unbroken.cause import (
     PROVIDER_LOST,
     SERVER_SHUTDOWN,
 )
-from unbroken.livekit.hooks import guarded
+from unbroken.livekit.guard import guarded
 from unbroken.session import Session
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from livekit.agents import AgentSession, JobContext
 
 from unbroken.entries import ParticipantChanged, ParticipantJoined, ParticipantLeft
 from unbroken.live import Live
-from unbroken.livekit.hooks import guarded
+from unbroken.livekit.guard import guarded
 
 log = logging.getLogger(__name__)
 

@@ -11,6 +11,7 @@ from livekit.agents.llm import ChatChunk
 from livekit.agents.voice import io
 
 from unbroken.env import Env
+from unbroken.livekit.guard import guarded
 from unbroken.livekit.playback import Playhead, Script, rest_of
 from unbroken.livekit.tee import tee
 from unbroken.mark import Mark, Speech
@@ -93,23 +94,29 @@ class InFlight:
 
     # The sound.
 
+    @guarded
     def pushed(self, frame: rtc.AudioFrame) -> None:
         self._playhead.push(frame)
 
+    @guarded
     def sound_is_whole(self) -> None:
         self._script.end(self._playhead.sound.seconds)
 
+    @guarded
     def playback_started(self, _event: object) -> None:
         self._playhead.move()
         self._paced = ""
         self._tick()
 
+    @guarded
     def paused(self) -> None:
         self._playhead.pause()
 
+    @guarded
     def resumed(self) -> None:
         self._playhead.move()
 
+    @guarded
     def playback_finished(self, event: io.PlaybackFinishedEvent) -> None:
         """The item is committed right behind this, unless the reply has another part."""
         self.generated = self._generated() if event.interrupted else None
@@ -120,6 +127,7 @@ class InFlight:
         self._script, self._playhead, self._paced = Script(), Playhead(self._env), ""
         self.stop()
 
+    @guarded
     def reply_ended(self) -> None:
         """Its writing is forgotten: another reply may begin with the same words."""
         for writing in tuple(self._writings):
@@ -128,6 +136,7 @@ class InFlight:
         self._before = Played()
         self.played_ms = self.generated = None
 
+    @guarded
     def heard(self, text: str) -> None:
         """LiveKit's pacing gives out the next words."""
         self._paced += text
@@ -159,6 +168,7 @@ class InFlight:
             self._timer.cancel()
         self._timer = None
 
+    @guarded
     def _tick(self) -> None:
         self.stop()
         self._timer = asyncio.get_running_loop().call_later(MARK_S, self._tick)
