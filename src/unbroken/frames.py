@@ -5,7 +5,7 @@
     header = {room, role, holder, session_id?, term?, base?, ...}       class Header
     entry  = [0, n, at_us, kind, flags, payload]                        n contiguous from 1
     mark   = [1, after_n, at_us, "", 0, payload]                        replaces the one before
-    bound  = [2, base, at_us, "", 0, session_id, term]                  after a provisional start
+    bound  = [2, base, at_us, "", 0, session_id, term]                  the session was taken
     closed = [3, 0, at_us, cause, 0, ""]                                the holder's last word
 
 A plain CRC per frame: a damaged frame costs itself, never those behind it. `alg` and `key_id`
@@ -30,7 +30,8 @@ ENTRY, MARK, BOUND, CLOSED = range(4)
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Who writes this file. Without `session_id` the session is taken later, by the keeper."""
+    """Who writes this file. Without `session_id` a frame may tell that the session was taken;
+    else the keeper takes it."""
 
     holder: UUID
     host_id: UUID

@@ -21,6 +21,7 @@ import msgspec
 from unbroken.env import Env, File
 from unbroken.errors import JournalUnreadable, JournalUnwritable
 from unbroken.frames import (
+    BOUND,
     CLOSED,
     ENTRY,
     FRAME_BYTES_MAX,
@@ -78,6 +79,14 @@ class Journal:
         except OSError as error:
             raise JournalUnwritable(f"{spool.folder}: {error.strerror}") from error
         return journal
+
+    def bind(self, header: Header) -> None:
+        """The session was taken: `header` names it. The keeper learns it from the file."""
+        self.header = header
+        session_id, term = header.session_id, header.term
+        assert session_id is not None and term is not None  # noqa: S101, PT018 - it was taken
+        now_us, base = self._env.now_us(), header.base or 0
+        self._put(encode_frame(Frame(BOUND, base, now_us, "", 0, session_id.bytes, term)))
 
     def append(self, kind: str, payload: bytes, *, flags: int = 0) -> int:
         """Add an entry and return its n. Never waits.

@@ -15,9 +15,9 @@ from unbroken.archive import (
     WireEntry,
     WireMark,
 )
-from unbroken.cause import CRASHED, FROZEN
+from unbroken.cause import CRASHED, FROZEN, REFUSED
 from unbroken.entries import Lost
-from unbroken.frames import CLOSED, ENTRY, MARK, Frame
+from unbroken.frames import BOUND, CLOSED, ENTRY, MARK, Frame
 from unbroken.journal import JournalReader
 from unbroken.spool import Spool
 
@@ -28,6 +28,7 @@ RESHIP_US = 600_000_000  # a journal is kept this long: a restored store may ask
 MARK_US = 1_000_000  # a mark goes to the store at most this often, and once at the end
 
 
+ID_BYTES = 16
 FREEZE_US = 3_000_000  # a stopped process
 BUSY_US = 10_000_000  # a loop that is busy: a synchronous tool must not cost an agent its life
 GAP_US = 1_000_000  # between two looks: the keeper itself, or the whole host, was asleep
@@ -93,6 +94,8 @@ class Tail:
                 self._keep(frame)
             if not frames:
                 break
+        if self._last_word == REFUSED and not self.read:
+            self._end(self._env.boot_us())
 
     def kill_if_frozen(self, now_us: int) -> bool:
         """Kill a holder whose loop stands still: a thawed agent would speak beside its successor.
@@ -124,6 +127,9 @@ class Tail:
                 self._enqueue(frame.n, _wire(frame))
         elif frame.type == MARK:
             self._mark = frame
+        elif frame.type == BOUND and not self.is_bound and len(frame.payload) == ID_BYTES:
+            self.session_id, self.term = UUID(bytes=frame.payload), frame.extra
+            self.base = frame.n
         elif frame.type == CLOSED:
             self._last_word = frame.kind
 
@@ -140,8 +146,10 @@ class Tail:
     def is_due(self, now_us: int) -> bool:
         """Whether there is something to say: news, an end, or the hourglass of `CONFIRM_US`."""
         is_silent = now_us - self._heard_us >= CONFIRM_US
-        if self.is_over or not self.is_bound:
-            return is_silent and not self.is_over
+        if self.is_over:
+            return False
+        if not self.is_bound:  # its holder is about to take the session, or could not
+            return is_silent and (bool(self._queue) or not self.is_living)
         return bool(self._queue) or self._is_final() or is_silent
 
     def batch(self, now_us: int, *, bytes_max: int = BATCH_BYTES_MAX) -> Batch:
@@ -233,9 +241,11 @@ class Tail:
             self._mark = None
 
     def refuse(self, now_us: int) -> None:
-        """Another holder has the session: ours stops; its journal is kept and offered again."""
+        """Another holder has the session: ours stops; what it wrote is kept and offered again."""
         self._heard_us = now_us
         self.ack.flag(FENCED)
+        if not self.read and not self.is_living:
+            self._end(now_us)
 
     def _isolate(self, batch: Batch, answer: Answer) -> None:
         """One bad entry must not block those behind it: narrow down to it, then name it lost."""

@@ -14,10 +14,13 @@ import pytest
 from tests.core.conftest import new_header
 from unbroken import entries
 from unbroken.archive import HostAnswer, HostBatch, Taken, TakeRequest
+from unbroken.cause import REFUSED
 from unbroken.entries import Noted
 from unbroken.errors import ArchiveUnavailable, TooLarge
+from unbroken.journal import Journal
 from unbroken.keeper import Keeper
 from unbroken.live import Live
+from unbroken.ownership import bound, request_of
 from unbroken.session import fold
 
 HANG_S = 60
@@ -70,6 +73,58 @@ async def test_a_provisional_start_becomes_a_session(spool, store, env):
     (entry,) = await log_of(store, live.session_id)
     assert (entry.seq, entry.kind) == (1, "note")
     await live.close("left")
+
+
+async def phase(store, session_id: UUID) -> tuple[str, str | None]:
+    session = await store.conversations.get_session(session_id)
+    return session.phase, session.cause
+
+
+async def test_a_holder_that_takes_its_session_itself_is_left_alone(spool, store, env):
+    header = new_header(env, spool)
+    journal = Journal.create(spool, header)
+    keeper = Keeper(spool, store.archive)
+    for _ in range(5):
+        await keeper.step()
+    taken = await store.archive.take(request_of(header))
+    assert taken.is_new  # the keeper has not asked for it
+    journal.bind(bound(header, taken))
+    live = Live(spool, journal)
+    live.record(Noted("hello"))
+    assert live.session_id == taken.session_id
+    await until(keeper, lambda: live.ack.acked == 1)
+    assert (live.term, live.ack.session_id) == (taken.term, None)
+    await live.close("left")
+
+
+@pytest.mark.parametrize("has_taken", [True, False])
+async def test_who_dies_while_taking_its_session_leaves_an_orphan(spool, store, env, has_taken):
+    """Else the session would be held by nobody, for ever: its host is well."""
+    header = new_header(env, spool)
+    Journal.create(spool, header)
+    if has_taken:
+        taken = await store.archive.take(request_of(header))
+        assert await phase(store, taken.session_id) == ("live", None)
+    env.unlock(spool.lock(header.holder))  # SIGKILL
+    keeper = Keeper(spool, store.archive)
+    await keeper.step()
+    await until(keeper, lambda: keeper._tails[header.holder].is_over)
+    session_id = taken.session_id if has_taken else header.new_session_id
+    assert await phase(store, session_id) == ("orphaned", "crashed")
+
+
+async def test_who_was_refused_leaves_nothing_behind(spool, store, env):
+    winner = new_header(env, spool)
+    journal = Journal.create(spool, winner)
+    await store.archive.take(request_of(winner))
+    for cause in (REFUSED, None):
+        loser = new_header(env, spool)
+        other = Journal.create(spool, loser)
+        other.close(cause) if cause else env.unlock(spool.lock(loser.holder))
+        keeper = Keeper(spool, store.archive)
+        await keeper.step()
+        assert keeper._tails[loser.holder].is_over
+    journal.close("left")
 
 
 async def test_durable_tells_the_truth(spool, store, env):

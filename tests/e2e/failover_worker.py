@@ -1,11 +1,13 @@
 """The scripted worker, made to be killed: it shows its live objects to the test, thinks slowly
 when told to, stops for a while behind a booking that is done, loses its provider at the word
-"broken", and ends its call or fails when the test says so.
+"broken", and ends its call, fails or waits when the test says so.
 
     UNBROKEN_TEST_STATE/<pid>.json           the live objects after each event
     UNBROKEN_TEST_STATE/<pid>.restored.json  what a successor put back into its live objects
     UNBROKEN_TEST_STATE/booked               exists once a booking was made
     UNBROKEN_TEST_STATE/<room>.<end|raise>   the test makes it: end the call, fail in the entrypoint
+    UNBROKEN_TEST_STATE/<room>.<hold|fail>   the test makes it: a successor that has taken its
+                                             session waits until it is gone; cannot read, once
 """
 
 import asyncio
@@ -22,7 +24,8 @@ from agents import worker
 from agents.core import bookings
 from agents.worker import build_server, run, start
 from tests.agents.scripted import ScriptedLLM, _ScriptedStream
-from unbroken.livekit import Call, Restored, items, options, userdata
+from unbroken.errors import ArchiveUnavailable
+from unbroken.livekit import Call, Restored, items, options, restore, userdata
 from unbroken.livekit import room as rooms
 from unbroken.livekit.hooks import Hooks
 from unbroken.livekit.leaving import PEOPLE
@@ -53,6 +56,7 @@ def show(session: Any, agent: Any, name: str, people: Any) -> None:
 _scan, _put_back = Hooks.scan, Restored.put_back
 _answer, _start = worker.answer, Call.start
 endings: list[asyncio.Task[None]] = []
+_read = restore.read
 _book, _run = bookings._book, _ScriptedStream._run
 
 
@@ -68,6 +72,16 @@ async def put_back(self: Restored, session: Any) -> Any:
     here = (p for p in self.session.participants.values() if p.is_here and p.kind in PEOPLE)
     show(session, agent, f"{os.getpid()}.restored", here)
     return agent
+
+
+async def read(archive: Any, taken: Any) -> Any:
+    name = get_job_context().room.name
+    while (folder() / f"{name}.hold").exists():
+        await asyncio.sleep(0.02)
+    if (fail := folder() / f"{name}.fail").exists():
+        fail.unlink()
+        raise ArchiveUnavailable("away just now")
+    return await _read(archive, taken)
 
 
 async def book(*what: Any) -> Any:
@@ -116,6 +130,7 @@ async def end(call: Call[Any]) -> None:
 Hooks.scan = scan  # type: ignore[method-assign]
 Restored.put_back = put_back  # type: ignore[method-assign]
 Call.start = start_call  # type: ignore[method-assign]
+restore.read = read
 bookings._book = book
 worker.answer = answer
 # One error is enough; LiveKit's default is four.

@@ -320,6 +320,34 @@ async def test_two_crashes_in_a_row(house, voice, ears):
         assert victim.session()["term"] == 3
 
 
+async def test_a_successor_dies_before_it_knows_anything(house, voice):
+    """It has taken the session and written nothing: nobody may be silent for ever."""
+    async with in_call(house, "reading", voice) as (caller, victim):
+        (hold := victim.states / "reading.hold").touch()
+        victim.kill()
+        before = victim.state()
+        await until(lambda: victim.session()["term"] == 2)
+        os.kill(house.job_pid("reading"), signal.SIGKILL)
+        hold.unlink()
+        third = await victim.successor()
+        assert assert_same(before, third.state(f"{third.pid}.restored")) == []
+        assert victim.terms()[2]["cause"] == "crashed"
+        asked = await caller.say("Are you still there?")
+        await caller.hear(after=asked)
+
+
+async def test_a_successor_that_cannot_read_leaves_it_to_the_next(house, voice):
+    async with in_call(house, "unread", voice) as (caller, victim):
+        (victim.states / "unread.fail").touch()
+        victim.kill()
+        before = victim.state()
+        third = await victim.successor()
+        assert assert_same(before, third.state(f"{third.pid}.restored")) == []
+        assert victim.terms()[2]["cause"] == "unreadable"
+        asked = await caller.say("Are you still there?")
+        await caller.hear(after=asked)
+
+
 async def test_a_frozen_agent_is_killed_first_and_never_speaks_again(house, voice, ears):
     async with in_call(house, "frozen-agent", voice) as (caller, victim):
         asked = await caller.say("Please tell me a story.")

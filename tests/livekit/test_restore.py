@@ -249,13 +249,26 @@ async def test_a_mark_and_log_of_any_form_are_no_crash(first, env, spool, store)
     await successor.close()
 
 
-async def test_an_agent_without_a_factory_is_named(first, env, spool, store, monkeypatch):
+def broken(_restored):
+    raise ValueError("the application's own")
+
+
+@pytest.mark.parametrize(
+    ("factories", "report"),
+    [
+        ({}, "degraded: durable(agents=…) has no Second"),
+        ({"Second": broken}, "degraded: Second was not made: ValueError"),
+    ],
+)
+async def test_an_agent_that_cannot_be_made_is_named(
+    first, env, spool, store, *, monkeypatch, factories, report
+):
     await first.say("other")
     await asyncio.sleep(0.1)
     await died(first, store)
-    monkeypatch.setattr(restore, "factories_of", lambda _: {})
+    monkeypatch.setattr(restore, "factories_of", lambda _: factories)
     successor = await Successor(env, spool, store.archive).take()
-    assert successor.restored.report["agent"].startswith("degraded: durable(agents=")
+    assert successor.restored.report["agent"] == report
     assert type(successor.session.current_agent) is First
     await successor.close()
 

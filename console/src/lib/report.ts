@@ -44,6 +44,7 @@ const CAUSES: Readonly<Record<string, string>> = {
   server_shutdown: "lost its media server",
   provider_lost: "lost its provider",
   entrypoint_failed: "failed",
+  unreadable: "could not read the log",
   released: "handed over",
 };
 

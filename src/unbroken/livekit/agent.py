@@ -12,9 +12,10 @@ from uuid import UUID
 from livekit.agents import Agent, AgentSession, JobContext, room_io
 
 from unbroken.archive import Archive, Taken
+from unbroken.cause import UNREADABLE
 from unbroken.entries import JSON, Ended, Noted, Recovered, SessionOpened, plain
 from unbroken.env import Env, Host
-from unbroken.frames import Header
+from unbroken.journal import Journal
 from unbroken.live import BEAT_S, Lag, Level, Live, by_agent_session
 from unbroken.livekit import recover, restore
 from unbroken.livekit import room as rooms
@@ -27,7 +28,6 @@ from unbroken.livekit.safety import Safety
 from unbroken.livekit.speech import Spoken
 from unbroken.livekit.voice import Fence
 from unbroken.mark import Mark
-from unbroken.ownership import bound
 from unbroken.recovery import facts_of
 from unbroken.remote import RemoteArchive
 from unbroken.session import Participant, Session
@@ -116,12 +116,10 @@ class Call(Generic[T]):
         Raises CallTaken, after `ctx.shutdown`, if another agent has this session; StateRefused
         if the saved state is of a newer version; JournalUnwritable if the spool takes no files.
         """
-        header, taken = await self._joining.join()
+        journal, taken = await self._joining.join()
         self.is_new = taken is None or taken.is_new
-        saved, flying = Session(), None
-        if taken and not taken.is_new:
-            saved, flying = await restore.read(self._archive, taken)
-        live = self._open(header, taken, saved)
+        saved, flying = await self._read(journal, taken)
+        live = self._open(journal, taken, saved)
         by_agent_session[session] = live
         hooks = self._hooks = Hooks(self._env, live, session)
         if taken and not taken.is_new:
@@ -137,13 +135,23 @@ class Call(Generic[T]):
         hooks.scan()
         return self
 
-    def _open(self, header: Header, taken: Taken | None, saved: Session) -> Live:
-        header = bound(header, taken)
+    async def _read(self, journal: Journal, taken: Taken | None) -> tuple[Session, Mark | None]:
+        """What is known of a session that goes on. Where it cannot be read another may try."""
+        if taken is None or taken.is_new:
+            return Session(), None
+        try:
+            return await restore.read(self._archive, taken)
+        except BaseException:
+            journal.close(UNREADABLE)
+            raise
+
+    def _open(self, journal: Journal, taken: Taken | None, saved: Session) -> Live:
+        header = journal.header
         self._call_id = taken.call_id if taken else None
         if taken and taken.entries:
             began = taken.entries[0].at_us / 1e6
             self._session_start = datetime.fromtimestamp(began, UTC)
-        live = self._live = Live.open(self._spool, header, saved)
+        live = self._live = Live(self._spool, journal, saved)
         live.record(
             SessionOpened(
                 room=header.room,

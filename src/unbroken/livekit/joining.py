@@ -9,11 +9,13 @@ from livekit.agents import JobContext
 from livekit.agents import __version__ as livekit_version
 
 from unbroken.archive import Archive, Taken
+from unbroken.cause import LEFT, REFUSED
 from unbroken.env import Env
 from unbroken.errors import CallTaken, InvalidInput, NotFound
 from unbroken.frames import Header
+from unbroken.journal import Journal
 from unbroken.livekit import room as rooms
-from unbroken.ownership import take
+from unbroken.ownership import bound, take
 from unbroken.spool import Spool
 from unbroken.version import __version__
 
@@ -44,19 +46,29 @@ class Joining:
         self._choose = choose
         self._dispatched = rooms.pointer(ctx.job.metadata)
 
-    async def join(self) -> tuple[Header, Taken | None]:
+    async def join(self) -> tuple[Journal, Taken | None]:
         """Connect and take. Without the service None: a provisional start, for a new call only.
 
-        Raises CallTaken, after `ctx.shutdown`, if the session is somebody else's.
+        The journal comes first, so that the keeper knows of a holder that dies with the session
+        just taken. Raises CallTaken, after `ctx.shutdown`, if the session is somebody else's;
+        JournalUnwritable if the spool takes no files.
         """
         known = rooms.conversation_id(self._ctx)
         if known and not self._choose:
-            header = self._header(known)
-            taken, _ = await asyncio.gather(self._take(header), self._ctx.connect())
-            return header, taken
+            return await self._own(self._header(known))
         await self._ctx.connect()
-        header = self._header(await self._conversation())
-        return header, await self._take(header)
+        return await self._own(self._header(await self._conversation()))
+
+    async def _own(self, header: Header) -> tuple[Journal, Taken | None]:
+        journal = Journal.create(self._spool, header)
+        try:  # to connect a second time changes nothing
+            taken, _ = await asyncio.gather(self._take(header), self._ctx.connect())
+        except BaseException as error:
+            journal.close(REFUSED if isinstance(error, CallTaken) else LEFT)
+            raise
+        if taken:
+            journal.bind(bound(header, taken))
+        return journal, taken
 
     async def _conversation(self) -> UUID | None:
         chosen = await self._choose(self._ctx) if self._choose else None

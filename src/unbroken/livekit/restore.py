@@ -1,6 +1,7 @@
 """Bringing a session back: history, agents and their contexts, userdata, and what is missing."""
 
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -18,6 +19,8 @@ from unbroken.livekit import items, options, userdata
 from unbroken.livekit.hooks import Hooks
 from unbroken.recovery import Facts
 from unbroken.session import Session
+
+log = logging.getLogger(__name__)
 
 EXACT = "exact"
 NEVER = {
@@ -114,10 +117,14 @@ class Restored:
         if key is None:
             self.report["agent"] = "missing: no agent had entered"
             return self._first
+        if key not in self._made and key not in self._factories:
+            self.report["agent"] = f"degraded: durable(agents=…) has no {key}"
+            return self._first
         try:
             current = self.agent(key)
-        except KeyError:
-            self.report["agent"] = f"degraded: durable(agents=…) has no {key}"
+        except Exception as error:
+            log.exception("agent not made", extra={"agent": key})
+            self.report["agent"] = f"degraded: {key} was not made: {type(error).__name__}"
             return self._first
         self.report["agent"] = EXACT
         self._hooks.silence(current)
