@@ -117,9 +117,9 @@ class House:
             os.kill(pid, signal.SIGKILL)
         return pid
 
-    def job_pid(self, room_name: str) -> int:
+    def job_pid(self, room_name: str, *, role: str = AGENT) -> int:
         """The process that writes the room's newest journal."""
-        (pid,) = _openers(self.journals(room_name)[-1]) - {self.keeper_pid()}
+        (pid,) = _openers(self.journals(room_name, role=role)[-1]) - {self.keeper_pid()}
         return pid
 
     def log(self, name: str) -> str:

@@ -107,7 +107,7 @@ class Joining:
             room=ctx.job.room.name,
             room_sid=ctx.job.room.sid,
             role=self._role,
-            agent_name=ctx.job.agent_name or None,
+            agent_name=ctx.job.agent_name,  # "": it has none, and can be sent for all the same
             agent_identity=ctx.local_participant_identity,
             wanted_session_id=rooms.uuid_in(self._dispatched, "session_id"),
             conversation_id=conversation_id,

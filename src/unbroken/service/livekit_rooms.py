@@ -87,9 +87,12 @@ class LiveKitRooms:
     async def dispatch(
         self, name: str, *, agent_name: str | None = None, metadata: str = ""
     ) -> None:
-        """Ask for an agent, by default ours. A hope: who comes twice is told so by `take`."""
+        """Ask for an agent, by default ours; "" is any worker that has no name. A hope: who comes
+        twice is told so by `take`."""
+        if agent_name is None:
+            agent_name = self._settings.agent_name
         request = api.CreateAgentDispatchRequest(
-            agent_name=agent_name or self._settings.agent_name, room=name, metadata=metadata
+            agent_name=agent_name, room=name, metadata=metadata
         )
         await _asked(self._client.agent_dispatch.create_dispatch(request))
 
