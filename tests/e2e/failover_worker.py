@@ -19,6 +19,7 @@ from typing import Any
 
 from livekit.agents import APIStatusError, JobContext, get_job_context
 from livekit.agents.voice.agent_session import SessionConnectOptions
+from livekit.agents.voice.room_io import RoomOptions
 
 from agents import worker
 from agents.core import bookings
@@ -115,9 +116,12 @@ async def answer(ctx: JobContext, *, make: Any) -> None:
         raise RuntimeError("a fault of the application")
 
 
-async def start_call(self: Call[Any], *args: Any, **options: Any) -> Call[Any]:
-    call = await _start(self, *args, **options)
-    if call.live.journal.header.room == "ends":
+async def start_call(self: Call[Any], *args: Any, **given: Any) -> Call[Any]:
+    name = get_job_context().job.room.name
+    if name == "closes":
+        given["room_options"] = RoomOptions()  # LiveKit's own: the session closes with its person
+    call = await _start(self, *args, **given)
+    if name == "ends":
         endings.append(asyncio.create_task(end(call)))
     return call
 

@@ -121,6 +121,20 @@ async def test_who_hung_up_finds_the_conversation_again(house, voice, ears):
     assert "back" in heard.lower()
 
 
+async def test_a_session_that_closes_with_its_person_goes_on_when_they_are_back(house, voice):
+    async with in_call(house, "closes", voice) as (caller, victim):
+        asked = await caller.say("Good morning.")
+        await caller.hear(after=asked)
+        before = victim.state()
+    await until(lambda: victim.session()["cause"] == "empty")  # long before the room is closed
+    again = house.create_room("closes")
+    async with Caller.join(again["url"], again["token"], voice) as caller:
+        _, new = await check(victim, before | {"people": people_in(caller)})
+        assert new == []
+        asked = await caller.say("Are you still there?")
+        await caller.hear(after=asked)
+
+
 async def test_an_orderly_stop_of_livekit_ends_the_call_until_its_people_are_back(house, voice):
     async with in_call(house, "stopped", voice) as (caller, victim):
         asked = await caller.say("Good morning.")

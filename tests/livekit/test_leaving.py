@@ -68,6 +68,13 @@ def test_a_session_that_livekit_closed_for_its_errors_ends_the_job(leaving, job,
     assert leaving.cause(in_call(), "a provider is lost") == "provider_lost"
 
 
+def test_a_session_that_closed_with_its_person_ends_the_job(leaving, job, agent_session):
+    agent_session.emit("close", CloseEvent(reason=CloseReason.PARTICIPANT_DISCONNECTED))
+    assert job.reasons == ["the person is gone"]
+    assert leaving.cause(in_call(ParticipantLeft("ann")), job.reasons[0]) == "empty"
+    assert leaving.cause(in_call(), job.reasons[0]) == "left"  # somebody else is there
+
+
 def test_an_orderly_end_of_the_server_is_no_hang_up(leaving, job):
     job.room.emit("disconnected", rtc.DisconnectReason.CLIENT_INITIATED)
     assert leaving.cause(in_call(), "") == "left"

@@ -36,12 +36,15 @@ class Leaving:
 
     @guarded
     def _closed(self, event: CloseEvent) -> None:
-        """LiveKit closes a session after four errors of a provider and leaves its agent in the
-        room, deaf and mute: a new one may do better."""
+        """LiveKit closes a session after four errors of a provider, or with `close_on_disconnect`
+        when its person is gone, and leaves the agent in the room, deaf and mute: who stays or
+        comes back needs another one."""
         if event.reason is CloseReason.ERROR:
             self._is_provider_lost = True
             log.error("session closed by a provider's errors: %s", event.error)
             self._ctx.shutdown("a provider is lost")
+        elif event.reason is CloseReason.PARTICIPANT_DISCONNECTED:
+            self._ctx.shutdown("the person is gone")
 
     @guarded
     def _disconnected(self, reason: rtc.DisconnectReason.ValueType) -> None:
