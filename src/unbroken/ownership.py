@@ -8,6 +8,7 @@ from unbroken.archive import Archive, Taken, TakeRequest
 from unbroken.errors import ArchiveUnavailable
 from unbroken.frames import Header
 
+ALIVE = "unbroken.alive"  # the RPC method that a holder answers in its room, with nothing
 TTL_MS = 6_000  # how long a host counts as alive after its last word
 TAKE_S = 0.3  # longer than this nobody waits on the line for the service
 

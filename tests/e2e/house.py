@@ -44,7 +44,8 @@ class House:
 
     def __init__(self, folder: Path, worker: str, **variables: str) -> None:
         self.folder = folder
-        self.data, self.spool = folder / "data", folder / "spool"
+        self.data = folder / "data"
+        self.spool, self.spool2 = folder / "spool", folder / "host2"  # of worker and worker2
         self.worker = worker
         self.key, self.secret = "test", secrets.token_hex(24)
         self.ports = {name: free_port() for name in ("livekit", "service", "worker", "worker2")}
@@ -54,7 +55,7 @@ class House:
         self._variables = variables
 
     def __enter__(self) -> Self:
-        for folder in (self.data, self.spool):
+        for folder in (self.data, self.spool, self.spool2):
             folder.mkdir(parents=True, exist_ok=True)
         try:
             for name in ("livekit", "service", "worker"):
@@ -68,6 +69,7 @@ class House:
         for name in ("worker", "worker2", "service", "livekit"):
             self.kill(name)
         self.kill_keeper()
+        self.kill_keeper(self.spool2)
 
     def start(self, name: str) -> None:
         """Start a part and wait until it is healthy."""
@@ -77,11 +79,14 @@ class House:
             "worker": [sys.executable, "-m", self.worker],
             "worker2": [sys.executable, "-m", self.worker],  # a second host, as it were
         }
+        own = {"UNBROKEN_WORKER_PORT": str(self.ports.get(name, 0))}
+        if name == "worker2":
+            own["UNBROKEN_SPOOL"] = str(self.spool2)
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 commands[name],
                 cwd=ROOT,
-                env=self._environment() | {"UNBROKEN_WORKER_PORT": str(self.ports.get(name, 0))},
+                env=self._environment() | own,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -102,9 +107,9 @@ class House:
     def signal(self, name: str, number: signal.Signals) -> None:
         os.killpg(self.processes[name].pid, number)
 
-    def keeper_pid(self) -> int | None:
-        """The process that holds the spool's lock."""
-        target = str(self.spool)
+    def keeper_pid(self, spool: Path | None = None) -> int | None:
+        """The process that ships the spool, the first host's unless given."""
+        target = str(spool or self.spool)
         for entry in Path("/proc").iterdir():
             with contextlib.suppress(OSError):
                 command = (entry / "cmdline").read_bytes() if entry.name.isdigit() else b""
@@ -112,14 +117,15 @@ class House:
                     return int(entry.name)
         return None
 
-    def kill_keeper(self) -> int | None:
-        if pid := self.keeper_pid():
+    def kill_keeper(self, spool: Path | None = None) -> int | None:
+        if pid := self.keeper_pid(spool):
             os.kill(pid, signal.SIGKILL)
         return pid
 
     def job_pid(self, room_name: str, *, role: str = AGENT) -> int:
         """The process that writes the room's newest journal."""
-        (pid,) = _openers(self.journals(room_name, role=role)[-1]) - {self.keeper_pid()}
+        keepers = {self.keeper_pid(), self.keeper_pid(self.spool2)}
+        (pid,) = _openers(self.journals(room_name, role=role)[-1]) - keepers
         return pid
 
     def log(self, name: str) -> str:
@@ -193,7 +199,8 @@ class House:
     def journals(self, room_name: str, *, role: str = AGENT) -> list[Path]:
         """Holders' ids follow time, and so do these paths."""
         wanted = (room_name, role)
-        return [path for path in sorted(self.spool.glob("*.journal")) if _whose(path) == wanted]
+        paths = [*self.spool.glob("*.journal"), *self.spool2.glob("*.journal")]
+        return [p for p in sorted(paths, key=lambda path: path.name) if _whose(p) == wanted]
 
     def _wait(self, condition: Callable[[], bool], what: str, *, alive: str | None = None) -> None:
         until = time.monotonic() + HANG_S

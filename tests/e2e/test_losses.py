@@ -135,6 +135,25 @@ async def test_a_person_leaves_and_comes_back(house, voice, ears):
     assert "back" in said[3]["content"].lower()
 
 
+async def test_a_host_is_lost_with_all_that_ran_on_it(house, voice, ears):
+    """Nobody is left to tell of it; LiveKit shows the agent for twenty seconds more."""
+    async with in_call(house, "host-lost", voice) as (caller, victim):
+        await asyncio.to_thread(house.start, "worker2")
+        asked = await caller.say("Please tell me a story.")
+        await until(lambda: caller.sounded(after=asked))
+        await asyncio.sleep(3)
+        house.kill_keeper()
+        house.kill("worker")
+        lost = time.monotonic()
+        successor = await victim.successor()
+        print(f"a lost host: {await caller.hear(after=lost + STALE_S) - lost:.1f} s of silence")
+        assert_same(victim.state(), successor.state(f"{successor.pid}.restored"))
+        assert victim.terms()[1]["cause"] == "host_lost"
+        await until(lambda: "very glad" in str(lines(successor.state())))
+    house.kill("worker2")
+    await asyncio.to_thread(house.start, "worker")
+
+
 async def test_a_suspended_host_comes_back_mute_and_leaves(house, voice, ears):
     """Agent and keeper are frozen together, so nobody can kill the agent before its successor
     speaks; thawed, it would go on with its old sentence."""
@@ -145,8 +164,10 @@ async def test_a_suspended_host_comes_back_mute_and_leaves(house, voice, ears):
         await asyncio.to_thread(house.start, "worker2")
         for pid in (keeper, victim.pid):
             os.kill(pid, signal.SIGSTOP)
+        frozen = time.monotonic()
         await until(lambda: victim.session()["term"] == 2)
         thawed = time.monotonic()
+        print(f"a suspended host: another agent after {thawed - frozen:.1f} s")
         for pid in (victim.pid, keeper):
             os.kill(pid, signal.SIGCONT)
         await until(lambda: is_dead(victim.pid))

@@ -9,8 +9,11 @@ import pytest
 from livekit import rtc
 
 from tests.service.house import House, eventually
-from tests.service.servers import LiveKit, livekit_server, service_process
+from tests.service.servers import KEY, SECRET, LiveKit, livekit_server, service_process
 from unbroken.errors import CallTaken
+from unbroken.ownership import ALIVE
+from unbroken.service.livekit_rooms import LiveKitRooms
+from unbroken.service.settings import Settings
 from unbroken.testing.holders import Holder
 
 SETTINGS = {"UNBROKEN_DISPATCH_RETRY_S": "0.5"}
@@ -83,6 +86,28 @@ async def test_an_agent_of_an_older_term_that_comes_back_is_sent_out(house):
     current = await house.enter("thaw", "agent-new")
     await gone(await house.enter("thaw", "agent-old"))
     assert current.isconnected()
+
+
+async def test_an_agent_is_asked_in_its_room_whether_it_lives(house):
+    async def answer(_asked) -> str:
+        return ""
+
+    async def hang(_asked) -> str:
+        await asyncio.sleep(60)
+        return ""
+
+    await house.open("asked")
+    agent = (await house.enter("asked", "agent-1")).local_participant
+    settings = Settings(
+        livekit_url=house.livekit_url, livekit_api_key=KEY, livekit_api_secret=SECRET
+    )
+    async with LiveKitRooms.open(settings) as rooms:
+        assert await rooms.answers("asked", "agent-1")  # it says that it has no such method
+        agent.register_rpc_method(ALIVE, hang)
+        assert await rooms.answers("asked", "agent-1") is False
+        agent.register_rpc_method(ALIVE, answer)
+        assert await rooms.answers("asked", "agent-1")
+        assert await rooms.answers("asked", "nobody") is None
 
 
 async def test_a_service_that_was_stopped_takes_no_host_for_lost(house, parts):

@@ -25,6 +25,7 @@ class Rooms:
         self.is_away = False
         self.dispatched: list[tuple[str, dict]] = []
         self.removed: list[str] = []
+        self.answer: bool | None = True  # of every agent that is asked whether it lives
         self._clock = clock
 
     def open(self, name="room", *people, sid="RM_room", conversation_id=None, age_s=3600):
@@ -62,6 +63,10 @@ class Rooms:
         self._ask()
         self.removed.append(identity)
         return True
+
+    async def answers(self, name, identity):
+        self._ask()
+        return self.answer
 
     async def dispatch(self, name, *, agent_name, metadata):
         self._ask()
@@ -278,11 +283,25 @@ async def test_a_holder_is_lost_when_host_and_livekit_have_lost_it(store, rooms,
     assert len(rooms.dispatched) == 1
 
 
-async def test_a_silent_keeper_costs_no_agent_its_call(store, rooms, watch, clock):
+@pytest.mark.parametrize("answer", [True, None])
+async def test_a_silent_keeper_costs_no_agent_its_call(store, rooms, watch, clock, answer):
+    rooms.answer = answer
     rooms.open("room", PERSON, Participant("agent", is_person=False, is_agent=True))
     taken = await lost(store, clock, agent_identity="agent")
     await watch.rounds.round()
     assert await phase(store, taken) == ("live", None)
+
+
+async def test_a_silent_host_whose_agent_does_not_answer_is_lost(store, rooms, watch, clock):
+    """LiveKit shows it for some twenty seconds more."""
+    rooms.answer = False
+    rooms.open("room", PERSON, Participant("agent", is_person=False, is_agent=True))
+    taken = await lost(store, clock, agent_identity="agent")
+    await watch.rounds.round()
+    assert await phase(store, taken) == ("orphaned", None)
+    await step(watch)
+    assert rooms.removed == ["agent"]
+    assert len(rooms.dispatched) == 1
 
 
 async def test_a_pause_of_ours_is_no_proof(store, rooms, watch, clock):

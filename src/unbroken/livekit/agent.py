@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Generic, Self, TypeVar
 from uuid import UUID
 
+from livekit import rtc
 from livekit.agents import Agent, AgentSession, JobContext, room_io
 
 from unbroken.archive import Archive, Taken
@@ -28,6 +29,7 @@ from unbroken.livekit.safety import Safety
 from unbroken.livekit.speech import Spoken
 from unbroken.livekit.voice import Fence
 from unbroken.mark import Mark
+from unbroken.ownership import ALIVE
 from unbroken.recovery import facts_of
 from unbroken.remote import RemoteArchive
 from unbroken.session import Participant, Session
@@ -190,9 +192,11 @@ class Call(Generic[T]):
 
     def _follow(self, session: AgentSession[T], live: Live, fence: Fence) -> None:
         """What can only begin once the session has started."""
-        self._ctx.room.on("reconnected", lambda: fence.suspect(0))
-        rooms.link_whoever_comes(session, self._ctx.room)
-        Safety(live, self._ctx.room)
+        room = self._ctx.room
+        room.on("reconnected", lambda: fence.suspect(0))
+        room.local_participant.register_rpc_method(ALIVE, _alive)
+        rooms.link_whoever_comes(session, room)
+        Safety(live, room)
         live.ack.ready()
         self._spawn(self._obey(session), "unbroken fence")
 
@@ -323,6 +327,11 @@ class Call(Generic[T]):
         """The session is over: nobody continues it. The job shuts down."""
         self.live.record(Ended(reason))
         self._ctx.shutdown(reason)
+
+
+async def _alive(_asked: rtc.RpcInvocationData) -> str:
+    """The watcher asks when our keeper has fallen silent."""
+    return ""
 
 
 def _archive(env: Env, archive: str | Archive | None) -> Archive:

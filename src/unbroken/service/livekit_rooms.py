@@ -15,10 +15,12 @@ from livekit import api
 from livekit.protocol.models import ParticipantInfo
 
 from unbroken.errors import InvalidInput, NotFound, RoomServerUnavailable
+from unbroken.ownership import ALIVE
 from unbroken.service.settings import Settings
 
 TIMEOUT_S = 5.0
 TOKEN_TTL = timedelta(minutes=10)  # asked for again at each join; LiveKit renews it inside a call
+ANSWER_TIMEOUT_MS = 2_000  # an agent answers in a few ms, unless a synchronous tool holds it up
 DEPARTURE_TIMEOUT_S = 60  # a person whose network fails comes back to the same room
 EMPTY_TIMEOUT_S = 300
 PEOPLE = {ParticipantInfo.Kind.STANDARD, ParticipantInfo.Kind.SIP}
@@ -115,6 +117,30 @@ class LiveKitRooms:
             await _asked(self._client.room.remove_participant(request))
         except NotFound:
             return False
+        return True
+
+    async def answers(self, name: str, identity: str) -> bool | None:
+        """Whether the agent's own process answers in its room; None if it cannot be asked."""
+        request = api.PerformRpcRequest(
+            room=name,
+            destination_identity=identity,
+            method=ALIVE,
+            response_timeout_ms=ANSWER_TIMEOUT_MS,
+        )
+        room, grants = self._client.room, api.VideoGrants(room_admin=True, room=name)
+        try:  # livekit-api has no method of its own for this call yet
+            await room._client.request(  # noqa: SLF001
+                "RoomService",
+                "PerformRpc",
+                request,
+                room._auth_header(grants),  # noqa: SLF001
+                api.PerformRpcResponse,
+            )
+        except api.TwirpError as error:
+            # invalid_argument: it has no such method, and said so itself.
+            return {"canceled": False, "invalid_argument": True}.get(error.code)
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            return None
         return True
 
     async def delete(self, name: str) -> bool:

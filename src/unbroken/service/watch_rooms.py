@@ -22,6 +22,7 @@ FORMER_PULSES = 10  # agents of older terms, when the takeover is longer ago tha
 FRESH_S = 60.0
 EXPECTED_US = 60_000_000  # people come back by themselves to a room that LiveKit forgot
 ASKED_AT_ONCE = 8
+JUDGED_AT_ONCE = 32  # each may take the seconds that a lost agent does not answer in
 
 log = structlog.get_logger()
 
@@ -96,7 +97,7 @@ class Rounds:
         return session.cause != EMPTY and is_recent
 
     async def _judge(self, silent: list[Watched], rooms: dict[str, LiveRoom]) -> None:
-        """A holder is lost with its host when LiveKit has lost it too."""
+        """A holder is lost with its host when LiveKit has lost it too, or it does not answer."""
         self._missing_us = {
             session.session_id: self._missing_us.get(session.session_id, self._env.boot_us())
             for session in silent
@@ -104,9 +105,14 @@ class Rounds:
         }
         if self.is_unsure:
             return
-        for session in silent:
-            if await self._is_lost(session, rooms.get(session.call.room_name)):
-                await self._orphan(session)
+        turns = asyncio.Semaphore(JUDGED_AT_ONCE)
+
+        async def judge(session: Watched) -> None:
+            async with turns:
+                if await self._is_lost(session, rooms.get(session.call.room_name)):
+                    await self._orphan(session)
+
+        await asyncio.gather(*(judge(session) for session in silent))
 
     async def _is_lost(self, session: Watched, room: LiveRoom | None) -> bool:
         since = self._missing_us.get(session.session_id)
@@ -114,8 +120,11 @@ class Rounds:
             return self._env.boot_us() - since >= self._reconnect_us
         if room is None or self._env.now_us() - room.created_at_us < self._reconnect_us:
             return False
+        agent = session.agent_identity
         there = await self._livekit.participants(room.name)
-        return all(p.identity != session.agent_identity for p in there)
+        if agent is None or all(p.identity != agent for p in there):
+            return True
+        return await self._livekit.answers(room.name, agent) is False
 
     async def _orphan(self, session: Watched) -> None:
         if await self._store.ownership.orphan(
