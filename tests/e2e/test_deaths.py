@@ -66,6 +66,7 @@ async def test_a_frozen_service_delays_no_reply(house, voice):
         f"{statistics.median(during):.2f} s while the service was frozen ({len(during)} turns)"
     )
     assert len(found) == 7 + 2 * len(during)
+    assert [s["term"] for s in house.sessions(room["conversation_id"])] == [1]  # no takeover
     await house.shipped(room)
 
 

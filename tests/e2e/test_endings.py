@@ -25,7 +25,7 @@ pytestmark = pytest.mark.e2e
 
 __all__ = ["house"]
 
-HANG_S = 90  # LiveKit closes a room that its people left after 20 s
+HANG_S = 60  # LiveKit closes a room some time after its last person has left
 
 
 def people_in(caller: Caller) -> dict:

@@ -44,7 +44,11 @@ WAIT_S = 40
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("failover")
     (folder / "state").mkdir()
-    variables = {"UNBROKEN_TEST_STATE": str(folder / "state"), "UNBROKEN_DEMO": "1"}
+    variables = {
+        "UNBROKEN_TEST_STATE": str(folder / "state"),
+        "UNBROKEN_DEMO": "1",
+        "UNBROKEN_DEPARTURE_S": "5",
+    }
     with standing_house(folder, "tests.e2e.failover_worker", RULES, **variables) as house:
         yield house
 

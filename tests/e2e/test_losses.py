@@ -98,7 +98,7 @@ def metadata(house, name):
     return house.get(f"/rooms/{name}")["conversation_id"]
 
 
-@pytest.mark.parametrize("part", ["keeper", "service", "livekit"])
+@pytest.mark.parametrize("part", ["keeper", "livekit"])  # the service: test_deaths.py
 async def test_a_part_that_is_away_for_a_while_costs_no_agent_its_call(house, voice, part):
     """Frozen, not dead: longer than a lease, and than LiveKit takes to miss somebody."""
     async with in_call(house, f"away-{part}", voice) as (caller, victim):

@@ -21,7 +21,6 @@ from unbroken.service.settings import Settings
 TIMEOUT_S = 5.0
 TOKEN_TTL = timedelta(minutes=10)  # asked for again at each join; LiveKit renews it inside a call
 ANSWER_TIMEOUT_MS = 2_000  # an agent answers in a few ms, unless a synchronous tool holds it up
-DEPARTURE_TIMEOUT_S = 60  # a person whose network fails comes back to the same room
 EMPTY_TIMEOUT_S = 300
 PEOPLE = {ParticipantInfo.Kind.STANDARD, ParticipantInfo.Kind.SIP}
 REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
@@ -81,7 +80,7 @@ class LiveKitRooms:
             name=name,
             metadata=metadata,
             empty_timeout=EMPTY_TIMEOUT_S,
-            departure_timeout=DEPARTURE_TIMEOUT_S,
+            departure_timeout=self._settings.departure_s,
             agents=[api.RoomAgentDispatch(agent_name=self._settings.agent_name)],
         )
         return _room(await _asked(self._client.room.create_room(request)))

@@ -45,6 +45,8 @@ class Settings(BaseSettings):
     llm_model: str | None = None
     # True: a demonstration, in which agents may be killed from the page.
     demo: bool = False
+    # A room stays so long without people: who loses the network comes back to the same one.
+    departure_s: int = Field(default=60, ge=1, le=3_600)
     rejoin_s: float = Field(default=600, gt=0, le=86_400)  # an orphan waits so long for its people
     # An agent that was asked for and has not come by then is asked for again, the next times after
     # two and four times as long; until the second.
