@@ -14,11 +14,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from livekit import api
 
 from agents.speech.hibari import HibariTTS
 from tests.agents.sound import words_told
 from tests.e2e.caller import Caller
-from tests.e2e.house import House, standing_house
+from tests.e2e.house import AGENT, House, standing_house
 from unbroken.remote import RemoteArchive
 from unbroken.testing.holders import Holder, entry
 
@@ -350,6 +351,21 @@ async def test_a_successor_that_cannot_read_leaves_it_to_the_next(house, voice):
         assert victim.terms()[2]["cause"] == "unreadable"
         asked = await caller.say("Are you still there?")
         await caller.hear(after=asked)
+
+
+async def test_others_who_are_sent_for_leave_without_a_word(house, voice):
+    async with in_call(house, "crowd", voice) as (caller, victim):
+        async with api.LiveKitAPI(house.livekit_url, house.key, house.secret) as livekit:
+            for _ in range(3):
+                request = api.CreateAgentDispatchRequest(agent_name=AGENT, room="crowd")
+                await livekit.agent_dispatch.create_dispatch(request)
+        asked = await caller.say("Good morning.")
+        await caller.hear(after=asked)
+        await until(lambda: len(house.journals("crowd")) == 4)
+        await until(lambda: len(caller.room.remote_participants) == 1)
+        assert {who for _, who in caller.voices} == {victim.session()["agent_identity"]}
+        assert (victim.session()["term"], is_dead(victim.pid)) == (1, False)
+    await house.shipped(victim.room)
 
 
 async def test_a_frozen_agent_is_killed_first_and_never_speaks_again(house, voice, ears):
