@@ -157,7 +157,7 @@ async def test_a_host_is_lost_with_all_that_ran_on_it(house, voice, ears):
 async def test_a_suspended_host_comes_back_mute_and_leaves(house, voice, ears):
     """Agent and keeper are frozen together, so nobody can kill the agent before its successor
     speaks; thawed, it would go on with its old sentence."""
-    async with in_call(house, "suspended", voice) as (caller, victim):
+    async with in_call(house, "suspended", voice, stale_s=STALE_S) as (caller, victim):
         asked = await caller.say("Please tell me a story.")
         await until(lambda: caller.sounded(after=asked))
         keeper, old = house.keeper_pid(), victim.session()["agent_identity"]
