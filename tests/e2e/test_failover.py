@@ -141,12 +141,14 @@ async def begin(house: House, caller: Caller, room: dict[str, Any]) -> Victim:
 async def in_call(
     house: House, name: str, voice: HibariTTS, *, stale_s: float = 0.0
 ) -> AsyncIterator[tuple[Caller, Victim]]:
-    """A person in a room of that name, greeted. At the end: one voice at a time was heard, but
-    for `stale_s` of what an agent that thaws had handed over before."""
+    """A person in a room of that name, greeted. At the end: once, and one voice at a time was
+    heard, but for `stale_s` of what an agent that thaws had handed over before."""
     room = house.create_room(name)
     async with Caller.join(room["url"], room["token"], voice) as caller:
         yield caller, await begin(house, caller, room)
         assert_one_voice(caller.voices, stale_s=stale_s)
+    said = await house.messages(room["conversation_id"])
+    assert sum(GREETING in line["content"].lower() for line in said) == 1
 
 
 def assert_one_voice(voices: list[tuple[float, str]], *, stale_s: float = 0.0) -> None:
@@ -288,9 +290,7 @@ async def test_inside_the_booking(house, voice, ears):
         assert successor.state(f"{successor.pid}.restored")["agent"] == "Bookings"
         await caller.hear(after=killed + 0.3)
         await until(lambda: "is booked" in str(lines(successor.state())))
-    with sqlite3.connect(house.folder / "bookings.sqlite") as connection:
-        assert connection.execute("select count(*) from booking").fetchone() == (1,)
-    connection.close()
+    assert bookings(house, "Friday") == 1
 
 
 async def test_just_behind_the_hand_over(house, voice, ears):
@@ -306,6 +306,15 @@ async def test_just_behind_the_hand_over(house, voice, ears):
         asked = await caller.say("Yes, please.")
         await caller.hear(after=asked)
         await until(lambda: "is booked" in str(lines(successor.state())))
+    assert bookings(house, "Monday") == 1
+
+
+def bookings(house: House, day: str) -> int:
+    with contextlib.closing(sqlite3.connect(house.folder / "bookings.sqlite")) as connection:
+        (count,) = connection.execute(
+            "select count(*) from booking where day = ?", (day,)
+        ).fetchone()
+    return int(count)
 
 
 async def test_two_crashes_in_a_row(house, voice, ears):
