@@ -2,7 +2,7 @@
 
 CRASHED = "crashed"  # it left no last word
 FROZEN = "frozen"  # its keeper killed it, because it had stopped
-HOST_LOST = "host_lost"  # its host fell silent, and LiveKit has lost it too
+HOST_LOST = "host_lost"  # its host fell silent, and it does not answer in its room
 LEFT = "left"  # it shut down in order, with people in the room
 ENTRYPOINT_FAILED = "entrypoint_failed"  # the application raised an exception
 PROVIDER_LOST = "provider_lost"  # LiveKit closed its session after a provider's errors

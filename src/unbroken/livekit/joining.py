@@ -63,7 +63,7 @@ class Joining:
         journal = Journal.create(self._spool, header)
         try:  # to connect a second time changes nothing
             taken, _ = await asyncio.gather(self._take(header), self._ctx.connect())
-        except BaseException as error:
+        except BaseException as error:  # a cancelled start must not hold the session either
             journal.close(REFUSED if isinstance(error, CallTaken) else LEFT)
             raise
         if taken:
