@@ -1,7 +1,7 @@
 """The ack file: what an agent and its keeper tell each other without a system call.
 
 256 bytes, mapped by both sides: aligned 64-bit words, each with one writer. The agent writes
-the first eight, the keeper the others.
+the first eight, the keeper the others. It works on a full disk, too: its page is there from birth.
 """
 
 from uuid import UUID
@@ -15,8 +15,9 @@ ORPHANED = 2
 DEGRADED = 4  # the archive has not answered for a while
 ENDED = 8
 
-_BEAT, _BEAT_AT, _WANTED, _READY = 0, 1, 2, 3
+_BEAT, _BEAT_AT, _WANTED, _READY, _APPENDED, _TROUBLE = range(6)
 _ACKED, _TERM, _CONFIRMED_AT, _FLAGS, _INBOX, _BASE, _SESSION_HIGH, _SESSION_LOW = range(8, 16)
+_LOST, _LOST_RING = 16, range(17, 31)  # how many entries were lost, and the n of the last of them
 _LOW = (1 << 64) - 1
 
 
@@ -40,6 +41,14 @@ class Ack:
         """Somebody waits until entry `n` is stored: ship at once."""
         self._words[_WANTED] = max(n, self._words[_WANTED])
 
+    def append(self, n: int) -> None:
+        """Entry `n` was recorded; if it is in no file when we are gone, the keeper names it."""
+        self._words[_APPENDED] = n
+
+    def tell(self, trouble: int) -> None:
+        """What makes us degraded: see `trouble`; 0 when all is well."""
+        self._words[_TROUBLE] = trouble
+
     # The keeper's side.
 
     def confirm(self, *, acked: int, term: int, boot_us: int) -> None:
@@ -57,6 +66,13 @@ class Ack:
     def flag(self, flags: int) -> None:
         self._words[_FLAGS] = flags
 
+    def lose(self, n: int) -> None:
+        """Entry `n` is not in the log as it was written, and never will be. Said before anything
+        behind it is confirmed."""
+        count = self._words[_LOST]
+        self._words[_LOST_RING[count % len(_LOST_RING)]] = n
+        self._words[_LOST] = count + 1
+
     # Both read.
 
     @property
@@ -70,6 +86,25 @@ class Ack:
     @property
     def wanted(self) -> int:
         return self._words[_WANTED]
+
+    @property
+    def appended(self) -> int:
+        return self._words[_APPENDED]
+
+    @property
+    def trouble(self) -> int:
+        return self._words[_TROUBLE]
+
+    @property
+    def lost_count(self) -> int:
+        return self._words[_LOST]
+
+    def lost_since(self, count: int) -> list[int] | None:
+        """The n of the entries lost since there were `count`; None if they are too many to tell."""
+        found = self._words[_LOST]
+        if found - count > len(_LOST_RING):
+            return None
+        return [self._words[_LOST_RING[k % len(_LOST_RING)]] for k in range(count, found)]
 
     @property
     def acked(self) -> int:

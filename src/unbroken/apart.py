@@ -7,7 +7,9 @@ keeper has given them to the archive; the entry follows its blobs, never the oth
 import hashlib
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -20,9 +22,10 @@ BLOB = "$blob"
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
-def put_apart(spool: Spool, payload: bytes) -> bytes:
-    """Canonical JSON with its large strings in the spool's blobs. Raises OSError."""
-    value = _replaced(spool, msgspec.json.decode(payload))
+def put_apart(spool: Spool, holder: UUID, payload: bytes) -> bytes:
+    """Canonical JSON with its large strings in the holder's blobs. Raises OSError."""
+    keep = partial(spool.put_blob, holder)
+    value = _replaced(keep, msgspec.json.decode(payload))
     return msgspec.json.encode(value, order="sorted")
 
 
@@ -45,18 +48,18 @@ def put_together(value: JSON, read: Callable[[str], bytes]) -> JSON:
     return value
 
 
-def _replaced(spool: Spool, value: JSON) -> JSON:
+def _replaced(keep: Callable[[str, bytes], None], value: JSON) -> JSON:
     if isinstance(value, str) and len(value) > PART_BYTES_MAX:
         content = value.encode()
         if len(content) > BLOB_BYTES_MAX:
             return value  # beyond every bound: the keeper names the entry lost
         name = hashlib.sha256(content).hexdigest()
-        spool.put_blob(name, content)
+        keep(name, content)
         return {BLOB: name, "bytes": len(content)}
     if isinstance(value, dict):
-        return {key: _replaced(spool, part) for key, part in value.items()}
+        return {key: _replaced(keep, part) for key, part in value.items()}
     if isinstance(value, list):
-        return [_replaced(spool, part) for part in value]
+        return [_replaced(keep, part) for part in value]
     return value
 
 

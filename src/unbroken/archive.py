@@ -44,7 +44,10 @@ class WireMark(msgspec.Struct, frozen=True):
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
-    """Entries `first, first + 1, ...` of one term by one holder; empty asks only for the head."""
+    """Entries `first, first + 1, ...` of one term by one holder; empty asks only for the head.
+
+    Term 0 was never granted: what it wrote goes to the side lane of the session, as `unowned`.
+    """
 
     session_id: UUID
     term: int
@@ -53,6 +56,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     entries: tuple[WireEntry, ...] = ()
     mark: WireMark | None = None
     final: str | None = None  # the cause of the holder's end: nothing of it follows
+    degraded: str | None = None  # what is wrong on the holder's host, in words
 
 
 class HostBatch(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +116,7 @@ class TakeRequest(msgspec.Struct, frozen=True, kw_only=True):
     new_session_id: UUID
     new_call_id: UUID
     new_conversation_id: UUID
+    granted_term: int | None = None  # this holder had this term of a store that went back since
 
 
 class StoredEntry(msgspec.Struct, frozen=True, array_like=True):

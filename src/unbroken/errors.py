@@ -17,6 +17,8 @@ UnbrokenError
 └── SettingsInvalid      a start that cannot succeed; one clear sentence
 """
 
+from uuid import UUID
+
 
 class UnbrokenError(Exception):
     """Base of all ours. `code` is stable wire vocabulary; `retryable` spares callers a list."""
@@ -32,6 +34,10 @@ class ArchiveUnavailable(UnbrokenError):
 
 class CallTaken(UnbrokenError):
     code = "call_taken"
+
+    def __init__(self, detail: str, *, session_id: UUID | None = None) -> None:
+        super().__init__(detail)
+        self.session_id = session_id  # the one that somebody else has, if it was told
 
 
 class StateRefused(UnbrokenError):

@@ -102,7 +102,10 @@ class Live:
         data, flags = entries.encode(payload)
         try:
             if len(data) > PART_BYTES_MAX:
-                data, flags = put_apart(self._spool, data), flags | BLOBS
+                data, flags = (
+                    put_apart(self._spool, self.journal.header.holder, data),
+                    flags | BLOBS,
+                )
             n = self.journal.append(entries.KIND_OF[type(payload)], data, flags=flags)
         except (JournalUnwritable, OSError):  # OSError: the spool takes no blob
             self.lost += 1

@@ -5,7 +5,7 @@ keeper.lock         held by the one keeper that ships this spool
 <holder>.journal    one file per holder; exists only after its lock and ack file do
 <holder>.lock       held as long as the holder's process lives
 <holder>.ack        mapped by the holder and the keeper
-blobs/<sha256>      contents too large for an entry, until they are shipped
+blobs/<holder>.<sha256>   what was too large for an entry; leaves with its journal
 """
 
 from uuid import UUID
@@ -21,16 +21,28 @@ _LOOKS_MAX = 1_000  # its writer is between making the file and filling it: micr
 
 
 class Spool(msgspec.Struct, frozen=True):
+    """`archive` and `key`: where its keeper ships it; None: as the environment says."""
+
     env: Env
     folder: str
+    archive: str | None = None
+    key: str | None = None
 
     @classmethod
-    def open(cls, env: Env, folder: str | None = None) -> "Spool":
+    def open(
+        cls,
+        env: Env,
+        folder: str | None = None,
+        *,
+        archive: str | None = None,
+        key: str | None = None,
+    ) -> "Spool":
         """Make the folder if it is absent: mode 0700, as people's words are in it.
 
         Raises SettingsInvalid on a network file system: a lock there says nothing of a death.
         """
-        spool = cls(env, folder or f"{env.state_folder()}/unbroken/spool")
+        folder = folder or f"{env.state_folder()}/unbroken/spool"
+        spool = cls(env, folder, archive=archive, key=key)
         env.make_folder(spool.folder)
         if kind := env.network_file_system(spool.folder):
             raise SettingsInvalid(
@@ -67,13 +79,13 @@ class Spool(msgspec.Struct, frozen=True):
     def ack(self, holder: UUID) -> Ack:
         return Ack(self.env.open_words(f"{self.folder}/{holder}.ack", WORDS))
 
-    def put_blob(self, name: str, content: bytes) -> None:
-        """Keep it until the keeper has given it away; there already is no change."""
-        folder = f"{self.folder}/blobs"
-        self.env.make_folder(folder)
-        if self.env.exists(f"{folder}/{name}"):
+    def put_blob(self, holder: UUID, name: str, content: bytes) -> None:
+        """Keep it as long as the holder's journal; one that is there already is no change."""
+        path = self._blob(holder, name)
+        self.env.make_folder(self._blobs)
+        if self.env.exists(path):
             return
-        new = f"{folder}/{name}.{self.env.new_id().hex}.new"
+        new = f"{path}.new"
         file = self.env.create(new)
         try:
             done = 0
@@ -81,21 +93,15 @@ class Spool(msgspec.Struct, frozen=True):
                 done += file.write(content[done:])
         finally:
             file.close()
-        self.env.rename(new, f"{folder}/{name}")
+        self.env.rename(new, path)
 
-    def get_blob(self, name: str) -> bytes:
+    def get_blob(self, holder: UUID, name: str) -> bytes:
         """Raises FileNotFoundError."""
-        file = self.env.open(f"{self.folder}/blobs/{name}")
+        file = self.env.open(self._blob(holder, name))
         try:
             return file.read(0, file.size())
         finally:
             file.close()
-
-    def remove_blobs(self) -> None:
-        """Only when no journal is left that could refer to them."""
-        if self.env.exists(folder := f"{self.folder}/blobs"):
-            for name in self.env.list_folder(folder):
-                self.env.remove(f"{folder}/{name}")
 
     @property
     def keeper_lock(self) -> str:
@@ -106,9 +112,20 @@ class Spool(msgspec.Struct, frozen=True):
         return f"{self.folder}/keeper.log"
 
     def remove(self, holder: UUID) -> None:
-        """The journal first: without it nobody looks for the others."""
+        """All of the holder's. The journal first: without it nobody looks for the others."""
         for path in (self.journal(holder), self.lock(holder), f"{self.folder}/{holder}.ack"):
             self.env.remove(path)
+        if self.env.exists(self._blobs):
+            for name in self.env.list_folder(self._blobs):
+                if name.startswith(f"{holder}."):
+                    self.env.remove(f"{self._blobs}/{name}")
+
+    @property
+    def _blobs(self) -> str:
+        return f"{self.folder}/blobs"
+
+    def _blob(self, holder: UUID, name: str) -> str:
+        return f"{self._blobs}/{holder}.{name}"
 
 
 def _holder(name: str) -> UUID | None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.core.test_keeper import HANG_S, until
 from unbroken.keeper import Keeper
-from unbroken.tail import BUSY_US, FREEZE_US, GAP_US, Pulse
+from unbroken.keeper.freeze import BUSY_US, FREEZE_US, GAP_US, Pulse
 
 
 def test_only_what_was_watched_counts():

@@ -18,9 +18,9 @@ import msgspec
 from unbroken.archive import HOST_BYTES_MAX, Archive, Batch, HostAnswer, HostBatch
 from unbroken.cause import CRASHED
 from unbroken.errors import CallTaken, InvalidInput, JournalUnreadable, TooLarge, UnbrokenError
+from unbroken.keeper.tail import Tail
 from unbroken.ownership import TTL_MS, request_of
 from unbroken.spool import Spool
-from unbroken.tail import Tail
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class Keeper:
             tail.look()
             if was_living and not tail.is_living:
                 log.info("holder gone: %s", tail.header.holder)
-            if tail.kill_if_frozen(self._env.boot_us()):
+            if tail.holder.kill_if_frozen(self._env.boot_us()):
                 log.warning("frozen holder killed", extra={"holder": str(tail.header.holder)})
         due = [t for t in self._tails.values() if t.is_due(self._env.boot_us())]
         if not due:
@@ -136,7 +136,7 @@ class Keeper:
         for tail, batch, said in zip(tails, batches, answer.batches, strict=False):
             tail.hear(batch, said, self._env.boot_us())
             if any(order.kind == "kill" for order in said.orders):
-                tail.kill(CRASHED)
+                tail.holder.kill(CRASHED)
 
     async def _append(self, batch: HostBatch) -> HostAnswer:
         try:
@@ -152,7 +152,9 @@ class Keeper:
         try:
             for name in tail.blobs(batch):
                 if name not in self._blobs:
-                    await self._archive.put_blob(bytes.fromhex(name), self._spool.get_blob(name))
+                    await self._archive.put_blob(
+                        bytes.fromhex(name), self._spool.get_blob(tail.header.holder, name)
+                    )
                     self._blobs.add(name)
         except (FileNotFoundError, InvalidInput) as error:
             tail.lose(batch, f"blob: {type(error).__name__}")
@@ -185,7 +187,4 @@ class Keeper:
         now_us = self._env.boot_us()
         if self._tails or self._unreadable:
             self._busy_us = now_us
-        elif self._blobs:
-            self._spool.remove_blobs()
-            self._blobs.clear()
         return now_us - self._busy_us > self._options.idle_us

@@ -1,4 +1,4 @@
-"""The journal: the file of one holder. Written without waiting, read by the keeper.
+"""The journal as its holder writes it: without waiting.
 
 Theory of operation
 -------------------
@@ -19,26 +19,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import msgspec
 
 from unbroken.env import Env, File
-from unbroken.errors import JournalUnreadable, JournalUnwritable
-from unbroken.frames import (
-    BOUND,
-    CLOSED,
-    ENTRY,
-    FRAME_BYTES_MAX,
-    MARK,
-    Frame,
-    Header,
-    decode_frame,
-    decode_header,
-    encode_frame,
-    encode_header,
-    resync,
-)
+from unbroken.errors import JournalUnwritable
+from unbroken.frames import BOUND, CLOSED, ENTRY, MARK, Frame, Header, encode_frame, encode_header
 from unbroken.spool import Spool
 
 SLOW_WRITE_US = 10_000
 PENDING_BYTES_MAX = 16 << 20
-READ_BYTES = 2 * FRAME_BYTES_MAX  # so that a whole frame always fits
 
 
 class Journal:
@@ -199,48 +185,3 @@ def _write_and_sync(file: File, data: bytes) -> tuple[int, str | None, bool]:
     except OSError:
         return done, None, False
     return done, None, True
-
-
-class JournalReader:
-    """Reads the journal of a living or dead holder, from the front, as it grows."""
-
-    def __init__(self, env: Env, path: str) -> None:
-        """Raises FileNotFoundError, and JournalUnreadable if it is no journal of this version."""
-        self._file = env.open(path)
-        self.damaged_bytes = 0
-        whole = decode_header(self._file.read(0, READ_BYTES))
-        if whole is None:
-            self._file.close()
-            raise JournalUnreadable(f"{path}: the header is cut off")
-        self.header, self._start = whole
-        self._at = self._start
-
-    def read(self, *, is_living: bool) -> list[Frame]:
-        """The next whole frames, at most READ_BYTES of them; [] when there is no more now.
-
-        Behind a damaged frame it goes on with the next sound one. The last frame of a living
-        journal that is short or unsound is *not yet*.
-        """
-        data = self._file.read(self._at, READ_BYTES)
-        frames, at = [], 0
-        while at < len(data):
-            if found := decode_frame(data, at):
-                frame, at = found
-                frames.append(frame)
-                continue
-            behind = resync(data, at + 1)
-            is_full = len(data) == READ_BYTES
-            if behind == len(data) and (at > 0 if is_full else is_living):
-                break  # not yet, or cut by the size of this read
-            self.damaged_bytes += behind - at
-            at = behind
-        self._at += at
-        return frames
-
-    def rewind(self) -> None:
-        """Read from the first frame again."""
-        self._at = self._start
-        self.damaged_bytes = 0
-
-    def close(self) -> None:
-        self._file.close()
