@@ -4,7 +4,7 @@ BIN = .venv/bin
 FILES = $(wildcard src agents scripts tests bench)
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check lint bench format clean
+.PHONY: help run setup test check lint bench mutants format clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z%-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -44,6 +44,10 @@ bench: ## measure; results in bench/results
 campaign-%: ## failover (100 kills), kills (30 stories), long (30 kills of one call): minutes each
 	@$(PYTHON) -m scripts.setup test
 	@$(BIN)/python -m bench $* $(ARGS)
+
+mutants: ## break each promise of journal, keeper and store once: a test must notice (minutes)
+	@$(PYTHON) -m scripts.setup test
+	@$(BIN)/python -m bench mutants $(ARGS)
 
 clean: ## remove everything that was built here; conversations stay where they are
 	@rm -rf .venv .tools console/node_modules console/dist src/unbroken/service/console

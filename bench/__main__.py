@@ -1,6 +1,7 @@
-"""`python -m bench [NAME|all] [--quick] [--date YYYY-MM-DD]`: measure.
+"""`python -m bench [NAME|all] [--quick] [--date YYYY-MM-DD] [--minutes N] [--seed N]`: measure.
 
-NAME is append, talk, setup, failover, kills or long.
+NAME is append, talk, setup, failover, kills, long, mutants or host; only `host` knows minutes and
+a seed.
 
 Each writes bench/results/DATE-NAME.json (raw) and .md (summary). `--quick` measures few times, to
 see that all works, and writes nothing. Needs what `make test` needs.
@@ -12,7 +13,7 @@ from datetime import UTC, datetime
 
 from bench.report import Run
 
-NAMES = ("append", "talk", "setup", "kills", "failover", "long")
+NAMES = ("append", "talk", "setup", "kills", "failover", "long", "mutants", "host")
 
 
 def main() -> None:
@@ -20,10 +21,13 @@ def main() -> None:
     parser.add_argument("name", nargs="?", default="all", choices=[*NAMES, "all"])
     parser.add_argument("--quick", action="store_true", help="few repetitions, nothing is written")
     parser.add_argument("--date", help="in the names of the results (today, UTC)")
+    parser.add_argument("--minutes", type=float, help="of `host` (30)")
+    parser.add_argument("--seed", type=int, help="of `host` (drawn): the same attacks again")
     asked = parser.parse_args()
     date = asked.date or datetime.now(UTC).date().isoformat()
     for name in NAMES if asked.name == "all" else (asked.name,):
-        importlib.import_module(f"bench.{name}").measure(Run(name, date, is_quick=asked.quick))
+        run = Run(name, date, is_quick=asked.quick, minutes=asked.minutes, seed=asked.seed)
+        importlib.import_module(f"bench.{name}").measure(run)
 
 
 if __name__ == "__main__":

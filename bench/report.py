@@ -23,12 +23,23 @@ TICK_FIELDS = slice(11, 15)  # utime, stime, cutime, cstime behind the name in /
 
 
 class Run:
-    """One measurement: its name, its date, and where its results go."""
+    """One measurement: its name, its date, how long and with which seed, and where its results
+    go."""
 
-    def __init__(self, name: str, date: str, *, is_quick: bool) -> None:
+    def __init__(
+        self,
+        name: str,
+        date: str,
+        *,
+        is_quick: bool,
+        minutes: float | None = None,
+        seed: int | None = None,
+    ) -> None:
         self.name = name
         self.date = date
         self.is_quick = is_quick
+        self.minutes = minutes
+        self.seed = seed
         self.commit = commit()  # as it was at first: others may go on committing
 
     def say(self, text: str) -> None:
