@@ -32,7 +32,7 @@ class OverHttp:
     async def take(self, request: TakeRequest) -> Taken:
         answer = await self.client.post(TAKE, content=encode(request))
         if answer.status_code in {404, 409, 422}:
-            raise ERRORS[answer.json()["code"]]
+            raise ERRORS[answer.json()["code"]](answer.json()["detail"])
         assert answer.status_code == 200, answer.text
         return msgspec.msgpack.decode(answer.content, type=Taken)
 
