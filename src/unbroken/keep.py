@@ -1,7 +1,8 @@
 """The keeper as a process: `python -m unbroken.keep`, started by the first agent on a host.
 
 It takes its settings from the environment, so that agents start it without a command line that
-others could read: UNBROKEN_SPOOL, UNBROKEN_ARCHIVE, UNBROKEN_API_KEY.
+others could read: UNBROKEN_SPOOL, UNBROKEN_ARCHIVE, UNBROKEN_API_KEY, and since when somebody wants
+these (UNBROKEN_KEEPER_SINCE, microseconds since boot; else now).
 """
 
 import asyncio
@@ -10,7 +11,8 @@ import signal
 
 from unbroken.env import Env, Host
 from unbroken.errors import UnbrokenError
-from unbroken.keeper import Keeper
+from unbroken.keeper import Keeper, Options
+from unbroken.keeper.beat import Settings
 from unbroken.remote import RemoteArchive
 from unbroken.spool import Spool
 from unbroken.tend import ARCHIVE
@@ -18,8 +20,11 @@ from unbroken.tend import ARCHIVE
 
 async def keep(env: Env, *, spool: str | None, archive: str | None, key: str | None) -> bool:
     """Ship the spool until it is idle; False if another keeper does."""
-    async with RemoteArchive(archive or ARCHIVE, key=key) as remote:
-        return await Keeper(Spool.open(env, spool), remote).run()
+    archive = archive or ARCHIVE
+    since = env.variable("UNBROKEN_KEEPER_SINCE") or ""
+    settings = Settings.of(archive, key, int(since) if since.isdecimal() else env.boot_us())
+    async with RemoteArchive(archive, key=key) as remote:
+        return await Keeper(Spool.open(env, spool), remote, Options(settings=settings)).run()
 
 
 def main() -> int:

@@ -1,8 +1,11 @@
 """The service as an archive, over HTTP."""
 
+import asyncio
+import hashlib
 import ssl
 from types import TracebackType
 from typing import Self, TypeVar
+from uuid import UUID
 
 import httpx
 import msgspec
@@ -16,19 +19,28 @@ from unbroken.errors import (
     NotFound,
     TooLarge,
     Unauthorized,
+    UnbrokenError,
 )
 
 COMPRESS_BYTES = 1_024
-TIMEOUT_S = 5.0
+TIMEOUT_S = 5.0  # for the whole of a request and its answer, however it drips
+BULK = 6  # times as long for a blob, or for the log that a taker is given
+ANSWER_BYTES_MAX = 256 << 20  # an answer beyond it is none of ours
+DETAIL_CHARS = 200
 
 T = TypeVar("T", bound=msgspec.Struct)
 
 
 class RemoteArchive:
-    """Speaks to the service at `url`. Safe to use from one event loop."""
+    """Speaks to the service at `url`. Safe to use from one event loop.
+
+    Whatever comes back that is no answer of the service is ArchiveUnavailable: a proxy, or another
+    program at that address, must not decide anything.
+    """
 
     def __init__(self, url: str, *, key: str | None = None, timeout_s: float = TIMEOUT_S) -> None:
         self.url = url.rstrip("/")
+        self._timeout_s = timeout_s
         self._http = http_client(self.url, key=key, timeout_s=timeout_s)
         self._http.headers["content-type"] = "application/msgpack"
 
@@ -47,54 +59,97 @@ class RemoteArchive:
         await self._http.aclose()
 
     async def take(self, request: TakeRequest) -> Taken:
-        return await self._post("/sessions/take", request, Taken)
+        return await self._post("/sessions/take", request, Taken, times=BULK)
 
     async def append(self, batch: HostBatch) -> HostAnswer:
         return await self._post("/journal", batch, HostAnswer)
 
     async def put_blob(self, sha256: bytes, content: bytes) -> None:
-        await self._send("PUT", f"/blobs/{sha256.hex()}", content)
+        blob = f"/blobs/{sha256.hex()}"
+        await self._send("PUT", blob, content, times=BULK, expected=httpx.codes.NO_CONTENT)
 
     async def get_blob(self, sha256: bytes) -> bytes:
-        return await self._send("GET", f"/blobs/{sha256.hex()}", b"")
+        content = await self._send("GET", f"/blobs/{sha256.hex()}", b"", times=BULK)
+        if hashlib.sha256(content).digest() != sha256:
+            raise ArchiveUnavailable(f"{self.url} answers with another blob")
+        return content
 
-    async def _post(self, path: str, message: msgspec.Struct, answer: type[T]) -> T:
-        content = await self._send("POST", path, encode(message))
+    async def _post(
+        self, path: str, message: msgspec.Struct, answer: type[T], *, times: int = 1
+    ) -> T:
+        content = await self._send("POST", path, encode(message), times=times)
         try:
             return msgspec.msgpack.decode(content, type=answer)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ArchiveUnavailable(f"{self.url} answers in another form: {error}") from None
 
-    async def _send(self, method: str, path: str, content: bytes) -> bytes:
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        content: bytes,
+        *,
+        times: int = 1,
+        expected: int = httpx.codes.OK,
+    ) -> bytes:
         headers = {}
         if len(content) > COMPRESS_BYTES:
             content = zstandard.compress(content)
             headers["content-encoding"] = "zstd"
         try:
-            answer = await self._http.request(method, path, content=content, headers=headers)
-        except httpx.HTTPError as error:
+            async with (
+                asyncio.timeout(times * self._timeout_s),
+                self._http.stream(method, path, content=content, headers=headers) as answer,
+            ):
+                found = await _body(answer)
+        except TimeoutError:
+            raise ArchiveUnavailable(f"{self.url}: no whole answer in time") from None
+        except Exception as error:  # httpx lets through what it does not know of HTTP's oddities
             raise ArchiveUnavailable(f"{self.url}: {type(error).__name__}") from error
-        return _content(self.url, answer)
+        if answer.status_code == expected:
+            return found
+        raise _refusal(self.url, answer.status_code, found)
 
 
-def _content(url: str, answer: httpx.Response) -> bytes:
-    """The body of a good answer; a refusal as one of our errors."""
-    if answer.is_success:
-        return answer.content
-    detail = f"{url} answers {answer.status_code}: {answer.text[:200]}"
-    match answer.status_code:
-        case 409:
-            raise CallTaken(detail)
-        case 401 | 403:
-            raise Unauthorized(detail)
-        case 404:
-            raise NotFound(detail)
-        case 413:
-            raise TooLarge(detail)
-        case 400 | 415 | 422:
-            raise InvalidInput(detail)
+class _Problem(msgspec.Struct, frozen=True):
+    """The body of a refusal of ours, as far as it matters here (RFC 9457)."""
+
+    code: str | None = None
+    session_id: UUID | None = None
+
+
+async def _body(answer: httpx.Response) -> bytes:
+    found = bytearray()
+    async for part in answer.aiter_bytes():
+        found += part
+        if len(found) > ANSWER_BYTES_MAX:
+            raise ArchiveUnavailable("an answer without end")
+    return bytes(found)
+
+
+def _refusal(url: str, status: int, body: bytes) -> UnbrokenError:
+    detail = f"{url} answers {status}: {body[:DETAIL_CHARS].decode(errors='replace')}"
+    problem = _problem(body)
+    match status, problem.code:
+        case 409, CallTaken.code:
+            return CallTaken(detail, session_id=problem.session_id)
+        case 404, NotFound.code:
+            return NotFound(detail)
+        case ((401 | 403), _):
+            return Unauthorized(detail)
+        case 413, _:
+            return TooLarge(detail)
+        case ((400 | 415 | 422), _):
+            return InvalidInput(detail)
         case _:
-            raise ArchiveUnavailable(detail)
+            return ArchiveUnavailable(detail)
+
+
+def _problem(body: bytes) -> _Problem:
+    try:
+        return msgspec.json.decode(body, type=_Problem)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _Problem()
 
 
 def http_client(url: str, *, key: str | None, timeout_s: float) -> httpx.AsyncClient:

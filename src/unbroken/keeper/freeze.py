@@ -52,9 +52,15 @@ class Holder:
 
     def kill(self, cause: str) -> bool:
         """Kill the process, if that is still the one that wrote the header."""
-        pid = self._header.pid
-        if pid == self._env.pid() or self._env.started(pid) != self._header.pid_start:
-            return False
-        self.killed_for = cause
-        self._env.kill(pid)
-        return True
+        is_killed = kill(self._env, self._header.pid, self._header.pid_start)
+        if is_killed:
+            self.killed_for = cause
+        return is_killed
+
+
+def kill(env: Env, pid: int, pid_start: int | None) -> bool:
+    """Kill a process, if the one with this pid began at `pid_start` and is not this one."""
+    if not pid or pid == env.pid() or env.started(pid) != pid_start:
+        return False
+    env.kill(pid)
+    return True

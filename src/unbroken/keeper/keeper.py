@@ -18,6 +18,7 @@ import msgspec
 from unbroken.archive import HOST_BYTES_MAX, Archive, Batch, HostAnswer, HostBatch
 from unbroken.cause import CRASHED
 from unbroken.errors import CallTaken, InvalidInput, JournalUnreadable, TooLarge, UnbrokenError
+from unbroken.keeper.beat import KeeperBeat, Settings
 from unbroken.keeper.tail import Tail
 from unbroken.ownership import TTL_MS, request_of
 from unbroken.spool import Spool
@@ -33,10 +34,12 @@ IDLE_US = 60_000_000
 
 class Options(msgspec.Struct, frozen=True):
     """`ttl_ms`: how long this host counts as alive after its last word (3 s; 6 s on small hosts).
-    `idle_us`: without any journal for this long, the keeper ends."""
+    `idle_us`: without any journal for this long, the keeper ends. `settings`: what agents compare
+    with theirs."""
 
     ttl_ms: int = TTL_MS
     idle_us: int = IDLE_US
+    settings: Settings = Settings()
 
 
 class Keeper:
@@ -46,6 +49,7 @@ class Keeper:
         self._options = options or Options()
         self._host_id = spool.host_id()
         self._tails: dict[UUID, Tail] = {}
+        self._beat: KeeperBeat | None = None
         self._unreadable: set[UUID] = set()
         self._blobs: set[str] = set()  # given away by this keeper
         self._scanned_us = 0
@@ -59,17 +63,43 @@ class Keeper:
         if not self._env.lock(self._spool.keeper_lock):
             return False
         log.info("keeper started", extra={"spool": self._spool.folder})
+        looking = asyncio.create_task(self._look_on(), name="unbroken looking")
         try:
-            while not self._is_idle():
-                await self.step()
+            while not (self._is_idle() or looking.done()):
+                await self._ship_due()
                 await asyncio.sleep(self._pause_s or LOOK_S)
+            if looking.done():
+                looking.result()  # it never ends by itself: what it raised ends us
         finally:
+            looking.cancel()
             self._env.unlock(self._spool.keeper_lock)
         log.info("keeper idle")
         return True
 
     async def step(self) -> None:
         """Look at all journals once and ship what is due."""
+        self.look()
+        await self._ship_due()
+
+    async def _look_on(self) -> None:
+        """A loop of its own: an archive that is slow must not hide a frozen holder."""
+        while True:
+            self._show()
+            self.look()
+            await asyncio.sleep(LOOK_S)
+
+    def _show(self) -> None:
+        """Beat, so that an agent replaces this keeper if it stands still."""
+        try:
+            if self._beat is None:
+                self._beat = KeeperBeat.open(self._spool)
+                self._beat.begin(self._env, self._options.settings)
+        except OSError:
+            return  # a full disk: once more at the next look
+        self._beat.beat(self._env.boot_us())
+
+    def look(self) -> None:
+        """See which holders live, read on, and kill those that are frozen."""
         self._scan()
         for tail in self._tails.values():
             was_living = tail.is_living
@@ -78,6 +108,9 @@ class Keeper:
                 log.info("holder gone: %s", tail.header.holder)
             if tail.holder.kill_if_frozen(self._env.boot_us()):
                 log.warning("frozen holder killed", extra={"holder": str(tail.header.holder)})
+
+    async def _ship_due(self) -> None:
+        self._forget()
         due = [t for t in self._tails.values() if t.is_due(self._env.boot_us())]
         if not due:
             return
@@ -169,6 +202,10 @@ class Keeper:
         for holder in self._spool.holders():
             if holder not in self._tails and holder not in self._unreadable:
                 self._meet(holder)
+
+    def _forget(self) -> None:
+        """Journals that nobody can need any more: not while a request about them is on its way."""
+        now_us = self._env.boot_us()
         for holder in [h for h, tail in self._tails.items() if tail.is_done(now_us)]:
             self._tails.pop(holder).close()
             self._spool.remove(holder)
