@@ -9,6 +9,8 @@ from uuid import UUID
 
 import msgspec
 
+from unbroken.dispatch import Said
+
 WIRE_VERSION = 1
 BATCH_ENTRIES_MAX = 500
 BATCH_BYTES_MAX = 1 << 20
@@ -111,6 +113,7 @@ class TakeRequest(msgspec.Struct, frozen=True, kw_only=True):
     agent_name: str | None
     agent_identity: str
     session_id: UUID | None = None  # a dispatch names the session that it wants continued
+    said: Said | None = None  # what the application's dispatch said, for those who come after
     conversation_id: UUID | None  # known from dispatch, participant or room; else None
     user_id: str | None
     new_session_id: UUID

@@ -18,6 +18,7 @@ from uuid import UUID
 
 import msgspec
 
+from unbroken.dispatch import Said
 from unbroken.errors import JournalUnreadable
 
 MAGIC = b"UNBJ"
@@ -41,6 +42,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     agent_name: str | None = None
     agent_identity: str
     wanted_session_id: UUID | None = None  # a dispatch named it
+    said: Said | None = None  # what the application's dispatch said; None: too long to be kept
     conversation_id: UUID | None = None
     user_id: str | None = None
     new_session_id: UUID

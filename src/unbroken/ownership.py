@@ -19,7 +19,8 @@ def request_of(header: Header, *, ttl_ms: int = TTL_MS) -> TakeRequest:
     return TakeRequest(
         host_id=h.host_id, ttl_ms=ttl_ms, holder=h.holder, room_name=h.room, room_sid=h.room_sid,
         role=h.role, agent_name=h.agent_name, agent_identity=h.agent_identity,
-        session_id=h.wanted_session_id, conversation_id=h.conversation_id, user_id=h.user_id,
+        session_id=h.wanted_session_id, said=h.said, conversation_id=h.conversation_id,
+        user_id=h.user_id,
         new_session_id=h.new_session_id, new_call_id=h.new_call_id,
         new_conversation_id=h.new_conversation_id,
     )  # fmt: skip

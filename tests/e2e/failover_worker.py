@@ -29,7 +29,7 @@ from unbroken.errors import ArchiveUnavailable
 from unbroken.livekit import Call, Restored, items, options, restore, userdata
 from unbroken.livekit import room as rooms
 from unbroken.livekit.hooks import Hooks
-from unbroken.livekit.leaving import PEOPLE
+from unbroken.people import is_person
 
 THINK_S = 4
 LINGER_S = 4  # in the booking tool, behind what cannot be undone
@@ -70,7 +70,7 @@ def scan(self: Hooks) -> None:
 
 async def put_back(self: Restored, session: Any) -> Any:
     agent = await _put_back(self, session)
-    here = (p for p in self.session.participants.values() if p.is_here and p.kind in PEOPLE)
+    here = (p for p in self.session.participants.values() if p.is_here and is_person(p.kind))
     show(session, agent, f"{os.getpid()}.restored", here)
     return agent
 

@@ -17,6 +17,7 @@ from uuid import UUID
 from livekit.agents import AgentServer, JobContext
 
 from unbroken.archive import Taken, TakeRequest
+from unbroken.dispatch import Said, of_application, pointer_in
 from unbroken.env import Host
 from unbroken.errors import CallTaken, UnbrokenError
 from unbroken.remote import RemoteArchive
@@ -27,11 +28,11 @@ BEAT_S = 0.3
 
 
 async def answer(ctx: JobContext) -> None:
-    asked = json.loads(ctx.job.metadata or "{}")
+    said = Said(ctx.job.metadata, dict(ctx.job.attributes))
     await ctx.connect()
     async with RemoteArchive(os.environ["UNBROKEN_ARCHIVE"]) as archive:
         holder = Holder(archive)
-        request = _request(holder, ctx, asked)
+        request = _request(holder, ctx, said)
         try:
             holder.taken = taken = await archive.take(request)
         except CallTaken:
@@ -54,6 +55,8 @@ def _note(ctx: JobContext, holder: Holder, taken: Taken) -> None:
         "session_id": str(taken.session_id),
         "conversation_id": str(taken.conversation_id),
         "term": taken.term,
+        "metadata": ctx.job.metadata,
+        "attributes": dict(ctx.job.attributes),
         "gap_us": taken.gap_us,
         "crashes": taken.crashes,
         "at_us": ENV.now_us(),
@@ -62,14 +65,15 @@ def _note(ctx: JobContext, holder: Holder, taken: Taken) -> None:
         takes.write(json.dumps(said) + "\n")
 
 
-def _request(holder: Holder, ctx: JobContext, asked: dict[str, str]) -> TakeRequest:
-    named = asked.get("session_id")
+def _request(holder: Holder, ctx: JobContext, said: Said) -> TakeRequest:
+    named = pointer_in(said).get("session_id")
     known = json.loads(ctx.job.room.metadata or "{}").get("conversation_id")
     return holder.request(
         ctx.job.room.name,
         room_sid=ctx.job.room.sid,
         agent_name=ctx.job.agent_name,
         agent_identity=ctx.local_participant_identity,
+        said=of_application(said),
         session_id=UUID(named) if named else None,
         conversation_id=UUID(known) if known else None,
     )

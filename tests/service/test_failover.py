@@ -6,10 +6,11 @@ import os
 import signal
 
 import pytest
-from livekit import rtc
+from livekit import api, rtc
 
 from tests.service.house import House, eventually
 from tests.service.servers import KEY, SECRET, LiveKit, livekit_server, service_process
+from unbroken.dispatch import Said, of_application
 from unbroken.errors import CallTaken
 from unbroken.ownership import ALIVE
 from unbroken.service.livekit_rooms import LiveKitRooms
@@ -154,6 +155,24 @@ async def test_a_killed_agent_is_followed_by_another(house, worker):
     assert second["crashes"] == 1
     assert 0 < second["gap_us"] < 5_000_000
     assert second["pid"] != first["pid"]
+
+
+@pytest.mark.parametrize("text", ['{"customer": "c-17"}', "customer 17", ""])
+async def test_successors_are_told_what_the_application_told_the_first(house, worker, text):
+    name = f"told {text}"
+    told = {"agent_name": "concierge", "metadata": text, "attributes": {"tier": "gold"}}
+    room = api.CreateRoomRequest(name=name, agents=[api.RoomAgentDispatch(**told)])
+    await house.livekit.room.create_room(room)
+    await house.enter(name, "ann")
+    for term in (1, 2):
+        take = await house.taken(name, term)
+        os.kill(take["pid"], signal.SIGKILL)
+        await house.report(take)
+    third = await house.taken(name, 3)
+    assert of_application(Said(third["metadata"], third["attributes"])) == Said(
+        text, {"tier": "gold"}
+    )
+    assert third["metadata"].startswith(text.rstrip("}"))
 
 
 async def test_who_comes_back_after_a_hang_up_meets_an_agent_again(house, worker):

@@ -4,77 +4,16 @@ import json
 
 import pytest
 
+from tests.service.livekit_stand_in import PERSON, Rooms
 from unbroken.blobs.object_store import ObjectBlobs
+from unbroken.dispatch import KEPT_BYTES_MAX, Said, of_application, pointer_in
 from unbroken.errors import RoomServerUnavailable
-from unbroken.service.livekit_rooms import LiveRoom, Participant
+from unbroken.service.livekit_rooms import Participant
 from unbroken.service.opening import Opening
 from unbroken.service.parts import Parts
 from unbroken.service.watch import Watch
 from unbroken.stores.sqlite import SqliteStore
 from unbroken.testing.holders import LISTENED_S, TTL_MS, Holder
-
-PERSON = Participant("ann", is_person=True, is_agent=False)
-
-
-class Rooms:
-    """The rooms that LiveKit has; `is_away`: it does not answer."""
-
-    def __init__(self, clock) -> None:
-        self.rooms: dict[str, LiveRoom] = {}
-        self.people: dict[str, list[Participant]] = {}
-        self.is_away = False
-        self.dispatched: list[tuple[str, dict]] = []
-        self.removed: list[str] = []
-        self.answer: bool | None = True  # of every agent that is asked whether it lives
-        self._clock = clock
-
-    def open(self, name="room", *people, sid="RM_room", conversation_id=None, age_s=3600):
-        self.rooms[name] = LiveRoom(
-            name=name,
-            sid=sid,
-            metadata=json.dumps(
-                {"conversation_id": str(conversation_id)} if conversation_id else {}
-            ),
-            participants=len(people),
-            created_at_us=self._clock.now_us() - age_s * 1_000_000,
-        )
-        self.people[name] = list(people)
-
-    def close(self, name="room"):
-        del self.rooms[name], self.people[name]
-
-    def _ask(self):
-        if self.is_away:
-            raise RoomServerUnavailable
-
-    async def list(self, names=None):
-        self._ask()
-        return [room for name, room in self.rooms.items() if names is None or name in names]
-
-    async def find(self, name):
-        self._ask()
-        return self.rooms.get(name)
-
-    async def participants(self, name):
-        self._ask()
-        return tuple(self.people.get(name, ()))
-
-    async def remove(self, name, identity):
-        self._ask()
-        self.removed.append(identity)
-        return True
-
-    async def answers(self, name, identity):
-        self._ask()
-        return self.answer
-
-    async def dispatch(self, name, *, agent_name, metadata):
-        self._ask()
-        self.dispatched.append((agent_name, json.loads(metadata)))
-
-    async def delete(self, name):
-        self._ask()
-        return bool(self.rooms.pop(name, None))
 
 
 @pytest.fixture
@@ -96,7 +35,9 @@ def rooms(clock) -> Rooms:
 
 @pytest.fixture
 def parts(settings, clock, store, blobs, rooms):
-    return Parts(settings, clock, store, blobs, rooms, Opening(store.rooms, rooms, clock))
+    return Parts(
+        settings, clock, store, blobs, rooms, Opening(store.rooms, rooms, clock, "concierge")
+    )
 
 
 @pytest.fixture
@@ -134,9 +75,11 @@ async def test_an_orphan_with_people_gets_an_agent(store, rooms, watch):
     assert asked == (
         "concierge",
         {
-            "session_id": str(taken.session_id),
-            "after_term": 1,
-            "conversation_id": str(taken.conversation_id),
+            "unbroken": {
+                "session_id": str(taken.session_id),
+                "after_term": 1,
+                "conversation_id": str(taken.conversation_id),
+            }
         },
     )
     assert rooms.removed == ["old"]
@@ -421,3 +364,27 @@ async def test_an_agent_of_an_older_term_is_sent_out(store, rooms, watch, clock)
     for _ in range(10):
         await watch.rounds.round()
     assert rooms.removed == ["old", "old"]
+
+
+# What the dispatch said
+
+
+async def test_a_successor_is_told_what_the_first_holder_was_told(store, rooms, watch):
+    rooms.open("room", PERSON)
+    said = Said('{"customer":"c-17"}', {"tier": "gold"})
+    await orphan(store, said=said)
+    await step(watch)
+    await orphan(store, said=Said("what a later one was told does not count"))
+    await step(watch)
+    first, second = (asked.said for asked in rooms.listed["room"])
+    assert (of_application(first), of_application(second)) == (said, said)
+    assert [pointer_in(s)["after_term"] for s in (first, second)] == [1, 2]
+
+
+async def test_what_is_too_long_to_be_kept_is_read_from_livekits_list(store, rooms, watch):
+    rooms.open("room", PERSON)
+    said = Said(json.dumps({"essay": "x" * KEPT_BYTES_MAX}))
+    await rooms.dispatch("room", agent_name="concierge", said=said)
+    await orphan(store, said=said)
+    await step(watch)
+    assert of_application(rooms.listed["room"][-1].said) == said

@@ -8,6 +8,7 @@ from uuid import UUID
 from livekit.agents import JobContext
 from livekit.agents import __version__ as livekit_version
 
+from unbroken import dispatch
 from unbroken.archive import Archive, Taken
 from unbroken.cause import LEFT, REFUSED
 from unbroken.env import Env
@@ -44,7 +45,7 @@ class Joining:
         self._ctx, self._env, self._spool, self._archive = ctx, env, spool, archive
         self._role = role
         self._choose = choose
-        self._dispatched = rooms.pointer(ctx.job.metadata)
+        self._said = rooms.said(ctx)
 
     async def join(self) -> tuple[Journal, Taken | None]:
         """Connect and take. Without the service None: a provisional start, for a new call only.
@@ -99,7 +100,8 @@ class Joining:
 
     def _header(self, conversation_id: UUID | None) -> Header:
         ctx, env = self._ctx, self._env
-        user_id = rooms.pointer(ctx.job.room.metadata).get("user_id")
+        user_id = dispatch.json_object(ctx.job.room.metadata).get("user_id")
+        said = dispatch.of_application(self._said)
         pid = env.pid()
         return Header(
             holder=env.new_id(),
@@ -109,7 +111,8 @@ class Joining:
             role=self._role,
             agent_name=ctx.job.agent_name,  # "": it has none, and can be sent for all the same
             agent_identity=ctx.local_participant_identity,
-            wanted_session_id=rooms.uuid_in(self._dispatched, "session_id"),
+            wanted_session_id=rooms.uuid_in(dispatch.pointer_in(self._said), "session_id"),
+            said=said if dispatch.is_kept(said) else None,
             conversation_id=conversation_id,
             user_id=user_id if isinstance(user_id, str) else None,
             new_session_id=env.new_id(),

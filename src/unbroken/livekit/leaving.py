@@ -15,12 +15,12 @@ from unbroken.cause import (
     SERVER_SHUTDOWN,
 )
 from unbroken.livekit.guard import guarded
+from unbroken.people import is_person
 from unbroken.session import Session
 
 log = logging.getLogger(__name__)
 
 RAISED = "job crashed"  # LiveKit's reason for an exception in the entrypoint
-PEOPLE = ("standard", "sip")
 
 
 class Leaving:
@@ -56,7 +56,7 @@ class Leaving:
             return ENDED
         if self._is_server_gone:
             return SERVER_SHUTDOWN  # nobody was seen to leave: the connection was gone
-        if not any(p.is_here for p in session.participants.values() if p.kind in PEOPLE):
+        if not any(p.is_here for p in session.participants.values() if is_person(p.kind)):
             return EMPTY
         if self._is_provider_lost:
             return PROVIDER_LOST

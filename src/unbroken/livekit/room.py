@@ -4,38 +4,30 @@ import logging
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from livekit import rtc
 from livekit.agents import AgentSession, JobContext
 
+from unbroken import people as people_of
+from unbroken.dispatch import Said, json_object, pointer_in
 from unbroken.entries import ParticipantChanged, ParticipantJoined, ParticipantLeft
 from unbroken.live import Live
 from unbroken.livekit.guard import guarded
 
 log = logging.getLogger(__name__)
 
-METADATA_BYTES_MAX = 64 << 10  # beyond it nobody's metadata is ours
-PEOPLE = (rtc.ParticipantKind.PARTICIPANT_KIND_STANDARD, rtc.ParticipantKind.PARTICIPANT_KIND_SIP)
 
-
-def pointer(metadata: str | None) -> dict[str, Any]:
-    """A JSON object in metadata, {} for anything else: anybody may have written it."""
-    if not metadata or len(metadata) > METADATA_BYTES_MAX:
-        return {}
-    try:
-        found = msgspec.json.decode(metadata)
-    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
-        return {}
-    return found if isinstance(found, dict) else {}
+def said(ctx: JobContext) -> Said:
+    """What the dispatch of this job said, with ours if it had any."""
+    return Said(ctx.job.metadata, dict(ctx.job.attributes))
 
 
 def conversation_id(ctx: JobContext) -> UUID | None:
     """Named by the dispatch, a person's token, or the room, in this order; None: not named."""
     people = ctx.room.remote_participants.values()
     sources = [
-        pointer(ctx.job.metadata),
+        pointer_in(said(ctx)),
         *(dict(person.attributes) for person in people if is_person(person)),
-        pointer(ctx.room.metadata or ctx.job.room.metadata),
+        json_object(ctx.room.metadata or ctx.job.room.metadata),
     ]
     return next((id_ for source in sources if (id_ := uuid_in(source, "conversation_id"))), None)
 
@@ -48,7 +40,15 @@ def uuid_in(source: dict[str, Any], key: str) -> UUID | None:
 
 
 def is_person(participant: rtc.Participant) -> bool:
-    return participant.kind in PEOPLE
+    return people_of.is_person(kind_of(participant))
+
+
+def kind_of(participant: rtc.Participant) -> str:
+    """As the log has it: LiveKit's name, or the number of a kind that its SDK does not know."""
+    names = rtc.ParticipantKind
+    known = participant.kind in names.values()
+    name = names.Name(participant.kind) if known else str(participant.kind)
+    return name.lower().removeprefix(people_of.PREFIX)
 
 
 def people(room: rtc.Room) -> list[rtc.RemoteParticipant]:
@@ -90,9 +90,8 @@ class Participants:
 
     @guarded
     def _joined(self, who: rtc.RemoteParticipant) -> None:
-        kind = rtc.ParticipantKind.Name(who.kind).removeprefix("PARTICIPANT_KIND_").lower()
         self._live.record(
-            ParticipantJoined(who.identity, kind, who.name, who.metadata, _attributes(who))
+            ParticipantJoined(who.identity, kind_of(who), who.name, who.metadata, _attributes(who))
         )
 
     @guarded

@@ -12,8 +12,11 @@ from typing import Any, Self, TypeVar
 import aiohttp
 import msgspec
 from livekit import api
+from livekit.protocol.agent import JobStatus
 from livekit.protocol.models import ParticipantInfo
 
+from unbroken import people
+from unbroken.dispatch import Said
 from unbroken.errors import InvalidInput, NotFound, RoomServerUnavailable
 from unbroken.ownership import ALIVE
 from unbroken.service.settings import Settings
@@ -22,7 +25,7 @@ TIMEOUT_S = 5.0
 TOKEN_TTL = timedelta(minutes=10)  # asked for again at each join; LiveKit renews it inside a call
 ANSWER_TIMEOUT_MS = 2_000  # an agent answers in a few ms, unless a synchronous tool holds it up
 EMPTY_TIMEOUT_S = 300
-PEOPLE = {ParticipantInfo.Kind.STANDARD, ParticipantInfo.Kind.SIP}
+RUNNING = {JobStatus.JS_PENDING, JobStatus.JS_RUNNING}
 REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 T = TypeVar("T")
@@ -42,6 +45,19 @@ class Participant(msgspec.Struct, frozen=True):
     identity: str
     is_person: bool
     is_agent: bool
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """A dispatch as LiveKit lists it: what it said, and what has become of its jobs.
+
+    Of a worker that died LiveKit says for ever that its job runs; of jobs that it has just begun
+    it says nothing for up to five seconds.
+    """
+
+    id: str
+    said: Said
+    jobs: int
+    running: int
 
 
 class LiveKitRooms:
@@ -85,17 +101,29 @@ class LiveKitRooms:
         )
         return _room(await _asked(self._client.room.create_room(request)))
 
-    async def dispatch(
-        self, name: str, *, agent_name: str | None = None, metadata: str = ""
-    ) -> None:
-        """Ask for an agent, by default ours; "" is any worker that has no name. A hope: who comes
-        twice is told so by `take`."""
-        if agent_name is None:
-            agent_name = self._settings.agent_name
+    async def dispatch(self, name: str, *, agent_name: str, said: Said) -> None:
+        """Ask for an agent; "" is any worker that has no name. A hope: who comes twice is told
+        so by `take`."""
         request = api.CreateAgentDispatchRequest(
-            agent_name=agent_name, room=name, metadata=metadata
+            agent_name=agent_name, room=name, metadata=said.metadata, attributes=said.attributes
         )
         await _asked(self._client.agent_dispatch.create_dispatch(request))
+
+    async def dispatches(self, name: str, agent_name: str) -> tuple[Asked, ...]:
+        """Those of that agent that the room has, whoever made them, the newest last."""
+        try:
+            found = await _asked(self._client.agent_dispatch.list_dispatch(name))
+        except NotFound:
+            return ()
+        made = sorted(found, key=lambda d: int(d.state.created_at))
+        return tuple(_dispatch(d) for d in made if d.agent_name == agent_name)
+
+    async def withdraw(self, name: str, dispatch_id: str) -> None:
+        """Forget a dispatch: whom it brings after all is sent out by LiveKit."""
+        try:
+            await _asked(self._client.agent_dispatch.delete_dispatch(dispatch_id, name))
+        except NotFound:
+            return
 
     async def participants(self, name: str) -> tuple[Participant, ...]:
         """Who is in the room; nobody is in one that there is not."""
@@ -197,9 +225,24 @@ def _translated(error: api.TwirpError) -> Exception:
 def _participant(info: Any) -> Participant:
     return Participant(
         info.identity,
-        is_person=info.kind in PEOPLE and info.state != ParticipantInfo.State.DISCONNECTED,
+        is_person=_is_person(info.kind) and info.state != ParticipantInfo.State.DISCONNECTED,
         is_agent=info.kind == ParticipantInfo.Kind.AGENT,
     )
+
+
+def _dispatch(dispatch: Any) -> Asked:
+    states = [job.state.status for job in dispatch.state.jobs]
+    return Asked(
+        id=dispatch.id,
+        said=Said(dispatch.metadata, dict(dispatch.attributes)),
+        jobs=len(states),
+        running=sum(state in RUNNING for state in states),
+    )
+
+
+def _is_person(kind: int) -> bool:
+    kinds = ParticipantInfo.Kind
+    return kind in kinds.values() and people.is_person(kinds.Name(kind))
 
 
 def _room(room: Any) -> LiveRoom:

@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 
 import structlog
 
+from unbroken.dispatch import NOTHING
 from unbroken.env import Env
 from unbroken.errors import Conflict, NotFound
 from unbroken.service.livekit_rooms import LiveKitRooms, LiveRoom
@@ -25,8 +26,11 @@ log = structlog.get_logger()
 class Opening:
     """One at a time for each room: two that open it at once get the same one."""
 
-    def __init__(self, rooms: SqliteRooms, livekit: LiveKitRooms, env: Env) -> None:
+    def __init__(
+        self, rooms: SqliteRooms, livekit: LiveKitRooms, env: Env, agent_name: str
+    ) -> None:
         self._rooms = rooms
+        self._agent_name = agent_name
         self._livekit = livekit
         self._env = env
         # Weak: a lock that nobody holds or waits for is forgotten.
@@ -112,7 +116,7 @@ class Opening:
         if self._was_dispatched(live) or await self._livekit.has_agent(live.name):
             return
         self._note_dispatch(live)
-        await self._livekit.dispatch(live.name)
+        await self._livekit.dispatch(live.name, agent_name=self._agent_name, said=NOTHING)
         log.info("agent dispatched", room=live.name, sid=live.sid)
 
     def _was_dispatched(self, live: LiveRoom) -> bool:

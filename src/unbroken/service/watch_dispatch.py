@@ -5,12 +5,12 @@ term moves, so the store makes a session due again until somebody has taken it.
 """
 
 import asyncio
-import json
 from uuid import UUID
 
 import structlog
 
 from unbroken.cause import PROVIDER_LOST
+from unbroken.dispatch import Pointer, Said, first_said, with_pointer
 from unbroken.errors import NotFound, RoomServerUnavailable, UnbrokenError
 from unbroken.service.parts import Parts
 from unbroken.service.watch_rooms import is_room_of
@@ -110,13 +110,21 @@ class Failover:
         name = orphan.call.room_name
         if orphan.agent_identity:
             await self._livekit.remove(name, orphan.agent_identity)
-        await self._livekit.dispatch(name, agent_name=orphan.agent_name, metadata=_metadata(orphan))
+        said = with_pointer(await self._said(orphan), _pointer(orphan))
+        await self._livekit.dispatch(name, agent_name=orphan.agent_name, said=said)
         log.info(
             "agent dispatched",
             **_named(orphan),
             tries=orphan.dispatches,
             after_ms=(self._env.now_us() - orphan.orphaned_at_us) // 1_000,
         )
+
+    async def _said(self, orphan: Orphan) -> Said:
+        """What the application's dispatch said; what is not kept LiveKit may still list."""
+        if orphan.said is not None:
+            return orphan.said
+        listed = await self._livekit.dispatches(orphan.call.room_name, orphan.agent_name)
+        return first_said(asked.said for asked in listed)
 
     async def _postpone(self, orphan: Orphan, error: RoomServerUnavailable) -> None:
         failures = self._failures.get(orphan.session_id, 0)
@@ -154,14 +162,8 @@ class Failover:
         log.error("room of a session that was given up is still open", **_named(orphan))
 
 
-def _metadata(orphan: Orphan) -> str:
-    return json.dumps(
-        {
-            "session_id": str(orphan.session_id),
-            "after_term": orphan.term,
-            "conversation_id": str(orphan.call.conversation_id),
-        }
-    )
+def _pointer(orphan: Orphan) -> Pointer:
+    return Pointer(orphan.session_id, orphan.term, orphan.call.conversation_id)
 
 
 def _named(orphan: Orphan) -> dict[str, object]:

@@ -4,7 +4,8 @@ from uuid import UUID
 
 import msgspec
 
-from unbroken.stores.sqlite import calls
+from unbroken.dispatch import Said
+from unbroken.stores.sqlite import calls, said
 from unbroken.stores.sqlite.archive import end_session
 from unbroken.stores.sqlite.database import Database, Row, Transaction
 from unbroken.stores.sqlite.taking import CRASH_WINDOW_US
@@ -38,6 +39,7 @@ class Orphan(msgspec.Struct, frozen=True, kw_only=True):
     crashes: int
     orphaned_at_us: int
     is_late: bool
+    said: Said | None  # what the application's dispatch said, if it is known
     call: CallRoom
 
 
@@ -205,6 +207,7 @@ def _orphan(tx: Transaction, row: Row) -> Orphan:
         crashes=_count_crashes(tx, row["session_id"], CRASH_WINDOW_US),
         orphaned_at_us=row["orphaned_at"],
         is_late=bool(row["is_late"]),
+        said=said.get(tx, row["session_id"]),
         call=_call_room(tx, call),
     )
 

@@ -2,7 +2,7 @@
 
 from unbroken.archive import TakeRequest
 from unbroken.errors import InvalidInput, NotFound
-from unbroken.stores.sqlite import calls
+from unbroken.stores.sqlite import calls, said
 from unbroken.stores.sqlite.database import Row, Transaction
 
 CRASH_WINDOW_US = 120_000_000
@@ -32,6 +32,7 @@ def take(tx: Transaction, request: TakeRequest, *, ttl_us: int, lost_hosts: bool
     )
     if taken is None:
         return None
+    said.note(tx, taken["session_id"], request.said)
     tx.one("count_term_crashes", **dict(taken), window=CRASH_WINDOW_US)
     return tx.one("get_grant", **dict(taken))
 

@@ -37,6 +37,14 @@ where sessions.call_id = :call_id and sessions.role = :role and sessions.tenant 
 select session_id, term from sessions
 where call_id = :call_id and role = :role and tenant = :tenant and holder = :holder and phase <> 'ended';
 
+-- name: note_said
+-- The first one that is known counts: those who come after are told the same.
+update sessions set said_metadata = :metadata, said_attributes = :attributes
+where session_id = :session_id and said_metadata is null;
+
+-- name: get_said
+select said_metadata, said_attributes from sessions where session_id = :session_id and said_metadata is not null;
+
 -- name: revive
 -- A host that was taken for lost speaks again, and nobody has taken its session meanwhile.
 update sessions set phase = 'live', orphaned_at = null, dispatches = 0, next_dispatch_at = null, dispatch_from = null
