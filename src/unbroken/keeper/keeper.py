@@ -11,14 +11,14 @@ holder's lock is free is a dead holder's: its tail is shipped with the cause of 
 
 import asyncio
 import logging
-from uuid import UUID
 
 import msgspec
 
 from unbroken.archive import HOST_BYTES_MAX, Archive, Batch, HostAnswer, HostBatch
 from unbroken.cause import CRASHED
-from unbroken.errors import CallTaken, InvalidInput, JournalUnreadable, TooLarge, UnbrokenError
+from unbroken.errors import CallTaken, InvalidInput, TooLarge, UnbrokenError
 from unbroken.keeper.beat import KeeperBeat, Settings
+from unbroken.keeper.journals import Journals
 from unbroken.keeper.tail import Tail
 from unbroken.ownership import TTL_MS, request_of
 from unbroken.spool import Spool
@@ -26,7 +26,6 @@ from unbroken.spool import Spool
 log = logging.getLogger(__name__)
 
 LOOK_S = 0.02
-SCAN_US = 100_000
 BACKOFF_S = (0.05, 2.0)  # first pause after a failure; doubled up to the second
 HOST_BATCHES_MAX = 200  # sessions in one request
 IDLE_US = 60_000_000
@@ -48,11 +47,10 @@ class Keeper:
         self._archive = archive
         self._options = options or Options()
         self._host_id = spool.host_id()
-        self._tails: dict[UUID, Tail] = {}
+        self._journals = Journals(spool)
+        self._tails, self._unreadable = self._journals.tails, self._journals.unreadable
         self._beat: KeeperBeat | None = None
-        self._unreadable: set[UUID] = set()
         self._blobs: set[str] = set()  # given away by this keeper
-        self._scanned_us = 0
         self._busy_us = self._env.boot_us()
         self._pause_s = 0.0
         self._bytes_max = HOST_BYTES_MAX
@@ -100,17 +98,13 @@ class Keeper:
 
     def look(self) -> None:
         """See which holders live, read on, and kill those that are frozen."""
-        self._scan()
+        self._journals.look()
         for tail in self._tails.values():
-            was_living = tail.is_living
-            tail.look()
-            if was_living and not tail.is_living:
-                log.info("holder gone: %s", tail.header.holder)
             if tail.holder.kill_if_frozen(self._env.boot_us()):
                 log.warning("frozen holder killed", extra={"holder": str(tail.header.holder)})
 
     async def _ship_due(self) -> None:
-        self._forget()
+        self._journals.forget()
         due = [t for t in self._tails.values() if t.is_due(self._env.boot_us())]
         if not due:
             return
@@ -193,32 +187,6 @@ class Keeper:
             tail.lose(batch, f"blob: {type(error).__name__}")
             return tail.batch(self._env.boot_us(), bytes_max=self._bytes_max)
         return batch
-
-    def _scan(self) -> None:
-        now_us = self._env.boot_us()
-        if now_us - self._scanned_us < SCAN_US and self._scanned_us:
-            return
-        self._scanned_us = now_us
-        for holder in self._spool.holders():
-            if holder not in self._tails and holder not in self._unreadable:
-                self._meet(holder)
-
-    def _forget(self) -> None:
-        """Journals that nobody can need any more: not while a request about them is on its way."""
-        now_us = self._env.boot_us()
-        for holder in [h for h, tail in self._tails.items() if tail.is_done(now_us)]:
-            self._tails.pop(holder).close()
-            self._spool.remove(holder)
-
-    def _meet(self, holder: UUID) -> None:
-        try:
-            self._tails[holder] = Tail(self._spool, holder)
-        except FileNotFoundError:
-            return  # deleted while we looked
-        except JournalUnreadable as error:
-            # Kept for a newer keeper, or for a person: never thrown away.
-            self._unreadable.add(holder)
-            log.warning("journal unreadable", extra={"holder": str(holder), "error": str(error)})
 
     def _is_idle(self) -> bool:
         now_us = self._env.boot_us()
