@@ -115,6 +115,7 @@ class _Problem(msgspec.Struct, frozen=True):
     """The body of a refusal of ours, as far as it matters here (RFC 9457)."""
 
     code: str | None = None
+    detail: str | None = None
     session_id: UUID | None = None
 
 
@@ -128,8 +129,9 @@ async def _body(answer: httpx.Response) -> bytes:
 
 
 def _refusal(url: str, status: int, body: bytes) -> UnbrokenError:
-    detail = f"{url} answers {status}: {body[:DETAIL_CHARS].decode(errors='replace')}"
     problem = _problem(body)
+    said = problem.detail or body[:DETAIL_CHARS].decode(errors="replace")
+    detail = f"{url} answers {status}: {said}"
     match status, problem.code:
         case 409, CallTaken.code:
             return CallTaken(detail, session_id=problem.session_id)

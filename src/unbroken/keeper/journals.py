@@ -4,6 +4,7 @@ import logging
 from uuid import UUID
 
 from unbroken.errors import JournalUnreadable
+from unbroken.keeper.blobs import BlobLane
 from unbroken.keeper.tail import Tail
 from unbroken.spool import Spool
 
@@ -15,10 +16,10 @@ SCAN_US = 100_000
 class Journals:
     """One tail for each journal that can be read."""
 
-    def __init__(self, spool: Spool) -> None:
+    def __init__(self, spool: Spool, blobs: BlobLane) -> None:
         self.tails: dict[UUID, Tail] = {}
         self.unreadable: set[UUID] = set()
-        self._spool, self._env = spool, spool.env
+        self._spool, self._env, self._blobs = spool, spool.env, blobs
         self._scanned_us: int | None = None
 
     def look(self) -> None:
@@ -48,7 +49,7 @@ class Journals:
 
     def _meet(self, holder: UUID) -> None:
         try:
-            self.tails[holder] = Tail(self._spool, holder)
+            self.tails[holder] = Tail(self._spool, holder, self._blobs)
         except FileNotFoundError:
             return  # deleted while we looked
         except JournalUnreadable as error:

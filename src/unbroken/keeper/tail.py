@@ -1,33 +1,37 @@
-"""The tail of one journal, as its keeper ships it: what comes next, and what was answered."""
+"""The tail of one journal, as its keeper ships it: what comes next, and what was answered.
 
+Apart from each other are kept: what was shipped (it is in the log or in the side lane, and is not
+sent again), and what stands in the log with its blobs. Only the latter is acknowledged.
+"""
+
+import logging
 from uuid import UUID
 
-from unbroken import apart, entries
 from unbroken.ack import DEGRADED, ENDED, FENCED
-from unbroken.archive import (
-    BATCH_BYTES_MAX,
-    BATCH_ENTRIES_MAX,
-    Answer,
-    Batch,
-    Taken,
-    WireEntry,
-    WireMark,
-)
+from unbroken.archive import BATCH_BYTES_MAX, Answer, Batch, Taken, WireEntry, WireMark
 from unbroken.cause import CRASHED, REFUSED
+from unbroken.entries import BLOBS
+from unbroken.errors import CallTaken, UnbrokenError
 from unbroken.journal import JournalReader
 from unbroken.keeper.backlog import Backlog
+from unbroken.keeper.blobs import BlobLane, Owed
+from unbroken.keeper.claim import Claim
 from unbroken.keeper.freeze import Holder
+from unbroken.keeper.health import FAILING, Health
 from unbroken.spool import Spool
+
+log = logging.getLogger(__name__)
 
 CONFIRM_US = 1_000_000  # an empty batch at least this often while the holder lives
 RESHIP_US = 600_000_000  # a journal is kept this long: a restored store may ask for it again
 MARK_US = 1_000_000  # a mark goes to the store at most this often, and once at the end
+LOST_KNOWN = 14  # as many lost entries the ack file names
 
 
 class Tail:
     """Counts in n, the holder's own numbers; the store counts `base + n`."""
 
-    def __init__(self, spool: Spool, holder: UUID) -> None:
+    def __init__(self, spool: Spool, holder: UUID, blobs: BlobLane) -> None:
         """Raises FileNotFoundError, JournalUnreadable."""
         env = spool.env
         self._env = env
@@ -39,12 +43,18 @@ class Tail:
         self.term = self.header.term
         self.base = self.header.base or 0
         self.is_over = False  # the store has heard of our end, or ended the session itself
+        self.claim = Claim(env, self.header)
+        self.health = Health(env, holder, self.ack)
         self._backlog = Backlog(env, reader)
+        self._blobs, self._owed = blobs, Owed(blobs, holder)
+        self._end_n: int | None = None  # our part of the log ends here
+        self._lost_upto = 0  # losses up to here were told
         self._mark_sent_us = 0
         self._knows_head = False  # until then the store is asked, not told
+        self._is_read = False  # all of the file is in the backlog, as far as there is room
         self._heard_us = 0  # when the store last answered for us, since boot
         self._over_us = 0
-        self._batch_max = BATCH_ENTRIES_MAX
+        self._remember()
 
     @property
     def is_bound(self) -> bool:
@@ -55,20 +65,58 @@ class Tail:
         return self.holder.is_living
 
     @property
+    def is_failing(self) -> bool:
+        """It cannot be shipped now, for reasons of its own: nobody waits for it."""
+        return self.health.is_failing or self.claim.pause.failures > FAILING
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the store has not yet all that is known of this holder."""
+        if self.is_over:
+            return False
+        if not self.is_bound:
+            return self._is_wanted
+        return not self.is_living or not self._knows_head or bool(self._backlog)
+
+    @property
     def stored(self) -> int:
-        """All up to this n is in the log or the side lane."""
+        """All up to this n is shipped: in the log or the side lane."""
         return self._backlog.stored
+
+    @property
+    def in_log(self) -> int:
+        """All up to this n stands in the log, with its blobs."""
+        shipped = self.stored if self._end_n is None else min(self.stored, self._end_n)
+        return self._owed.upto(shipped)
+
+    @property
+    def degraded(self) -> str | None:
+        """What is wrong with this journal, in words."""
+        return self.health.words((self.claim.reason,))
+
+    @property
+    def _is_wanted(self) -> bool:
+        """Whether its session is to be taken for it: else its holder is about to."""
+        had = self.claim.granted_term is not None
+        return had or bool(self._backlog) or not self.is_living
+
+    def is_earlier(self, other: "Tail") -> bool:
+        """Whether this holder had the session, that the other one wants, before it."""
+        ids = (self.session_id, self.claim.session_id, self.header.new_session_id)
+        return other.claim.session_id in ids and self.order < other.order
 
     def look(self) -> None:
         """See whether the holder lives, and read on."""
+        self.health.say(self.degraded)
+        if self._owed:
+            self._settle()
         if self.is_over:
             return
-        was_living = self.is_living
-        self.holder.look()
-        # After the death was seen once more: what was written just before it must be read.
-        self._backlog.fill(is_living=self.is_living or was_living)
+        self.holder.look()  # first: after its death nothing is written any more
+        self._backlog.fill(is_living=self.is_living)
+        self._is_read = True
         bound, self._backlog.binding = self._backlog.binding, None
-        if bound and not self.is_bound:
+        if bound and not self.is_bound and self.claim.granted_term is None:
             self.session_id, self.term, self.base = bound.session_id, bound.term, bound.base
         if self._backlog.last_word == REFUSED and not self._backlog.read:
             self._end(self._env.boot_us())
@@ -76,103 +124,245 @@ class Tail:
     def is_due(self, now_us: int) -> bool:
         """Whether there is something to say: news, an end, or the hourglass of `CONFIRM_US`."""
         is_silent = now_us - self._heard_us >= CONFIRM_US
-        if self.is_over:
+        if self.is_over or not self.health.pause.is_over(now_us):
             return False
-        if not self.is_bound:  # its holder is about to take the session, or could not
-            return is_silent and (bool(self._backlog) or not self.is_living)
-        return bool(self._backlog) or self._is_final() or is_silent
+        if not self.is_bound:
+            return self._is_wanted and self.claim.is_due(now_us)
+        return is_silent or self._is_final() or self._has_next(now_us)
 
     def batch(self, now_us: int, *, bytes_max: int = BATCH_BYTES_MAX) -> Batch:
         """The next entries, as many as fit but at least one, and what is in flight."""
         assert self.session_id is not None  # noqa: S101 - the keeper binds first
-        taken: list[WireEntry] = []
-        size = 0
-        for n, entry in self._backlog if self._knows_head else ():
-            size += len(entry.payload)
-            if n != self.stored + 1 + len(taken) or len(taken) == self._batch_max:
-                break
-            if taken and size > min(bytes_max, BATCH_BYTES_MAX):
-                break
-            taken.append(entry)
+        taken = self._next(now_us, bytes_max) if self._knows_head else []
         is_all = len(taken) == len(self._backlog)
-        final = self._cause() if is_all and self._is_final() and not self.is_over else None
+        is_final = is_all and self._is_final() and (self._knows_head or not self._backlog.read)
         return Batch(
             session_id=self.session_id,
             term=self.term or 0,
             holder=self.header.holder,
             first=self.base + self.stored + 1,
             entries=tuple(taken),
-            mark=self._due_mark(now_us, self.stored + len(taken), is_final=final is not None),
-            final=final,
+            mark=self._due_mark(now_us, self.stored + len(taken), is_final=is_final),
+            final=self._cause() if is_final else None,
+            degraded=self.degraded,
         )
-
-    def blobs(self, batch: Batch) -> list[str]:
-        """What must be in the archive before `batch` may be."""
-        named = [apart.references(e.payload) for e in batch.entries if e.flags & entries.BLOBS]
-        return [name for names in named for name in names]
-
-    def lose(self, batch: Batch, cause: str) -> None:
-        """A blob of the batch is gone: its entries are named lost, the others stay."""
-        for at, (n, entry) in enumerate(self._backlog):
-            if n <= self.stored + len(batch.entries) and entry.flags & entries.BLOBS:
-                self._backlog.name_lost(at, cause)
 
     def hear(self, batch: Batch, answer: Answer, now_us: int) -> None:
         """Take the store's answer to `batch`."""
         self._heard_us = now_us
-        self._knows_head = answer.outcome != "retry"
-        sent = self.stored + len(batch.entries)
+        self.health.recover()
         match answer.outcome:
             case "acked":
-                stored = max(answer.seq - self.base, 0) if not batch.entries else sent
-                self._backlog.drop(stored)
-                self._batch_max = BATCH_ENTRIES_MAX
-                self.ack.confirm(acked=self.stored, term=batch.term, boot_us=now_us)
-                self.ack.flag(0)
-                self._forget_mark(batch)
-                if batch.final is not None:
-                    self._end(now_us)
+                self.claim.pause.clear()
+                self._acked(batch, max(answer.seq - self.base, 0), now_us)
             case "gap":
-                self._backlog.rewind(answer.seq - self.base)
+                self._go_back(max(answer.seq - self.base, 0))
+                self._knows_head = True
             case "fenced" | "ended":
-                self._backlog.drop(sent)
-                self.ack.confirm(acked=self.stored, term=batch.term, boot_us=self.ack.confirmed_us)
-                self.ack.flag(FENCED if answer.outcome == "fenced" else ENDED)
-                if not self._backlog and not self.is_living:
-                    self._end(now_us)
+                flag = FENCED if answer.outcome == "fenced" else ENDED
+                self._deposed(batch, max(answer.seq - self.base, 0), flag, now_us)
             case "unknown":
-                self.session_id, self._knows_head = None, False  # taken again on its behalf
+                self._forget_session()
             case "refused":
                 self._isolate(batch, answer)
             case "retry":
-                pass
+                self._knows_head = False
 
     def bind(self, taken: Taken) -> None:
         """The session is known: what the holder counted from 1 begins behind `base`."""
         self.session_id, self.term, self.base = taken.session_id, taken.term, taken.base
+        self.claim.reason = self._end_n = None
+        self.ack.confirm(acked=self.ack.acked, term=taken.term, boot_us=self.ack.confirmed_us)
         self.ack.bind(taken.session_id, base=taken.base)
 
-    def refuse(self, now_us: int) -> None:
-        """Another holder has the session: ours stops; what it wrote is kept and offered again."""
-        self._heard_us = now_us
+    def refuse(self, error: CallTaken) -> None:
+        """Another holder has the session: ours stops, and what it wrote goes to the side lane of
+        that session, for ever: a keeper that comes later reads the decision in the ack file."""
+        self._heard_us = self._env.boot_us()
+        self.claim.refuse(error)
+        if error.session_id is not None:
+            self.session_id, self.term, self.base = error.session_id, 0, 0
+            self._tell(term=0)
+            self.ack.bind(error.session_id, base=0)
         self.ack.flag(FENCED)
+        log.warning("session taken by another", extra={"holder": str(self.header.holder)})
         if not self._backlog.read and not self.is_living:
-            self._end(now_us)
+            self._end(self._env.boot_us())
 
     def fail(self) -> None:
-        """The store did not answer: everything in the batch will be sent again."""
+        """The archive did not answer: everything in the batch will be sent again."""
         self.ack.flag(self.ack.flags | DEGRADED)
+
+    def fail_alone(self, batch: Batch, error: UnbrokenError) -> None:
+        """The archive answers others: ours are refused. Narrow down, and pause."""
+        if self.health.fail(batch, error):
+            self._backlog.name_lost(0, "too_large")
+
+    def ask_again(self) -> None:
+        """Another store answers: what was confirmed may not be there."""
+        self._knows_head = self.is_over = False
+        self._heard_us = 0
+        self._owed.forget()
 
     def is_done(self, now_us: int) -> bool:
         """All is stored, the holder is gone and its end known, long enough ago."""
-        return self.is_over and not self._backlog and now_us - self._over_us >= RESHIP_US
+        is_old = now_us - self._over_us >= RESHIP_US
+        return self.is_over and is_old and not (self._backlog or self._owed)
 
     def close(self) -> None:
         self._backlog.close()
+        self._blobs.forget(self.header.holder)
         self.ack.close()
 
+    def _remember(self) -> None:
+        """What an earlier keeper decided and learned stands in the ack file."""
+        if self.ack.session_id is None:
+            return
+        if self.ack.flags & FENCED and not self.ack.term:
+            self.session_id, self.term, self.base = self.ack.session_id, 0, 0
+        else:  # the same term is granted again, with its base
+            self.claim.forget(self.ack.session_id, self.ack.term)
+            self.session_id = None
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Smaller for an earlier holder of a session."""
+        return self.term or self.claim.granted_term or 1 << 62, self.header.started_at_us
+
+    # What goes next.
+
+    def _has_next(self, now_us: int) -> bool:
+        if not self._knows_head or not self._is_read:
+            return False
+        first = next(iter(self._backlog), None)
+        return first is not None and (first[0] != self.stored + 1 or self._may_go(*first, now_us))
+
+    def _next(self, now_us: int, bytes_max: int) -> list[WireEntry]:
+        self._give_up(now_us)
+        taken: list[WireEntry] = []
+        size = 0
+        for n, entry in self._backlog:
+            size += len(entry.payload)
+            if n != self.stored + 1 + len(taken) or len(taken) == self.health.entries_max:
+                break
+            if taken and size > min(bytes_max, BATCH_BYTES_MAX):
+                break
+            if not self._may_go(n, entry, now_us):
+                break
+            taken.append(entry)
+            if entry.kind == "lost" and n > self._lost_upto:
+                self._lost_upto = n
+                self._lose(n)
+        return taken
+
+    def _may_go(self, n: int, entry: WireEntry, now_us: int) -> bool:
+        if not entry.flags & BLOBS:
+            return True
+        self._owed.see(n, entry.payload, now_us)
+        return self._owed.gone(n) is not None or self._owed.may_go(n, now_us)
+
+    def _give_up(self, now_us: int) -> None:
+        """Name entries lost whose blobs will never be stored: each alone."""
+        for at, (n, entry) in enumerate(self._backlog):
+            if at >= self.health.entries_max:
+                return
+            if entry.flags & BLOBS:
+                self._owed.see(n, entry.payload, now_us)
+                if reason := self._owed.gone(n):
+                    self._backlog.name_lost(at, f"blob: {reason}")
+
+    def _lose(self, n: int) -> None:
+        """Tell the agent before anything behind it is confirmed; once, whichever keeper does."""
+        known = self.ack.lost_since(max(0, self.ack.lost_count - LOST_KNOWN))
+        if n not in (known or ()):
+            self.ack.lose(n)
+
+    # What was answered.
+
+    def _acked(self, batch: Batch, head: int, now_us: int) -> None:
+        self._end_n = None
+        self._arrive(batch, head)
+        self._settle()
+        self.ack.confirm(acked=self.in_log, term=batch.term, boot_us=now_us)
+        self.ack.flag(0)
+        self._forget_mark(batch)
+        if batch.final is not None and head >= self._backlog.read:
+            self._end(now_us)
+
+    def _deposed(self, batch: Batch, end: int, flag: int, now_us: int) -> None:
+        """Our part of the log ends at `end`: what is behind it went to the side lane."""
+        self._end_n = end
+        self._arrive(batch, end, is_end=True)
+        self._settle()
+        self._tell(term=batch.term)
+        self.ack.flag(flag)
+        if not self._backlog and not self.is_living and self._is_read:
+            self._end(now_us)
+
+    def _arrive(self, batch: Batch, head: int, *, is_end: bool = False) -> None:
+        """The store has all up to `head`, and what was sent."""
+        sent = batch.first - self.base - 1 + len(batch.entries)
+        if head < self.ack.acked or (not is_end and head < sent and self._knows_head):
+            self._go_back(head)
+        elif not self._knows_head and not batch.entries:
+            # What no keeper confirmed is sent again: it may have gone ahead of its blobs.
+            self._place(min(head, self.ack.acked))
+        else:
+            self._backlog.drop(sent)
+        self._knows_head = True
+
+    def _go_back(self, head: int) -> None:
+        """The store has less than we believed; what it confirmed, too, is sent again."""
+        if head < self.ack.acked:
+            log.warning(
+                "the store went back from %s to %s", self.ack.acked, head,
+                extra={"session_id": str(self.session_id), "holder": str(self.header.holder)},
+            )  # fmt: skip
+            self._blobs.forget(self.header.holder)
+        self._place(head)
+        self._tell(term=self.ack.term)
+
+    def _place(self, upto: int) -> None:
+        if upto >= self.stored:
+            self._backlog.drop(upto)
+            return
+        self._owed.forget()
+        self._backlog.rewind(upto)
+        self._is_read = False
+
+    def _settle(self) -> None:
+        """Blobs arrived, or never will, of entries that went ahead of them."""
+        for n in self._owed.lost(self.stored):
+            self._lose(n)
+        if self.is_bound:
+            self._tell(term=self.ack.term)
+
+    def _tell(self, *, term: int) -> None:
+        """What stands in the log; not that our term was confirmed just now."""
+        self.ack.confirm(acked=self.in_log, term=term, boot_us=self.ack.confirmed_us)
+
+    def _forget_session(self) -> None:
+        """The store does not know it, or our term of it: it went back. It is taken again."""
+        assert self.session_id is not None  # noqa: S101 - it was asked about
+        log.warning("the store does not know session %s", self.session_id)
+        self.claim.forget(self.session_id, self.term or 0)
+        self.session_id, self._knows_head, self._end_n = None, False, None
+        self._blobs.forget(self.header.holder)
+        self._place(0)
+        self._tell(term=self.ack.term)
+
+    def _isolate(self, batch: Batch, answer: Answer) -> None:
+        """One bad entry must not block those behind it: narrow down to it, then name it lost."""
+        if batch.mark is not None:
+            self._forget_mark(batch)  # a mark is never owed: perhaps it was that
+        elif not self.health.narrow(len(batch.entries)):
+            self.health.pause.fail()
+            if batch.entries:
+                self._backlog.name_lost(0, answer.code or "refused")
+
     def _is_final(self) -> bool:
-        return not self.is_living and not self._backlog.is_full and not self.is_over
+        is_read = self._is_read and not self._backlog.is_full
+        return not self.is_living and is_read and not self.is_over
 
     def _cause(self) -> str:
         return self._backlog.last_word or self.holder.killed_for or CRASHED
@@ -191,13 +381,6 @@ class Tail:
         if batch.mark and mark and batch.mark.at_us == mark.at_us:
             self._backlog.mark = None
 
-    def _isolate(self, batch: Batch, answer: Answer) -> None:
-        """One bad entry must not block those behind it: narrow down to it, then name it lost."""
-        if len(batch.entries) != 1:
-            self._batch_max = max(1, len(batch.entries) // 2)
-            return
-        self._backlog.name_lost(0, answer.code or "refused")
-
     def _end(self, now_us: int) -> None:
         self.is_over = True
-        self._over_us = now_us
+        self._over_us = self._over_us or now_us

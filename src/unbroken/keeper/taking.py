@@ -1,0 +1,73 @@
+"""Taking sessions on behalf of holders: one journal's trouble is its own."""
+
+import asyncio
+import logging
+from collections.abc import Collection
+
+from unbroken.archive import Archive
+from unbroken.env import Env
+from unbroken.errors import CallTaken, InvalidInput, NotFound, UnbrokenError
+from unbroken.keeper.tail import Tail
+
+log = logging.getLogger(__name__)
+
+TAKES_MAX = 8  # at once
+STEP_S = 1.0  # a step of a keeper waits no longer for them
+
+
+class Taking:
+    def __init__(self, env: Env, archive: Archive, *, ttl_ms: int) -> None:
+        self._env, self._archive, self._ttl_ms = env, archive, ttl_ms
+        self._tasks: dict[Tail, asyncio.Task[None]] = {}
+
+    def work(self, tails: Collection[Tail]) -> None:
+        """Begin the takes that are due and have room. Needs a running loop."""
+        now_us = self._env.boot_us()
+        for tail in tails:
+            if len(self._tasks) >= TAKES_MAX:
+                return
+            if tail.is_bound or tail in self._tasks or not tail.is_due(now_us):
+                continue
+            if not _waits(tail, tails):
+                self._spawn(tail)
+
+    async def settle(self) -> None:
+        """Wait, but not long, for what was begun."""
+        if self._tasks:
+            await asyncio.wait(self._tasks.values(), timeout=STEP_S)
+
+    async def aclose(self) -> None:
+        tasks = tuple(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _spawn(self, tail: Tail) -> None:
+        task = asyncio.create_task(self._take(tail), name="unbroken take")
+        self._tasks[tail] = task
+        task.add_done_callback(lambda _: self._tasks.pop(tail))
+
+    async def _take(self, tail: Tail) -> None:
+        try:
+            tail.bind(await self._archive.take(tail.claim.request(ttl_ms=self._ttl_ms)))
+        except CallTaken as error:
+            tail.refuse(error)
+        except (NotFound, InvalidInput) as error:
+            tail.claim.refuse(error)
+        except UnbrokenError:  # away, or another key: all may pass
+            tail.fail()
+            tail.claim.pause.fail()
+
+
+def _waits(tail: Tail, tails: Collection[Tail]) -> bool:
+    """A store that lost a session is told of its holders in their order: this one has to wait
+    while an earlier one has something to ship, unless that cannot be shipped."""
+    claim = tail.claim
+    if claim.session_id is None or claim.is_alone:
+        return False
+    has_lost = claim.granted_term is not None
+    return any(
+        other.has_more and not other.is_failing and (has_lost or not other.is_living)
+        for other in tails
+        if other is not tail and other.is_earlier(tail)
+    )
