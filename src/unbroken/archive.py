@@ -22,7 +22,13 @@ Outcome = Literal["acked", "gap", "fenced", "retry", "ended", "unknown", "refuse
 
 
 class StoreIdentity(msgspec.Struct, frozen=True):
-    """Which history of which database answered: a change means that acked entries may be gone."""
+    """Which history of which database answered: a change means that acked entries may be gone.
+
+    `timeline` is another one at each opening of the store, and stays while it is open. A store
+    cannot know whether its file was put back to an earlier state while it was closed, so each
+    opening may be one; and it is random, as a count that is put back too would count to the
+    same number again.
+    """
 
     system_id: str
     timeline: int
@@ -161,7 +167,10 @@ class Archive(Protocol):
     async def take(self, request: TakeRequest) -> Taken:
         """Move the term to `request.holder`; the same holder gets the same term again.
 
-        Raises CallTaken if a live holder has it, ArchiveUnavailable if nothing is known.
+        With `granted_term`, a store that knows nothing of that term and has the session at an
+        earlier one went back: it grants again, whoever holds the session there.
+        Raises CallTaken if a live holder has it, NotFound for a session that is named and not
+        there, InvalidInput, and ArchiveUnavailable if nothing is known.
         """
         ...
 

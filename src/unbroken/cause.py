@@ -10,4 +10,5 @@ UNREADABLE = "unreadable"  # it took the session and could not read what is know
 REFUSED = "refused"  # another one has the session: it never began
 EMPTY = "empty"  # nobody was in the room any more: no dispatch until someone is
 SERVER_SHUTDOWN = "server_shutdown"  # LiveKit ended the call for all: as EMPTY
+STORE_RESTORED = "store_restored"  # the store went back behind its term, and gave it again
 ENDED = "ended"  # the call is over: nobody goes on with it

@@ -57,6 +57,7 @@ class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
     opened_at_us: int
     cause: str | None
     end_reason: str | None
+    degraded: str | None = None  # what is wrong on its holder's host
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):

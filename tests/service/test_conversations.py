@@ -71,6 +71,7 @@ async def test_a_conversation_with_its_calls(client, archive):
         "last_seq": 5,
         "cause": None,
         "end_reason": None,
+        "degraded": None,
     }
     assert (await client.get(f"{API}/sessions/{taken.session_id}")).json()["last_seq"] == 5
 

@@ -8,7 +8,7 @@ from unbroken.service import pages
 async def test_what_runs_here(client):
     found = (await client.get("/api/v1/system")).json()
     assert found["store"]["system_id"] == client.parts.store.archive.identity.system_id
-    assert (found["store"]["timeline"], found["demo"], found["model"]) == (0, False, None)
+    assert (found["demo"], found["model"]) == (False, None)
     assert found["livekit_url"] == client.parts.settings.livekit_url
     assert found["version"]
 

@@ -108,11 +108,25 @@ async def test_a_folder_that_cannot_be_is_said_so(tmp_path):
             pass
 
 
-async def test_the_store_keeps_its_identity(tmp_path):
+async def test_each_opening_of_a_store_is_a_timeline_of_its_own(tmp_path):
+    found = []
+    for _ in range(3):
+        async with open_store(tmp_path) as store:
+            found.append(store.archive.identity)
+    assert len({identity.system_id for identity in found}) == 1
+    assert len({identity.timeline for identity in found}) == 3
+
+
+async def test_a_store_that_was_put_back_is_on_another_timeline(tmp_path):
+    async with open_store(tmp_path):
+        pass
+    backup = (tmp_path / "unbroken.sqlite").read_bytes()
     async with open_store(tmp_path) as store:
-        first = store.archive.identity
+        before = store.archive.identity
+    (tmp_path / "unbroken.sqlite").write_bytes(backup)
     async with open_store(tmp_path) as store:
-        assert store.archive.identity == first
+        assert store.archive.identity.system_id == before.system_id
+        assert store.archive.identity != before
 
 
 async def test_a_write_is_synced_and_logged_ahead(store):

@@ -61,6 +61,22 @@ async def test_what_a_term_wrote_after_its_end_is_beside_the_log(store, end, win
     assert {s.reason for s in side} <= {"late"}
 
 
+async def test_what_was_never_granted_is_beside_the_log_once(store):
+    owner, refused = Holder(store.archive), Holder(store.archive)
+    taken = await owner.take()
+    refused.taken = taken
+    sent = numbered(1, 4)
+    for first, last in ((1, 2), (1, 4), (3, 4)):
+        answer = await refused.append(first, *sent[first - 1 : last], term=0)
+        assert (answer.outcome, answer.seq) == ("fenced", 0)
+    side = await store.archive.side_entries(taken.session_id, limit=100)
+    assert [(s.reason, s.entry.term, s.entry.seq, s.entry.payload) for s in side] == [
+        ("unowned", 0, n, e.payload) for n, e in enumerate(sent, 1)
+    ]
+    session = await store.conversations.get_session(taken.session_id)
+    assert (session.phase, session.term, session.last_seq) == ("live", 1, 0)
+
+
 async def test_what_came_after_the_end_of_a_session_is_beside_the_log(store):
     holder = Holder(store.archive)
     taken = await holder.take()

@@ -66,6 +66,7 @@ async def _open(settings: Settings, env: Env) -> AsyncIterator[Parts]:
         SqliteStore.open(path, blobs, env) as store,
         LiveKitRooms.open(settings) as livekit,
     ):
+        store.archive.on_degraded = journal.tell_degraded
         opening = Opening(store.rooms, livekit, env, settings.agent_name)
         parts = Parts(settings, env, store, blobs, livekit, opening)
         task = asyncio.create_task(Watch(parts).run(), name="watch")

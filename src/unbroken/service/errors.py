@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from unbroken.errors import UnbrokenError
+from unbroken.errors import CallTaken, UnbrokenError
 
 STATUS_BY_CODE = {
     "archive_unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
@@ -31,14 +31,15 @@ CODE_BY_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 log = structlog.get_logger()
 
 
-def problem(status: int, code: str, detail: str) -> JSONResponse:
-    """`status` as problem+json (RFC 9457)."""
+def problem(status: int, code: str, detail: str, **more: str) -> JSONResponse:
+    """`status` as problem+json (RFC 9457); `more` are members of its own."""
     body = {
         "type": f"urn:unbroken:error:{code}",
         "title": HTTPStatus(status).phrase,
         "status": int(status),
         "code": code,
         "detail": detail,
+        **more,
     }
     headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
     return JSONResponse(body, status, headers, media_type="application/problem+json")
@@ -53,7 +54,10 @@ def install(app: FastAPI) -> None:
 
 def answer(error: UnbrokenError) -> JSONResponse:
     status = STATUS_BY_CODE.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
-    return problem(status, error.code, str(error))
+    more = {}
+    if isinstance(error, CallTaken) and error.session_id:
+        more["session_id"] = str(error.session_id)
+    return problem(status, error.code, str(error), **more)
 
 
 async def _ours(_request: Request, error: Exception) -> Response:

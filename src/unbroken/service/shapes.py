@@ -72,6 +72,7 @@ class Session(BaseModel):
     opened_at: str
     cause: str | None
     end_reason: str | None
+    degraded: str | None  # what is wrong on the agent's host, in words
 
 
 class Term(BaseModel):
@@ -160,6 +161,7 @@ def session(s: domain.SessionRow) -> Session:
         opened_at=iso(s.opened_at_us),
         cause=s.cause,
         end_reason=s.end_reason,
+        degraded=s.degraded,
     )
 
 

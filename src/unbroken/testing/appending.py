@@ -2,9 +2,9 @@
 
 import pytest
 
-from unbroken.archive import PAYLOAD_BYTES_MAX, Archive, Taken, WireMark
+from unbroken.archive import PAYLOAD_BYTES_MAX, Archive, HostBatch, Taken, WireMark
 from unbroken.errors import CallTaken
-from unbroken.testing.holders import ENV, Holder, entry, numbered, payloads
+from unbroken.testing.holders import ENV, TTL_MS, Holder, entry, numbered, payloads
 
 
 async def log_of(archive: Archive, holder: Holder, room: str = "room") -> Taken:
@@ -143,3 +143,27 @@ class AppendContract:
         for mark in (WireMark(0, 10, b"half"), WireMark(0, 20, b"")):
             await holder.append(1, mark=mark)
         assert (await log_of(archive, holder)).mark is None
+
+    async def test_what_was_never_granted_stays_beside_the_log(self, archive: Archive) -> None:
+        owner, refused = Holder(archive), Holder(archive)
+        await owner.take()
+        await owner.append(1, *numbered(1, 2))
+        refused.taken = owner.taken
+        for _ in range(2):
+            answer = await refused.append(1, *numbered(1, 3), term=0, final="refused")
+            assert (answer.outcome, answer.seq) == ("fenced", 0)
+        assert (await owner.append(3, entry(b"mine"))).seq == 3
+        assert payloads(await log_of(archive, owner))[2:] == [b"mine"]
+
+    async def test_nothing_is_kept_beside_a_session_that_nobody_knows(
+        self, archive: Archive
+    ) -> None:
+        refused = Holder(archive)
+        (answer,) = await refused.send(refused.batch_of(ENV.new_id(), 0))
+        assert answer.outcome == "unknown"
+
+    async def test_every_answer_names_the_same_opening_of_the_store(self, archive: Archive) -> None:
+        holder = Holder(archive)
+        taken = await holder.take()
+        sent = HostBatch(host_id=holder.host_id, host_name="test", ttl_ms=TTL_MS)
+        assert {(await archive.append(sent)).store for _ in range(3)} == {taken.store}

@@ -123,6 +123,26 @@ class ConversationsContract:
         assert call.ended_at_us is not None
         assert (session.id, session.phase, session.last_seq) == (taken.session_id, "ended", 1)
 
+    async def test_what_degrades_a_session_is_shown_until_it_is_cured(
+        self, archive: Archive, conversations: Conversations
+    ) -> None:
+        holder, bad = Holder(archive), "the disk is full"
+        taken = await holder.take()
+
+        async def shown() -> str | None:
+            (call,) = await conversations.list_calls(taken.conversation_id)
+            return call.sessions[0].degraded
+
+        assert await shown() is None
+        for words in (bad, bad, None, bad):
+            await holder.append(1, degraded=words)
+            assert await shown() == words
+        await holder.append(1, final="killed", degraded=bad)
+        await Holder(archive).take()
+        assert await shown() is None
+        await holder.append(1, degraded=bad)
+        assert await shown() is None
+
     async def test_an_unknown_conversation_is_not_found(self, conversations: Conversations) -> None:
         with pytest.raises(NotFound):
             await conversations.get_conversation(ENV.new_id())

@@ -239,3 +239,73 @@ class TakeContract:
         await holder.append(1, final="killed")
         again = await second.take(room_sid="RM_after")
         assert (again.session_id, again.term) == (first.session_id, 2)
+
+    async def test_a_refusal_says_whose_session_it_is(self, archive: Archive) -> None:
+        holder = Holder(archive)
+        taken = await holder.take()
+        for named in (None, taken.session_id):
+            with pytest.raises(CallTaken) as refused:
+                await Holder(archive).take(session_id=named)
+            assert refused.value.session_id == taken.session_id
+        await holder.append(1, entry(b'{"reason":"done"}', kind="ended"))
+        with pytest.raises(CallTaken) as refused:
+            await Holder(archive).take(session_id=taken.session_id)
+        assert refused.value.session_id == taken.session_id
+
+    @pytest.mark.parametrize("is_named", [True, False])
+    async def test_a_store_that_went_back_grants_again(
+        self, archive: Archive, is_named: bool
+    ) -> None:
+        before, newer = Holder(archive), Holder(archive)
+        first = await before.take()
+        await before.append(1, *numbered(1, 3))  # as far as the backup goes: its holder lives
+        named = first.session_id if is_named else None
+        again = await newer.take(granted_term=4, session_id=named)
+        assert (again.session_id, again.term, again.base) == (first.session_id, 4, 3)
+        assert payloads(again) == [e.payload for e in numbered(1, 3)]
+        assert (await newer.append(4, entry(b"new"))).outcome == "acked"
+        answer = await before.append(1, *numbered(1, 5))
+        assert (answer.outcome, answer.seq) == ("fenced", 3)
+        assert await newer.take(granted_term=4, session_id=named) == again
+
+    async def test_a_store_that_ended_what_went_on_elsewhere_opens_it_again(
+        self, archive: Archive
+    ) -> None:
+        before, newer = Holder(archive), Holder(archive)
+        first = await before.take()
+        await before.append(1, entry(b'{"reason":"abandoned"}', kind="ended"))
+        again = await newer.take(session_id=first.session_id, granted_term=2)
+        assert (again.call_id, again.term, again.base) == (first.call_id, 2, 1)
+        assert (await newer.append(2, entry())).outcome == "acked"
+
+    async def test_a_store_that_lost_everything_grants_no_earlier_term(
+        self, archive: Archive
+    ) -> None:
+        holder = Holder(archive)
+        taken = await holder.take(granted_term=3)
+        assert (taken.term, taken.base) == (3, 0)
+
+    async def test_who_was_deposed_is_not_granted_again(self, archive: Archive) -> None:
+        old, new = Holder(archive), Holder(archive)
+        taken = await old.take()
+        await old.append(1, final="killed")
+        await new.take()
+        for term in (1, 2, 9):
+            assert (await old.take(granted_term=term)).term == taken.term
+        assert (await new.append(1, entry())).outcome == "acked"
+
+    @pytest.mark.parametrize("term", [1, 2])
+    async def test_a_store_that_is_as_new_as_the_holder_did_not_go_back(
+        self, archive: Archive, term: int
+    ) -> None:
+        first, living = Holder(archive), Holder(archive)
+        await first.take()
+        await first.append(1, final="killed")
+        await living.take()
+        with pytest.raises(CallTaken):
+            await Holder(archive).take(granted_term=term)
+
+    @pytest.mark.parametrize("term", [-1, 1 << 62])
+    async def test_a_term_that_cannot_be_is_refused(self, archive: Archive, term: int) -> None:
+        with pytest.raises(InvalidInput):
+            await Holder(archive).take(granted_term=term)

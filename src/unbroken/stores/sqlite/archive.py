@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -37,8 +38,10 @@ BATCHES_MAX = 10_000  # of one host in one request
 TTL_MS_MIN, TTL_MS_MAX = 100, 60_000
 NAME_CHARS_MAX = 512
 KIND_CHARS_MAX = 64
+TERM_MAX = 1 << 53
 CLOCK_STEP_US = 1_000_000
 _INT_MAX = (1 << 63) - 1
+_TIMELINE_MAX = (1 << 53) - 1  # what JavaScript's numbers hold exactly
 
 
 class SideEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +60,8 @@ class SqliteArchive:
         self._blobs = blobs
         self._steadiness = Steadiness(env)
         self.orphaned = asyncio.Event()  # set when a session lost its holder through an append
-        self.identity = StoreIdentity(database.system_id, 0)
+        self.identity = StoreIdentity(database.system_id, env.new_id().int & _TIMELINE_MAX)
+        self.on_degraded: Callable[[UUID, str | None], None] = _ignore  # told each change
 
     async def take(self, request: TakeRequest) -> Taken:
         _check_names(request)
@@ -66,8 +70,11 @@ class SqliteArchive:
         grant = await self._database.write(
             lambda tx: taking.take(tx, request, ttl_us=ttl_us, lost_hosts=lost_hosts)
         )
-        if grant is None:
-            raise CallTaken(f"{request.role} of {request.room_name} has a living holder, or ended")
+        if isinstance(grant, taking.NotTaken):
+            raise CallTaken(
+                f"{request.role} of {request.room_name} has a living holder, or ended",
+                session_id=grant.session_id,
+            )
         # The log up to its base never changes again, so it may be read after the transaction.
         entries = await self.entries(grant["session_id"], upto=grant["base"])
         if len(entries) != grant["base"]:
@@ -98,6 +105,8 @@ class SqliteArchive:
         answers = await self._database.write(work.run)
         if work.has_orphaned:
             self.orphaned.set()
+        for session_id, words in work.degraded:
+            self.on_degraded(session_id, words)
         return HostAnswer(
             store=self.identity, now_us=self._steadiness.now_us(), batches=tuple(answers)
         )
@@ -195,6 +204,7 @@ class Appending:
         self._ttl_us = _ttl_us(batch.ttl_ms) if is_live else 0
         self._refused = {k: why for k, b in enumerate(batch.batches) if (why := refusal(b))}
         self.has_orphaned = False  # a dispatch is due
+        self.degraded: list[tuple[UUID, str | None]] = []  # what changed of it
 
     def run(self, tx: Transaction) -> list[Answer]:
         name = clean(self._batch.host_name)[:NAME_CHARS_MAX]
@@ -205,6 +215,7 @@ class Appending:
         for k, row in sorted(rows.items()):
             if row["outcome"] == "acked":
                 self._follow(tx, self._batch.batches[k], row["last_seq"])
+                self._degrade(tx, self._batch.batches[k], row["degraded"])
         answers = [self._answer(k, rows.get(k)) for k in range(len(self._batch.batches))]
         return [self._ordered(tx, k, a) for k, a in enumerate(answers)] if has_orders else answers
 
@@ -229,6 +240,12 @@ class Appending:
         else:
             revived = {"session_id": batch.session_id, "term": batch.term, "holder": batch.holder}
             tx.one("revive", **revived)
+
+    def _degrade(self, tx: Transaction, batch: Batch, before: str | None) -> None:
+        words = clean(batch.degraded)[:NAME_CHARS_MAX] if batch.degraded else None
+        if words != before:
+            tx.one("set_degraded", session_id=batch.session_id, degraded=words)
+            self.degraded.append((batch.session_id, words))
 
     def _ordered(self, tx: Transaction, k: int, answer: Answer) -> Answer:
         """With what its holder is to do now."""
@@ -288,7 +305,7 @@ def end_session(tx: Transaction, session_id: bytes, term: int, holder: bytes, re
 
 def refusal(batch: Batch) -> str | None:
     """The code with which this batch alone is refused, or None."""
-    if batch.first < 1 or not 0 <= batch.term <= _INT_MAX:
+    if batch.first < 1 or not 0 <= batch.term <= TERM_MAX:
         return "bad_first"
     if len(batch.entries) > wire.BATCH_ENTRIES_MAX:
         return "too_many_entries"
@@ -302,6 +319,10 @@ def refusal(batch: Batch) -> str | None:
     numbers += [n for entry in batch.entries for n in (entry.at_us, entry.flags)]
     numbers += [batch.mark.at_us, batch.mark.after_seq] if batch.mark else []
     return None if all(0 <= n <= _INT_MAX for n in numbers) else "bad_number"
+
+
+def _ignore(_session_id: UUID, _words: str | None) -> None:
+    return
 
 
 def _stored(row: Row) -> StoredEntry:
@@ -334,6 +355,8 @@ def _check_names(request: TakeRequest) -> None:
             raise InvalidInput("a name is too long, or holds NUL or lone surrogates")
     if not request.room_name or not request.room_sid or not request.role:
         raise InvalidInput("room_name, room_sid and role must not be empty")
+    if not 0 <= (request.granted_term or 0) <= TERM_MAX:
+        raise InvalidInput(f"granted_term is from 0 to {TERM_MAX}")
     if not request.holder.int:
         raise InvalidInput("the nil uuid holds nothing")
 

@@ -163,4 +163,5 @@ def _session(row: Row) -> SessionRow:
         opened_at_us=row["opened_at"],
         cause=row["cause"],
         end_reason=row["end_reason"],
+        degraded=row["degraded"],
     )

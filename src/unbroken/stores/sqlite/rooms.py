@@ -182,6 +182,7 @@ class SqliteRooms:
             lost_hosts=False,
             agent_identity=None,
             agent_name=None,
+            granted=0,
         )
         if row is None:
             raise Conflict("the call is ending; save the turn again")

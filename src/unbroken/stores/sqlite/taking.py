@@ -1,5 +1,9 @@
 """Taking a session: the one move of the term. Runs inside a transaction of the store."""
 
+from uuid import UUID
+
+import msgspec
+
 from unbroken.archive import TakeRequest
 from unbroken.errors import InvalidInput, NotFound
 from unbroken.stores.sqlite import calls, said
@@ -8,11 +12,19 @@ from unbroken.stores.sqlite.database import Row, Transaction
 CRASH_WINDOW_US = 120_000_000
 
 
-def take(tx: Transaction, request: TakeRequest, *, ttl_us: int, lost_hosts: bool) -> Row | None:
-    """What the term that is the holder's grants (`get_grant`); None: somebody else's, or ended.
+class NotTaken(msgspec.Struct, frozen=True):
+    """The session is somebody else's, or has ended."""
+
+    session_id: UUID
+
+
+def take(tx: Transaction, request: TakeRequest, *, ttl_us: int, lost_hosts: bool) -> Row | NotTaken:
+    """What the term that is the holder's grants (`get_grant`).
 
     A holder that had a term gets that one again, whatever has become of it since: its keeper has
-    the tail to ship. Raises NotFound, InvalidInput for a session that is not the room's.
+    the tail to ship. If the store knows nothing of that term and is itself at an earlier one, it
+    went back: the holder gets the session, at the term that it had been granted or above.
+    Raises NotFound, InvalidInput for a session that is not the room's.
     """
     tx.one("renew_lease", host_id=request.host_id, ttl=ttl_us)
     held = tx.one("term_of_holder", holder=request.holder)
@@ -29,20 +41,33 @@ def take(tx: Transaction, request: TakeRequest, *, ttl_us: int, lost_hosts: bool
         lost_hosts=lost_hosts,
         agent_identity=request.agent_identity,
         agent_name=request.agent_name,
+        granted=request.granted_term or 0,
     )
     if taken is None:
-        return None
+        return _refused(tx, call, role)
     said.note(tx, taken["session_id"], request.said)
+    tx.one("reopen_call", call_id=call["call_id"])
     tx.one("count_term_crashes", **dict(taken), window=CRASH_WINDOW_US)
-    return tx.one("get_grant", **dict(taken))
+    return _grant(tx, taken)
 
 
-def _again(tx: Transaction, request: TakeRequest, held: Row) -> Row | None:
+def _again(tx: Transaction, request: TakeRequest, held: Row) -> Row:
     tx.one("revive", **dict(held), holder=request.holder)
-    grant = tx.one("get_grant", **dict(held))
-    if grant is not None:
-        calls.see_sid(tx, request, grant)
+    grant = _grant(tx, held)
+    calls.see_sid(tx, request, grant)
     return grant
+
+
+def _grant(tx: Transaction, term: Row) -> Row:
+    grant = tx.one("get_grant", **dict(term))
+    assert grant is not None  # noqa: S101 - a term has a session, and that a call
+    return grant
+
+
+def _refused(tx: Transaction, call: Row, role: str) -> NotTaken:
+    session = tx.one("session_of_role", call_id=call["call_id"], role=role)
+    assert session is not None  # noqa: S101 - `take` made it if there was none
+    return NotTaken(UUID(bytes=session["session_id"]))
 
 
 def _place(tx: Transaction, request: TakeRequest) -> tuple[Row, str]:

@@ -3,7 +3,7 @@
 create temp table input  (k integer primary key, session_id blob not null, term integer not null, holder blob not null, mark blob, mark_n integer, mark_at integer);
 create temp table batch  (k integer not null, seq integer not null, kind text not null, flags integer not null, at integer not null, payload blob, sha256 blob not null,
                           primary key (k, seq)) without rowid;
-create temp table answer (k integer primary key, session_id blob not null, outcome text not null, seq integer not null, last_seq integer not null);
+create temp table answer (k integer primary key, session_id blob not null, outcome text not null, seq integer not null, last_seq integer not null, degraded text);
 
 -- name: put_input
 insert into input values (?, ?, ?, ?, ?, ?, ?);
@@ -12,16 +12,17 @@ insert into input values (?, ?, ?, ?, ?, ?, ?);
 insert into batch values (?, ?, ?, ?, ?, ?, ?);
 
 -- name: append
--- The last one answers, unordered. chain() is an aggregate that the store registers.
+-- The last one answers, unordered. chain() is an aggregate that the store registers. Term 0 was never granted: all of it goes to the side lane.
 insert into answer
 select i.k, i.session_id,
        case when s.session_id is null then 'unknown'
+            when i.term = 0 then 'fenced'
             when i.term = s.term and i.holder = s.holder and s.phase <> 'ended'
             then iif((b.n is null or (b.low <= s.last_seq + 1 and b.n = b.high - b.low + 1))
                      and not exists (select 1 from input e where e.session_id = i.session_id and e.holder = i.holder and e.k < i.k), 'acked', 'gap')
             when o.holder is not i.holder or o.end_seq is null then 'unknown'
             when i.term = s.term then 'ended' else 'fenced' end,
-       coalesce(o.end_seq, s.last_seq, 0), coalesce(s.last_seq, 0)
+       iif(i.term = 0, 0, coalesce(o.end_seq, s.last_seq, 0)), coalesce(s.last_seq, 0), s.degraded
 from input i
 left join sessions s on s.session_id = i.session_id and s.tenant = :tenant
 left join terms o on o.session_id = s.session_id and o.term = i.term
@@ -38,11 +39,11 @@ update sessions set mark = i.mark, mark_n = i.mark_n, mark_at = i.mark_at
 from answer a join input i using (k) where sessions.session_id = a.session_id and a.outcome = 'acked' and i.mark is not null and i.mark_n <= a.seq
  and (sessions.mark_n is null or (i.mark_n, i.mark_at) > (sessions.mark_n, sessions.mark_at));
 insert into side_entries (session_id, term, holder, seq, tenant, reason, kind, flags, at, payload, received_at)
-select i.session_id, i.term, i.holder, b.seq, :tenant, iif(a.outcome = 'ended', 'ended', 'late'), b.kind, b.flags, b.at, b.payload, :now
+select i.session_id, i.term, i.holder, b.seq, :tenant, case when i.term = 0 then 'unowned' when a.outcome = 'ended' then 'ended' else 'late' end, b.kind, b.flags, b.at, b.payload, :now
 from answer a join input i using (k) join batch b using (k) where a.outcome in ('fenced', 'ended') and b.seq > a.seq on conflict do nothing;
 delete from input;
 delete from batch;
-delete from answer returning k, session_id, outcome, seq, last_seq;
+delete from answer returning k, session_id, outcome, seq, last_seq, degraded;
 
 -- name: list_entries
 select seq, term, kind, at, flags, payload from entries

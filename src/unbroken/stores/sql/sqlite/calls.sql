@@ -58,6 +58,10 @@ select call_id, conversation_id, room_name, started_at, ended_at, end_reason fro
 update calls set ended_at = :now, end_reason = :reason
 where call_id = :call_id and ended_at is null and not exists (select 1 from sessions s where s.call_id = :call_id and s.phase <> 'ended') returning call_id;
 
+-- name: reopen_call
+-- A session of it goes on: the store that ended it had gone back.
+update calls set ended_at = null, end_reason = null where call_id = :call_id and ended_at is not null;
+
 -- name: list_calls
 select call_id, conversation_id, room_name, started_at, ended_at, end_reason from calls
 where tenant = :tenant and conversation_id = :conversation_id order by started_at, call_id;

@@ -12,28 +12,29 @@ insert into hosts (host_id, tenant, lease_until, ttl) values (:host_id, :tenant,
 on conflict (host_id) do update set lease_until = max(lease_until, excluded.lease_until), ttl = excluded.ttl;
 
 -- name: take
--- The last one answers: no row, somebody else's.
+-- The last one answers: no row, somebody else's. A term below the one that the holder was :granted says that the store went back: nobody
+-- who is known here now is newer than this holder, not even one who looks alive.
 insert into sessions (session_id, tenant, call_id, role, phase, term, holder, host_id, opened_at)
 values (:session_id, :tenant, :call_id, :role, 'orphaned', 0, zeroblob(16), :host_id, :now) on conflict (call_id, role) do nothing;
 insert into terms (session_id, term, tenant, holder, host_id, agent_identity, first_seq, taken_at, cause, gap)
-select session_id, term + 1, tenant, :holder, :host_id, :agent_identity, last_seq + 1, :now,
-       case when phase = 'orphaned' or phase = 'offered' and cause = 'released' then cause else 'host_lost' end, 
+select session_id, max(term + 1, :granted), tenant, :holder, :host_id, :agent_identity, last_seq + 1, :now,
+       case when term < :granted then 'store_restored' when phase = 'orphaned' or phase = 'offered' and cause = 'released' then cause else 'host_lost' end, 
        max(0, :now - coalesce(orphaned_at, (select lease_until from hosts h where h.host_id = sessions.host_id), :now))
 from sessions
 where call_id = :call_id and role = :role and tenant = :tenant and holder <> :holder
   and (phase = 'orphaned' or (phase = 'offered' and cause = 'released')
     or (:lost_hosts and phase in ('live', 'offered') and not exists (
-          select 1 from hosts h where h.host_id = sessions.host_id and h.lease_until > :now)));
-update terms set end_seq = n.first_seq - 1 from sessions s join terms n on n.session_id = s.session_id and n.term = s.term + 1
+          select 1 from hosts h where h.host_id = sessions.host_id and h.lease_until > :now)) or term < :granted);
+update terms set end_seq = n.first_seq - 1 from sessions s join terms n on n.session_id = s.session_id and n.term > s.term and n.holder = :holder
 where s.call_id = :call_id and s.role = :role and s.tenant = :tenant
   and terms.session_id = s.session_id and terms.term = s.term and terms.end_seq is null;
 update sessions
    set term = n.term, fence_seq = n.first_seq - 1, cause = n.cause, holder = n.holder, host_id = n.host_id, agent_identity = n.agent_identity,
        agent_name = coalesce(:agent_name, agent_name),
-       phase = 'live', orphaned_at = null, dispatches = 0, next_dispatch_at = null, dispatch_from = null
+       phase = 'live', end_reason = null, degraded = null, orphaned_at = null, dispatches = 0, next_dispatch_at = null, dispatch_from = null
 from terms n
 where sessions.call_id = :call_id and sessions.role = :role and sessions.tenant = :tenant
-  and n.session_id = sessions.session_id and n.term = sessions.term + 1;
+  and n.session_id = sessions.session_id and n.term > sessions.term and n.holder = :holder;
 select session_id, term from sessions
 where call_id = :call_id and role = :role and tenant = :tenant and holder = :holder and phase <> 'ended';
 
@@ -45,6 +46,9 @@ where session_id = :session_id and said_metadata is null;
 -- name: get_said
 select said_metadata, said_attributes from sessions where session_id = :session_id and said_metadata is not null;
 
+-- name: session_of_role
+select session_id from sessions where call_id = :call_id and role = :role and tenant = :tenant;
+
 -- name: revive
 -- A host that was taken for lost speaks again, and nobody has taken its session meanwhile.
 update sessions set phase = 'live', orphaned_at = null, dispatches = 0, next_dispatch_at = null, dispatch_from = null
@@ -55,7 +59,7 @@ select session_id, term from terms where holder = :holder and tenant = :tenant o
 
 -- name: count_term_crashes
 update terms set crashes = (select count(*) from terms t where t.session_id = :session_id and t.term <= :term and t.taken_at > :now - :window
-                            and t.cause not in ('released', 'empty', 'server_shutdown'))
+                            and t.cause not in ('released', 'empty', 'server_shutdown', 'store_restored'))
 where session_id = :session_id and term = :term;
 
 -- name: get_grant
@@ -98,8 +102,8 @@ where session_id = :session_id and term = :term and phase = 'orphaned' and next_
 update sessions set next_dispatch_at = null, dispatches = 0 where session_id = :session_id and term = :term and phase = 'orphaned';
 
 -- name: count_crashes
-select (select count(*) from terms where session_id = :session_id and taken_at > :now - :window and cause not in ('released', 'empty', 'server_shutdown'))
-     + (select count(*) from sessions where session_id = :session_id and phase = 'orphaned' and cause not in ('released', 'empty', 'server_shutdown')) as crashes;
+select (select count(*) from terms where session_id = :session_id and taken_at > :now - :window and cause not in ('released', 'empty', 'server_shutdown', 'store_restored'))
+     + (select count(*) from sessions where session_id = :session_id and phase = 'orphaned' and cause not in ('released', 'empty', 'server_shutdown', 'store_restored')) as crashes;
 
 -- name: hand_over
 update sessions set phase = :phase, cause = :cause where session_id = :session_id and term = :term and holder = :holder and phase in ('live', 'offered') returning phase;
@@ -108,19 +112,22 @@ update sessions set phase = :phase, cause = :cause where session_id = :session_i
 -- The last one answers.
 update terms set end_seq = s.last_seq from sessions s
 where s.session_id = :session_id and s.term = :term and s.holder = :holder and s.phase <> 'ended' and terms.session_id = s.session_id and terms.term = s.term;
-update sessions set phase = 'ended', end_reason = :reason, mark = null, next_dispatch_at = null
+update sessions set phase = 'ended', end_reason = :reason, mark = null, degraded = null, next_dispatch_at = null
 where session_id = :session_id and term = :term and holder = :holder and phase <> 'ended' returning last_seq;
 
 -- name: get_session
-select session_id, call_id, role, agent_name, agent_identity, phase, term, last_seq, opened_at, cause, end_reason
+select session_id, call_id, role, agent_name, agent_identity, phase, term, last_seq, opened_at, cause, end_reason, degraded
 from sessions where session_id = :session_id and tenant = :tenant;
 
 -- name: list_sessions
-select session_id, call_id, role, agent_name, agent_identity, phase, term, last_seq, opened_at, cause, end_reason
+select session_id, call_id, role, agent_name, agent_identity, phase, term, last_seq, opened_at, cause, end_reason, degraded
 from sessions where call_id = :call_id order by session_id;
 
 -- name: list_terms
 select term, agent_identity, first_seq, end_seq, taken_at, cause, gap, report from terms where session_id = :session_id order by term limit :limit;
+
+-- name: set_degraded
+update sessions set degraded = :degraded where session_id = :session_id;
 
 -- name: put_report
 -- What the holder of the term says about how it took over.
