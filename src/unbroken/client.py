@@ -13,8 +13,10 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
+from unbroken.by_room import CLIENT as ROLE
 from unbroken.cause import EMPTY
 from unbroken.conversation import LLMMessage
+from unbroken.destination import Destination
 from unbroken.entries import JSON, Noted, ParticipantJoined, ParticipantLeft, Payload, plain
 from unbroken.env import Env, Host
 from unbroken.errors import (
@@ -32,10 +34,10 @@ from unbroken.live import Live, by_room
 from unbroken.remote import http_client
 from unbroken.saved import Saved
 from unbroken.spool import Spool
-from unbroken.tend import ARCHIVE, tend
+from unbroken.tend import tend
 
 TIMEOUT_S = 5.0
-ROLE = "backend"  # the session of a process that saves turns and is no agent
+OWN_MAX = 1_000  # own journals open at once; beyond it the one unused for longest is closed
 ERRORS: dict[int, type[UnbrokenError]] = {
     401: Unauthorized,
     403: Unauthorized,
@@ -55,7 +57,9 @@ class Named(Protocol):
 
 class BackendClient:
     """Belongs to one event loop. `settings` is the service's URL, or any object with a
-    `backend_url` and, if wanted, a `backend_api_key`; by default UNBROKEN_ARCHIVE decides."""
+    `backend_url` and, if wanted, a `backend_api_key`; by default UNBROKEN_ARCHIVE decides.
+    `token` is the key for the service. Reads and saves reach that service, and no other: a call
+    of this process that is kept elsewhere is not this client's."""
 
     def __init__(
         self,
@@ -67,11 +71,12 @@ class BackendClient:
         self._env = env or Host()
         url = settings if isinstance(settings, str) else getattr(settings, "backend_url", None)
         key = token or getattr(settings, "backend_api_key", None)
-        self.url = str(url or self._env.variable("UNBROKEN_ARCHIVE") or ARCHIVE).rstrip("/")
-        key = key or self._env.variable("UNBROKEN_API_KEY")
-        self._http = http_client(self.url, key=key, timeout_s=TIMEOUT_S)
-        self._own: dict[str, Live] = {}
-        self._tending: set[asyncio.Task[None]] = set()
+        self._destination = Destination.of(self._env, url and str(url), key=key)
+        self.url = self._destination.url
+        self._http = http_client(self.url, key=self._destination.key, timeout_s=TIMEOUT_S)
+        self._own: dict[str, Live] = {}  # by room, the one unused for longest first
+        self._tending: dict[Live, asyncio.Task[None]] = {}
+        self._closing: set[asyncio.Task[None]] = set()
 
     # Reads and requests: they speak to the service, and raise when it does not answer.
 
@@ -80,7 +85,7 @@ class BackendClient:
     ) -> str:
         """The room's conversation id. Without the service it is one made here, which the
         service takes over when it is back: the call starts, and stays one conversation."""
-        if live := by_room.get(room_name):
+        if live := self._call(room_name):
             return _conversation_id(live)
         body = {"metadata": _json(agent_metadata or {})}
         try:
@@ -173,12 +178,9 @@ class BackendClient:
 
     async def cleanup(self) -> None:
         """Close. What is saved and not yet stored is shipped by the keeper."""
-        for task in tuple(self._tending):
-            task.cancel()
-        await asyncio.gather(*self._tending, return_exceptions=True)
-        for live in self._own.values():
-            await live.close(EMPTY)
-        self._own.clear()
+        for room_name in tuple(self._own):
+            self._let_go(room_name)
+        await asyncio.gather(*self._closing, return_exceptions=True)
         await self._http.aclose()
 
     def _note(self, live: Live, name: str, data: object) -> Saved:
@@ -189,14 +191,40 @@ class BackendClient:
 
     def _live(self, room_name: str) -> Live:
         """The journal of this room: of this process's call, or one of our own."""
-        if live := by_room.get(room_name):
+        live = self._call(room_name)
+        if live is not None and live is not self._own.get(room_name):
             return live
-        spool = Spool.open(self._env, self._env.variable("UNBROKEN_SPOOL"))
-        live = self._own[room_name] = Live.open(spool, self._header(spool, room_name))
-        tending = asyncio.create_task(tend(live, spool), name="unbroken tend")
-        self._tending.add(tending)
-        tending.add_done_callback(self._tending.discard)
+        own = self._own.pop(room_name, None)
+        if own is not None and (own.is_fenced or own.is_ended):
+            self._close(own)  # the call that it was of is over
+            own = None
+        self._own[room_name] = own = own or self._open(room_name)
+        while len(self._own) > OWN_MAX:
+            self._let_go(next(iter(self._own)))
+        return own
+
+    def _call(self, room_name: str) -> Live | None:
+        return by_room.get(room_name, spool_folder=self._destination.folder)
+
+    def _open(self, room_name: str) -> Live:
+        spool = self._destination.spool()
+        live = Live.open(spool, self._header(spool, room_name))
+        self._tending[live] = asyncio.create_task(tend(live, spool), name="unbroken tend")
         return live
+
+    def _let_go(self, room_name: str) -> None:
+        self._close(self._own.pop(room_name))
+
+    def _close(self, live: Live) -> None:
+        closing = asyncio.create_task(self._end(live), name="unbroken close")
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+
+    async def _end(self, live: Live) -> None:
+        tending = self._tending.pop(live)
+        tending.cancel()
+        await asyncio.gather(tending, return_exceptions=True)
+        await live.close(EMPTY)
 
     def _header(self, spool: Spool, room_name: str) -> Header:
         if not room_name:

@@ -10,13 +10,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import Literal
 from uuid import UUID
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from weakref import WeakKeyDictionary
 
 import msgspec
 
 from unbroken import entries, mark
 from unbroken.ack import ENDED, FENCED
 from unbroken.apart import PART_BYTES_MAX, put_apart
+from unbroken.by_room import ByRoom
 from unbroken.entries import BLOBS, Item, ItemPut, ItemsRemoved, Payload, text_of
 from unbroken.env import Env
 from unbroken.errors import JournalUnwritable, LevelUnavailable
@@ -67,7 +68,7 @@ class Live:
         self._acked_at_us = self._env.boot_us()
         self._new = asyncio.Event()
         self._watching = asyncio.create_task(self._watch(), name="unbroken levels")
-        by_room[journal.header.room] = self
+        by_room.add(self)
 
     @classmethod
     def open(cls, spool: Spool, header: Header, session: Session | None = None) -> "Live":
@@ -76,6 +77,18 @@ class Live:
         Raises JournalUnwritable when the spool takes no files.
         """
         return cls(spool, Journal.create(spool, header), session)
+
+    @property
+    def room(self) -> str:
+        return self.journal.header.room
+
+    @property
+    def role(self) -> str:
+        return self.journal.header.role
+
+    @property
+    def spool_folder(self) -> str:
+        return self._spool.folder
 
     @property
     def session_id(self) -> UUID | None:
@@ -175,8 +188,7 @@ class Live:
         self._watching.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._watching
-        if by_room.get(self.journal.header.room) is self:
-            del by_room[self.journal.header.room]
+        by_room.discard(self)
         self.journal.close(cause)
 
     def _ask_for(self, level: Level, n: int) -> None:
@@ -245,7 +257,7 @@ class Live:
             self.on_level(n, level)
 
 
-by_room: WeakValueDictionary[str, Live] = WeakValueDictionary()
+by_room: ByRoom[Live] = ByRoom()
 by_agent_session: WeakKeyDictionary[object, Live] = WeakKeyDictionary()
 
 

@@ -6,6 +6,7 @@ call's journal first, so it is as safe as everything said in the call.
 
 import asyncio
 from typing import Any, Self
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -15,7 +16,7 @@ from unbroken.errors import Conflict, InvalidInput, NotFound
 from unbroken.live import by_room
 
 MESSAGES_MAX = 10_000  # of one room; a call of a whole day has fewer
-ROOMS_MAX = 10_000
+ROOMS_MAX = 10_000  # open at once; beyond it conversations that have ended are forgotten first
 NAME_CHARS_MAX = 256  # LiveKit's own bound for room names and identities
 
 
@@ -37,7 +38,8 @@ class StateManager:
         self.settings = settings
         self._env = env or Host()
         self._rooms: dict[str, RoomState] = {}
-        self._locks: dict[tuple[str, str], asyncio.Lock] = {}
+        self._ended: dict[str, None] = {}  # rooms whose conversation is over, the oldest first
+        self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def __aenter__(self) -> Self:
         await self.initialize()
@@ -52,6 +54,7 @@ class StateManager:
     async def cleanup(self) -> None:
         """Forget all rooms. What went through a call stays in its journal."""
         self._rooms.clear()
+        self._ended.clear()
         self._locks.clear()
 
     async def create_conversation(self, room_name: str, participant_identity: str) -> str:
@@ -95,9 +98,11 @@ class StateManager:
         }
 
     async def finalize_conversation(self, room_name: str) -> None:
-        """Close it for writing; it can still be read. A second time is no change."""
+        """Close it for writing; it can still be read, until its place is needed for another
+        room. A second time is no change."""
         room = self._get(room_name)
         room.ended_at = room.ended_at or self._env.now_us() / 1e6
+        self._ended.setdefault(room_name)
 
     async def add_participant(self, room_name: str, participant_identity: str) -> None:
         self._open(room_name).participants[_checked(participant_identity)] = None
@@ -123,8 +128,7 @@ class StateManager:
         return self._locks.setdefault((_checked(room_name), _checked(name)), asyncio.Lock())
 
     def _new_room(self, room_name: str) -> RoomState:
-        if len(self._rooms) >= ROOMS_MAX:
-            raise InvalidInput(f"this process holds at most {ROOMS_MAX} rooms")
+        self._make_place(room_name)
         live = by_room.get(room_name)
         header = live.journal.header if live else None
         known = (header.conversation_id or header.new_conversation_id) if header else None
@@ -134,6 +138,15 @@ class StateManager:
             created_at=self._env.now_us() / 1e6,
         )
         return room
+
+    def _make_place(self, room_name: str) -> None:
+        self._ended.pop(room_name, None)
+        if room_name in self._rooms or len(self._rooms) < ROOMS_MAX:
+            return
+        if not self._ended:
+            raise InvalidInput(f"this process holds at most {ROOMS_MAX} open rooms")
+        oldest = next(iter(self._ended))
+        del self._ended[oldest], self._rooms[oldest]
 
     def _get(self, room_name: str) -> RoomState:
         if (room := self._rooms.get(room_name)) is None:

@@ -39,7 +39,7 @@ class RemoteArchive:
     """
 
     def __init__(self, url: str, *, key: str | None = None, timeout_s: float = TIMEOUT_S) -> None:
-        self.url = url.rstrip("/")
+        self.url, self.key = url.rstrip("/"), key
         self._timeout_s = timeout_s
         self._http = http_client(self.url, key=key, timeout_s=timeout_s)
         self._http.headers["content-type"] = "application/msgpack"

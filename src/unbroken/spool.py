@@ -6,6 +6,7 @@ keeper.lock         held by the one keeper that ships this spool
 <holder>.lock       held as long as the holder's process lives
 <holder>.ack        mapped by the holder and the keeper
 blobs/<holder>.<sha256>   what was too large for an entry; leaves with its journal
+archives/<name>/    a whole spool of its own for each other service: see `destination`
 """
 
 from uuid import UUID
@@ -41,7 +42,7 @@ class Spool(msgspec.Struct, frozen=True):
 
         Raises SettingsInvalid on a network file system: a lock there says nothing of a death.
         """
-        folder = folder or f"{env.state_folder()}/unbroken/spool"
+        folder = folder or cls.usual_folder(env)
         spool = cls(env, folder, archive=archive, key=key)
         env.make_folder(spool.folder)
         if kind := env.network_file_system(spool.folder):
@@ -49,6 +50,11 @@ class Spool(msgspec.Struct, frozen=True):
                 f"{spool.folder} is on {kind}: set UNBROKEN_SPOOL to a local disk"
             )
         return spool
+
+    @staticmethod
+    def usual_folder(env: Env) -> str:
+        """Where the spool of this host is, unless told otherwise."""
+        return env.variable("UNBROKEN_SPOOL") or f"{env.state_folder()}/unbroken/spool"
 
     def host_id(self) -> UUID:
         """The same for all processes on this spool, for ever."""
