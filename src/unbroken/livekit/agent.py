@@ -1,10 +1,11 @@
 """`durable`: what makes an agent's call survive its process."""
 
 import asyncio
+import contextlib
 import copy
 import dataclasses
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any, Generic, Self, TypeVar
 from uuid import UUID
@@ -13,30 +14,37 @@ from livekit import rtc
 from livekit.agents import Agent, AgentSession, JobContext, room_io
 
 from unbroken.archive import Archive, Taken
-from unbroken.cause import UNREADABLE
+from unbroken.cause import ENTRYPOINT_FAILED, LEFT, UNREADABLE
+from unbroken.destination import Destination
 from unbroken.entries import JSON, Ended, Noted, Recovered, SessionOpened, plain
 from unbroken.env import Env, Host
+from unbroken.errors import CallTaken, Conflict
 from unbroken.journal import Journal
-from unbroken.live import BEAT_S, Lag, Level, Live, by_agent_session
-from unbroken.livekit import recover, restore
+from unbroken.live import BEAT_S, Level, Live, by_agent_session
+from unbroken.livekit import deposed, recover, restore
 from unbroken.livekit import room as rooms
 from unbroken.livekit.history import History
 from unbroken.livekit.hooks import Hooks
 from unbroken.livekit.joining import VERSIONS, ConversationHook, Joining
-from unbroken.livekit.leaving import Leaving
+from unbroken.livekit.leaving import RAISED, Leaving, shut_down
 from unbroken.livekit.restore import AgentFactories, Restored
 from unbroken.livekit.safety import Safety
+from unbroken.livekit.shown import Shown
 from unbroken.livekit.speech import Spoken
+from unbroken.livekit.starting import options_of
 from unbroken.livekit.voice import Fence
 from unbroken.mark import Mark
 from unbroken.ownership import ALIVE
 from unbroken.recovery import facts_of
 from unbroken.remote import RemoteArchive
-from unbroken.session import Participant, Session
+from unbroken.session import Session
 from unbroken.spool import Spool
-from unbroken.tend import ARCHIVE, tend
+from unbroken.tend import tend
 
 log = logging.getLogger(__name__)
+
+CLOSE_S = 5.0
+ENDING = "unbroken.ending"  # the note that says that a call is over, from then until its job left
 
 T = TypeVar("T")
 
@@ -54,23 +62,32 @@ def durable(
     `agents` makes the agents that may be current when a call is restored, if there are more than
     the first: classes without arguments, or by class name a function of what was restored.
     `role` names the session among those of the room (the agent's name unless given).
-    `archive` is the service's URL (UNBROKEN_ARCHIVE unless given), or an archive itself.
+    `archive` is the URL of the service where the call is kept (UNBROKEN_ARCHIVE unless given). Or
+    an `Archive`: the session is taken and read there, and shipped by the keeper of the
+    environment's service, which has to lead to the same store; a RemoteArchive stands for its URL.
     `conversation` may choose which conversation this call belongs to; None leaves it to us.
     """
     env = Host()
-    spool = Spool.open(env, env.variable("UNBROKEN_SPOOL"))
-    return Call(
-        ctx, env, spool, _archive(env, archive), agents=agents, role=role, choose=conversation
-    )
+    if archive is None or isinstance(archive, str):
+        where = Destination.of(env, archive)
+        own = RemoteArchive(where.url, key=where.key)
+        return Call(
+            ctx, env, where.spool(), own, own=own, agents=agents, role=role, choose=conversation
+        )
+    where = Destination.of(env)
+    if isinstance(archive, RemoteArchive):
+        where = Destination.of(env, archive.url, key=archive.key)
+    return Call(ctx, env, where.spool(), archive, agents=agents, role=role, choose=conversation)
 
 
-class Call(Generic[T]):
+class Call(Shown, Generic[T]):
     """One session of a call in this process. Lives as long as the job."""
 
     role: str
     is_new: bool  # False: the session goes on from an earlier holder
     restored: Restored | None  # what came back, and how well; None in a new call
     conversation_history: History
+    _starting: asyncio.Timeout | None = None  # while `start` is under way
 
     def __init__(
         self,
@@ -79,23 +96,27 @@ class Call(Generic[T]):
         spool: Spool,
         archive: Archive,
         *,
+        own: RemoteArchive | None = None,
         agents: AgentFactories,
         role: str | None,
         choose: ConversationHook | None,
     ) -> None:
-        self._ctx, self._env, self._spool, self._archive = ctx, env, spool, archive
+        self._ctx, self._env, self._spool = ctx, env, spool
+        self._archive, self._own_archive = archive, own
         self.role = role or ctx.job.agent_name or "agent"
         self.restored = None
-        self._joining = Joining(ctx, env, spool, archive, role=self.role, choose=choose)
+        self._joining = Joining(ctx, env, spool, self._archive, role=self.role, choose=choose)
         self._leaving = Leaving(ctx)
         self._factories = restore.factories_of(agents)
         self._planner: recover.Planner | None = None
-        self._on_fenced: Callable[[], None] = lambda: None
+        self._on_fenced: deposed.Told = lambda: None
         self._session_start = datetime.fromtimestamp(env.now_us() / 1e6, UTC)
         self._call_id: UUID | None = None
         self._hooks: Hooks | None = None
+        self._journal: Journal | None = None
         self._live: Live | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._is_begun = self._is_over = False
 
     # What the application may decide; call these before `start`.
 
@@ -103,8 +124,9 @@ class Call(Generic[T]):
         """`planner(facts)` gives the plan for what was in flight when the last holder died."""
         self._planner = planner
 
-    def on_fenced(self, told: Callable[[], None]) -> None:
-        """`told` is called when another agent owns the session: this one is leaving."""
+    def on_fenced(self, told: deposed.Told) -> None:
+        """`told`, a function or coroutine function, is called when another agent owns the
+        session. This one is mute by then, and leaves a second later at the latest."""
         self._on_fenced = told
 
     # Starting.
@@ -115,13 +137,37 @@ class Call(Generic[T]):
         From here on everything said and done is in the journal. `options` go to
         `AgentSession.start`. Without the service the start is provisional: it takes no longer,
         and the keeper makes up for it.
-        Raises CallTaken, after `ctx.shutdown`, if another agent has this session; StateRefused
-        if the saved state is of a newer version; JournalUnwritable if the spool takes no files.
+        Raises CallTaken, after `ctx.shutdown`, if another agent has this session or takes it
+        meanwhile, or if the call is over; Conflict if the call was started before; InvalidInput
+        for options that cannot be; StateRefused if the saved state is of a newer version;
+        JournalUnwritable if the spool takes no files; what the service or LiveKit raises.
+        Whatever it raises, nothing of it runs on, and the session is free for the next agent.
         """
+        given = options_of(options, self._ctx.room)
+        if self._is_begun:
+            raise Conflict("this call was started before: `durable` makes another one")
+        self._is_begun = True
+        try:
+            async with asyncio.timeout(None) as self._starting:
+                await self._start(session, agent, given)
+        except BaseException as error:
+            is_deposed = self._live is not None and self._live.is_fenced
+            await self._give_back(session, error)
+            if is_deposed and isinstance(error, Exception):
+                raise CallTaken("another agent has taken this session") from error
+            raise
+        finally:
+            self._starting = None
+        return self
+
+    async def _start(self, session: AgentSession[T], agent: Agent, options: dict[str, Any]) -> None:
         journal, taken = await self._joining.join()
+        self._journal = journal
         self.is_new = taken is None or taken.is_new
         saved, flying = await self._read(journal, taken)
         live = self._open(journal, taken, saved)
+        self._spawn(self._obey(session), "unbroken fence")
+        self._refuse_over(saved)
         by_agent_session[session] = live
         hooks = self._hooks = Hooks(self._env, live, session)
         if taken and not taken.is_new:
@@ -135,7 +181,28 @@ class Call(Generic[T]):
         if self.restored:
             await self._go_on(session, self.restored, known)
         hooks.scan()
-        return self
+
+    async def _give_back(self, session: AgentSession[T], error: BaseException) -> None:
+        """After a start that failed. People who are in the room get another agent."""
+        self._is_over = True
+        by_agent_session.pop(session, None)
+        await self._stop_tasks()
+        with contextlib.suppress(Exception):  # LiveKit's own end of a session, begun or not
+            await asyncio.wait_for(session.aclose(), CLOSE_S)
+        cause = LEFT if isinstance(error, asyncio.CancelledError) else ENTRYPOINT_FAILED
+        if self._live:
+            reason = RAISED if cause == ENTRYPOINT_FAILED else ""
+            await self._live.close(self._leaving.cause(self._live.session, reason))
+        elif self._journal:
+            self._journal.close(cause)
+        await self._close_archive()
+
+    def _refuse_over(self, saved: Session) -> None:
+        """The last holder was killed between `end` and its leaving: nobody goes on."""
+        if ENDING in saved.notes:
+            self.live.record(Ended(str(saved.notes[ENDING])))
+            shut_down(self._ctx, "the call is over")
+            raise CallTaken("the call is over")
 
     async def _read(self, journal: Journal, taken: Taken | None) -> tuple[Session, Mark | None]:
         """What is known of a session that goes on. Where it cannot be read another may try."""
@@ -143,7 +210,7 @@ class Call(Generic[T]):
             return Session(), None
         try:
             return await restore.read(self._archive, taken)
-        except BaseException:
+        except Exception:
             journal.close(UNREADABLE)
             raise
 
@@ -166,7 +233,7 @@ class Call(Generic[T]):
         )
         self.conversation_history = History(live)
         self._ctx.add_shutdown_callback(self._leave)
-        self._spawn(tend(live, self._spool), "unbroken tend")
+        self._spawn(self._tend(live), "unbroken tend")
         rooms.Participants(live, self._ctx.room).attach()
         return live
 
@@ -198,7 +265,6 @@ class Call(Generic[T]):
         rooms.link_whoever_comes(session, room)
         Safety(live, room)
         live.ack.ready()
-        self._spawn(self._obey(session), "unbroken fence")
 
     async def _go_on(self, session: AgentSession[T], restored: Restored, known: set[str]) -> None:
         """Finish the restore, write its report, and do what the plan says."""
@@ -226,8 +292,27 @@ class Call(Generic[T]):
         # Else any caller could read the prompt.
         return {"session_host": False, **options, "room_options": wanted}
 
-    def _spawn(self, work: Any, name: str) -> None:
-        self._tasks.append(asyncio.create_task(work, name=name))
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(self._stopped)
+        self._tasks.append(task)
+
+    def _stopped(self, task: asyncio.Task[None]) -> None:
+        """None of our tasks ends by itself. Without them nobody would see that we live, nor we
+        that another agent speaks: the next one can."""
+        error = None if task.cancelled() else task.exception()
+        if self._is_over or not (task.cancelled() or error):
+            return
+        log.error("%s has stopped, the agent leaves", task.get_name(), exc_info=error)
+        shut_down(self._ctx, f"{task.get_name()} has stopped")
+
+    async def _tend(self, live: Live) -> None:
+        while True:
+            try:
+                await tend(live, self._spool)
+            except Exception:
+                log.exception("beat interrupted")
+            await asyncio.sleep(BEAT_S)
 
     # Ending.
 
@@ -236,71 +321,39 @@ class Call(Generic[T]):
         while not (self.live.is_fenced or self.live.is_ended):  # noqa: ASYNC110 - a mapped file
             await asyncio.sleep(BEAT_S)
         log.warning("session lost", extra={"session_id": str(self.session_id), "term": self.term})
-        if self.live.is_fenced:
-            self._on_fenced()
-            await session.interrupt(force=True)
-        self._ctx.shutdown("another agent has this session")
+        if not self.live.is_fenced:
+            shut_down(self._ctx, "the session is over")
+            return
+        await deposed.stop_speaking(session, self._on_fenced)
+        await deposed.leave(self._ctx, "another agent has this session")
+        if self._starting:
+            self._starting.reschedule(asyncio.get_running_loop().time())
 
     async def _leave(self, reason: str) -> None:
         """The job ends. A call with people in it goes on without us."""
-        for task in self._tasks:
-            task.cancel()
+        if self._is_over:
+            return
+        self._is_over = True
+        await self._stop_tasks()
         if self._hooks:
             self._hooks.in_flight.stop()
             self._hooks.record_usage()
+        if ENDING in self.live.session.notes:
+            self.live.record(Ended(str(self.live.session.notes[ENDING])))
         self.live.journal.sync()
         await self.live.close(self._leaving.cause(self.live.session, reason))
-        if isinstance(self._archive, RemoteArchive):
-            await self._archive.aclose()
+        await self._close_archive()
         log.info("call left", extra={"session_id": str(self.session_id)})
 
-    # Reading: plain memory, no I/O.
+    async def _stop_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    @property
-    def live(self) -> Live:
-        """Raises RuntimeError before `start`."""
-        if self._live is None:
-            raise RuntimeError("the call has not been started")
-        return self._live
-
-    @property
-    def id(self) -> UUID | None:
-        """The call's id; None until a provisional start is answered."""
-        return self._call_id
-
-    @property
-    def session_id(self) -> UUID | None:
-        """None until a provisional start is answered."""
-        return self.live.session_id
-
-    @property
-    def conversation_id(self) -> str:
-        header = self.live.journal.header
-        return str(header.conversation_id or header.new_conversation_id)
-
-    @property
-    def term(self) -> int | None:
-        """None until a provisional start is answered."""
-        return self.live.term
-
-    @property
-    def participant_states(self) -> Mapping[str, Participant]:
-        """By identity; those who left stay, with `is_here` False."""
-        return self.live.session.participants
-
-    @property
-    def session_start(self) -> datetime:
-        """When the session's first holder began."""
-        return self._session_start
-
-    @property
-    def message_count(self) -> int:
-        return self.live.session.message_count
-
-    @property
-    def lag(self) -> Lag:
-        """What is at risk now."""
-        return self.live.lag
+    async def _close_archive(self) -> None:
+        """Ours; one that was given is the application's."""
+        if self._own_archive:
+            await self._own_archive.aclose()
 
     # Writing: the journal, at once.
 
@@ -324,18 +377,12 @@ class Call(Generic[T]):
         return await self.live.durable(level, upto=upto, timeout_s=timeout_s)
 
     async def end(self, reason: str = "done") -> None:
-        """The session is over: nobody continues it. The job shuts down."""
-        self.live.record(Ended(reason))
+        """The session is over: nobody continues it. The job shuts down; what is said until it has
+        left is still in the transcript."""
+        self.live.record(Noted(ENDING, reason))
         self._ctx.shutdown(reason)
 
 
 async def _alive(_asked: rtc.RpcInvocationData) -> str:
     """The watcher asks when our keeper has fallen silent."""
     return ""
-
-
-def _archive(env: Env, archive: str | Archive | None) -> Archive:
-    if archive is None or isinstance(archive, str):
-        url = archive or env.variable("UNBROKEN_ARCHIVE") or ARCHIVE
-        return RemoteArchive(url, key=env.variable("UNBROKEN_API_KEY"))
-    return archive

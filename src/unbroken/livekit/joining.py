@@ -12,10 +12,18 @@ from unbroken import dispatch
 from unbroken.archive import Archive, Taken
 from unbroken.cause import LEFT, REFUSED
 from unbroken.env import Env
-from unbroken.errors import CallTaken, InvalidInput, NotFound
+from unbroken.errors import (
+    ArchiveUnavailable,
+    CallTaken,
+    InvalidInput,
+    JournalUnwritable,
+    NotFound,
+    Unauthorized,
+)
 from unbroken.frames import Header
 from unbroken.journal import Journal
 from unbroken.livekit import room as rooms
+from unbroken.livekit.leaving import shut_down
 from unbroken.ownership import bound, take
 from unbroken.spool import Spool
 from unbroken.version import __version__
@@ -25,6 +33,8 @@ log = logging.getLogger(__name__)
 VERSIONS = {"unbroken": __version__, "livekit-agents": livekit_version}
 GIVE_UP_S = 30  # a successor that cannot read the session would greet a known caller as new
 RETRY_S = 0.5
+CONNECT_S = 5.0  # a connection that nobody wants any more is let come about: then it can be closed
+REFUSALS = (CallTaken, NotFound, InvalidInput, Unauthorized)  # nothing became ours
 
 ConversationHook = Callable[[JobContext], Awaitable[str | None]]
 
@@ -51,8 +61,11 @@ class Joining:
         """Connect and take. Without the service None: a provisional start, for a new call only.
 
         The journal comes first, so that the keeper knows of a holder that dies with the session
-        just taken. Raises CallTaken, after `ctx.shutdown`, if the session is somebody else's;
-        JournalUnwritable if the spool takes no files.
+        just taken. Raises CallTaken if the session is somebody else's; NotFound, InvalidInput,
+        Unauthorized if the service refuses for another reason; ArchiveUnavailable for a successor
+        whom it does not answer: each behind `ctx.shutdown`. Raises JournalUnwritable if the spool
+        takes no files. Then nothing runs and nothing is owned: of a take whose answer did not
+        come, the keeper gives up the session for the next one.
         """
         known = rooms.conversation_id(self._ctx)
         if known and not self._choose:
@@ -62,14 +75,32 @@ class Joining:
 
     async def _own(self, header: Header) -> tuple[Journal, Taken | None]:
         journal = Journal.create(self._spool, header)
-        try:  # to connect a second time changes nothing
-            taken, _ = await asyncio.gather(self._take(header), self._ctx.connect())
+        try:
+            taken = await self._take_and_connect(header)
+            if taken:
+                journal.bind(bound(header, taken))
         except BaseException as error:  # a cancelled start must not hold the session either
-            journal.close(REFUSED if isinstance(error, CallTaken) else LEFT)
+            journal.close(REFUSED if isinstance(error, REFUSALS) else LEFT)
             raise
-        if taken:
-            journal.bind(bound(header, taken))
         return journal, taken
+
+    async def _take_and_connect(self, header: Header) -> Taken | None:
+        """Both at once; neither runs on when this is over."""
+        taking = asyncio.create_task(self._take(header), name="unbroken take")
+        connecting = asyncio.create_task(self._ctx.connect(), name="unbroken connect")
+        both = (taking, connecting)  # to connect a second time changes nothing
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_EXCEPTION)
+            if not connecting.done():
+                await asyncio.wait([connecting], timeout=CONNECT_S)
+            for task in both:
+                if task.done():
+                    task.result()
+            return taking.result()
+        finally:
+            for task in both:
+                task.cancel()
+            await asyncio.gather(*both, return_exceptions=True)
 
     async def _conversation(self) -> UUID | None:
         chosen = await self._choose(self._ctx) if self._choose else None
@@ -81,9 +112,12 @@ class Joining:
                 taken = await take(self._archive, header)
             else:
                 taken = await self._take_patiently(header)
-        except (CallTaken, NotFound, InvalidInput) as error:
-            self._ctx.shutdown("another agent has this session")
-            raise CallTaken(str(error)) from error
+        except CallTaken:
+            shut_down(self._ctx, "another agent has this session")
+            raise
+        except (*REFUSALS, ArchiveUnavailable) as error:
+            shut_down(self._ctx, f"the session could not be taken: {error.code}")
+            raise
         if taken is None:
             log.warning("service away, provisional start", extra={"room": header.room})
         return taken
@@ -95,7 +129,7 @@ class Joining:
             if taken := await take(self._archive, header, wait_s=5):
                 return taken
             if self._env.boot_us() > until_us:
-                raise CallTaken("the service does not answer: this session cannot be read")
+                raise ArchiveUnavailable("the service does not answer: this session cannot be read")
             await asyncio.sleep(RETRY_S)
 
     def _header(self, conversation_id: UUID | None) -> Header:
@@ -105,7 +139,7 @@ class Joining:
         pid = env.pid()
         return Header(
             holder=env.new_id(),
-            host_id=self._spool.host_id(),
+            host_id=self._host_id(),
             room=ctx.job.room.name,
             room_sid=ctx.job.room.sid,
             role=self._role,
@@ -123,3 +157,9 @@ class Joining:
             pid_start=env.started(pid),
             versions=VERSIONS,
         )
+
+    def _host_id(self) -> UUID:
+        try:
+            return self._spool.host_id()
+        except OSError as error:
+            raise JournalUnwritable(f"{self._spool.folder}: {error.strerror}") from error

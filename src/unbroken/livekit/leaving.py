@@ -61,3 +61,13 @@ class Leaving:
         if self._is_provider_lost:
             return PROVIDER_LOST
         return ENTRYPOINT_FAILED if reason == RAISED else LEFT
+
+
+def shut_down(ctx: JobContext, reason: str) -> bool:
+    """Ask LiveKit to end the job. False if it would not."""
+    try:
+        ctx.shutdown(reason)
+    except Exception:
+        log.exception("the job would not shut down")
+        return False
+    return True
