@@ -161,7 +161,7 @@ async def test_a_connection_that_never_comes_about_holds_up_no_refusal(spool, st
 
 async def test_a_successor_whom_the_service_does_not_answer_says_so(spool, store, monkeypatch):
     monkeypatch.setattr(joining, "GIVE_UP_S", 0)
-    metadata = f'{{"session_id": "{spool.env.new_id()}"}}'
+    metadata = f'{{"unbroken": {{"session_id": "{spool.env.new_id()}"}}}}'
     job, session = Job(metadata=metadata), new_session()
     call = call_in(job, spool, Archive(store.archive, error=ArchiveUnavailable("away")))
     with pytest.raises(ArchiveUnavailable):
