@@ -37,15 +37,22 @@ def references(payload: bytes) -> list[str]:
         return []
 
 
-def put_together(value: JSON, read: Callable[[str], bytes]) -> JSON:
-    """`value` with each reference replaced by its string, as `read` gives it."""
+def put_together(value: JSON, read: Callable[[str], bytes | None]) -> JSON:
+    """`value` with each reference replaced by its string, as `read` gives it. One that is gone
+    (None) costs no more than itself: words in its place say so."""
     if isinstance(value, dict):
         if reference := _reference(value):
-            return read(reference).decode()
+            content = read(reference)
+            return missing(value["bytes"]) if content is None else content.decode(errors="replace")
         return {key: put_together(part, read) for key, part in value.items()}
     if isinstance(value, list):
         return [put_together(part, read) for part in value]
     return value
+
+
+def missing(size_bytes: JSON) -> str:
+    """What stands for a part that nobody has any more."""
+    return f"[{size_bytes} bytes that were here are missing]"
 
 
 def _replaced(keep: Callable[[str, bytes], None], value: JSON) -> JSON:

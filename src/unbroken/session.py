@@ -97,6 +97,7 @@ class Session:
         self.skipped: list[str] = []  # kinds that this version does not know, or lost entries
         self.recovered: Recovered | None = None  # the newest takeover
         self.ended: str | None = None
+        self.holes: dict[str, str] = {}  # by field of the restore report: parts that are lost
 
     @property
     def history(self) -> list[Item]:

@@ -1,6 +1,5 @@
 """Bringing a session back: history, agents and their contexts, userdata, and what is missing."""
 
-import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -9,14 +8,14 @@ import msgspec
 from livekit.agents import Agent, AgentSession
 from livekit.agents.llm import AgentConfigUpdate, ChatContext, ChatItem
 
-from unbroken import apart, entries, mark, recovery
+from unbroken import entries, mark, recovery
 from unbroken.archive import Archive, Taken
-from unbroken.entries import BLOBS
 from unbroken.env import Env
 from unbroken.errors import StateRefused
 from unbroken.live import Live
-from unbroken.livekit import items, options, userdata
+from unbroken.livekit import items, options, parts, userdata
 from unbroken.livekit.hooks import Hooks
+from unbroken.livekit.parts import Holes
 from unbroken.recovery import Facts
 from unbroken.session import Session
 
@@ -47,28 +46,26 @@ def _maker(kind: type[Agent]) -> AgentFactory:
 async def read(archive: Archive, taken: Taken) -> tuple[Session, mark.Mark | None]:
     """The fold of the log, and what of the mark is still in flight.
 
-    Raises StateRefused for an entry that this version must understand and does not, and
-    ArchiveUnavailable if a part of it cannot be read.
+    A part of an entry that the store has lost, or does not give within some seconds, is named in
+    `session.holes` and costs nothing else. Raises StateRefused for an entry that this version
+    must understand and does not.
     """
     session, newer = Session(), []
+    holes = Holes()
+    content = await parts.fetch(archive, taken.entries)
     after_seq = taken.mark.after_seq if taken.mark else 0
     for entry in taken.entries:
-        data = entry.payload
-        if entry.flags & BLOBS:
-            data = await _put_together(archive, data)
+        data, is_whole = parts.put_together(entry, content)
         payload = entries.decode(entry.kind, data)
         if isinstance(payload, entries.Unknown) and entry.flags & entries.MUST_UNDERSTAND:
             raise StateRefused(f"entry {entry.seq} is of a newer version: {entry.kind}")
         session.apply(payload)
+        holes.see(entry.kind, payload, is_whole=is_whole)
         if isinstance(payload, entries.ItemPut) and entry.seq > after_seq:
             newer.append(payload.item["id"])
+    session.holes = holes.by_field(session)
     last = mark.decode(taken.mark.payload) if taken.mark else None
     return session, recovery.in_flight(session, last, newer)
-
-
-async def _put_together(archive: Archive, data: bytes) -> bytes:
-    parts = {name: await archive.get_blob(bytes.fromhex(name)) for name in apart.references(data)}
-    return json.dumps(apart.put_together(json.loads(data), parts.__getitem__)).encode()
 
 
 class Restored:
@@ -110,6 +107,7 @@ class Restored:
         self._put_back_options(session)
         self._put_back_userdata(session)
         self._judge_the_rest()
+        self._name_holes()
         return current
 
     def _current(self) -> Agent:
@@ -192,6 +190,12 @@ class Restored:
             f"degraded: outcome unknown of {', '.join(unknown)}" if unknown else EXACT
         )
         self.report |= NEVER
+
+    def _name_holes(self) -> None:
+        """What has a hole is not exact, whatever was made of it."""
+        for name, words in self.session.holes.items():
+            known = self.report.get(name, EXACT)
+            self.report[name] = f"degraded: {words}" if known == EXACT else f"{known}; {words}"
 
 
 def repair(env: Env, live: Live, flying: mark.Mark | None, facts: Facts) -> None:
