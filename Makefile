@@ -10,7 +10,7 @@ help: ## what there is
 	@sed -n 's/^\([a-z%-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 run: ## set up what is missing, start everything, open http://localhost:8000 (ARGS="--port 8001" changes it)
-	@$(PYTHON) -m scripts.setup run
+	@$(PYTHON) -m scripts.setup $(if $(findstring smollm2,$(ARGS)),smollm2,run)
 	@exec $(BIN)/unbroken up --demo $(ARGS)
 
 setup: ## what `make run` needs, without starting anything

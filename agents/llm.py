@@ -1,4 +1,4 @@
-"""The choice of the language model: any OpenAI-compatible server, hosted or on this machine.
+"""The choice of another brain than the written one: any OpenAI-compatible server, hosted or here.
 
 UNBROKEN_LLM_URL       its base URL, for the embedded model what `python -m agents.llm_server` said
 UNBROKEN_LLM_MODEL     which of its models; without it the first one that it names
@@ -20,11 +20,10 @@ from openai import AsyncOpenAI
 
 from agents.intent import IntentLLM
 from agents.loopback import proxy_for
-from agents.persona import EMBEDDED_MODEL
+from agents.persona import EMBEDDED_MODEL, READ_S
 from unbroken import SettingsInvalid
 
 EMBEDDED_TOKENS_MAX = 60  # a weak model wanders after a sentence or two
-READ_S = 30.0  # the first token on a busy host without a GPU
 CONNECT_S = 5.0
 NAMED_WITHIN_S = 60.0  # a server that starts together with us loads its weights first
 

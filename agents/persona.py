@@ -3,4 +3,5 @@
 EMBEDDED_MODEL = "smollm2-135m"
 # One line: a small model answers a longer prompt with nonsense.
 INSTRUCTIONS = "You are a helpful voice assistant. Answer in one short sentence."
+READ_S = 30.0  # how long a reply's first token may take: a busy host without a GPU
 GREETING = "Hello, this is your assistant. How can I help you?"

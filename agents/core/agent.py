@@ -20,6 +20,7 @@ from agents.persona import GREETING, INSTRUCTIONS
 from agents.services.backend_client import BackendClient, LLMMessage
 from agents.state.coordination import Coordination
 from agents.state.manager import StateManager
+from agents.tools.caller import call_by_name, tell_booked, tell_name
 from agents.tools.notes import keep_note, read_notes
 from agents.tools.table import understand
 from unbroken import NotFound, Participant, UnbrokenError
@@ -41,7 +42,10 @@ class VoiceAssistantAgent(Agent):
         *,
         instructions: str = INSTRUCTIONS,
     ) -> None:
-        super().__init__(instructions=instructions, tools=[keep_note, read_notes])
+        super().__init__(
+            instructions=instructions,
+            tools=[keep_note, read_notes, call_by_name, tell_name, tell_booked],
+        )
         self.ctx = ctx
         self.backend_client = backend_client
         self.state_manager = state_manager
@@ -146,9 +150,24 @@ class VoiceAssistantAgent(Agent):
         await self.update_chat_ctx(ChatContext([*system, *told, *rest]))
 
     async def on_enter(self) -> None:
-        """Greet, unless something was said in this call already."""
-        if not any(item.type == "message" for item in self.session.history.items):
+        """Greet a new caller; know what was said while another agent had the call."""
+        if any(item.type == "message" for item in self.session.history.items):
+            await self._catch_up()
+        else:
             self.session.say(GREETING)
+
+    async def _catch_up(self) -> None:
+        """The last words of the agent before are spoken after it has handed over."""
+        said = self.session.history.copy(
+            exclude_function_call=True,
+            exclude_instructions=True,
+            exclude_handoff=True,
+            exclude_config_update=True,
+        )
+        known = self.chat_ctx.copy()
+        known.merge(said)
+        if len(known.items) > len(self.chat_ctx.items):
+            await self.update_chat_ctx(known)
 
     async def cleanup(self) -> None:
         """Save the session's summary, once. Call it while the job still has its call."""
@@ -177,7 +196,7 @@ class VoiceAssistantAgent(Agent):
         """Book or reserve a table, make a booking or reservation.
 
         Args:
-            request: For which day and how many people, in the caller's own words.
+            request: For which day, time and how many people, in the caller's own words.
         """
         if problem := understand(context.userdata, request):
             return problem

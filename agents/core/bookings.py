@@ -11,6 +11,8 @@ from livekit.agents.llm import ChatContext
 from agents.core.order import Offer, Order
 from agents.persona import INSTRUCTIONS
 from agents.tools.booking_book import Booking, BookingBook, path_from
+from agents.tools.caller import call_by_name, tell_booked, tell_name
+from agents.tools.notes import keep_note, read_notes
 from agents.tools.table import last_said, next_question, table, understand
 from unbroken import current_effect, effect
 
@@ -21,10 +23,17 @@ NOT_BOOKED = "I cannot reach the booking book, so nothing is booked. Please try 
 
 
 class Bookings(Agent):
-    """Books a table that the caller agreed to in a message after the offer."""
+    """Books a table that the caller agreed to in a message after the offer.
+
+    Nobody is stuck here: notes, names and all talk work as they do with the first agent.
+    """
 
     def __init__(self, back: Agent, *, chat_ctx: ChatContext | None = None) -> None:
-        super().__init__(instructions=INSTRUCTIONS, chat_ctx=chat_ctx)
+        super().__init__(
+            instructions=INSTRUCTIONS,
+            chat_ctx=chat_ctx,
+            tools=[keep_note, read_notes, call_by_name, tell_name, tell_booked],
+        )
         self._back = back
 
     async def on_enter(self) -> None:
@@ -32,12 +41,12 @@ class Bookings(Agent):
 
     @function_tool
     async def change_booking(self, context: RunContext[Order], request: str) -> str:
-        """Set or change the day or the number of people: today, tonight, tomorrow, Monday, Tuesday,
-        Wednesday, Thursday, Friday, Saturday, Sunday, one, two, three, four, five, six, seven,
-        eight, nine, ten or more people; make it another day.
+        """Set or change the day, the time, the name or the number of people: today, tonight,
+        tomorrow, Monday, Tuesday, Wednesday, Thursday, Friday, Saturday, Sunday, one, two, three,
+        four, five, six, seven, eight, nine, ten or more people; make it another day.
 
         Args:
-            request: What the caller said of day and people, in their own words.
+            request: What the caller said of day, time, people and name, in their own words.
         """
         problem = understand(context.userdata, request)
         return problem or next_question(context.userdata, context.session.history)
@@ -58,7 +67,7 @@ class Bookings(Agent):
         except sqlite3.Error:
             log.exception("booking failed")
             return NOT_BOOKED
-        said = table(booked.party, booked.day)
+        said = table(booked.party, booked.day, time=booked.time, name=booked.name)
         order.booked.append(said)
         _forget_wish(order)
         return await self._handed_back(), f"{said} is booked."
@@ -80,9 +89,9 @@ class Bookings(Agent):
 async def _book(offer: Offer, name: str | None) -> Booking:
     """The key is the attempt's: after a crash in here the same attempt finds its booking."""
     key = current_effect().key
-    wanted = Booking(key=key, day=offer.day, party=offer.party, name=name)
+    wanted = Booking(key=key, day=offer.day, party=offer.party, time=offer.time, name=name)
     return await asyncio.to_thread(BookingBook(path_from(os.environ)).book, wanted)
 
 
 def _forget_wish(order: Order) -> None:
-    order.day = order.party = order.offer = None
+    order.day = order.time = order.party = order.offer = None

@@ -10,6 +10,7 @@ class Offer:
     day: str
     party: int
     said_after: str | None  # the caller's message to which the offer was the answer
+    time: str | None = None
 
 
 @dataclass
@@ -17,6 +18,7 @@ class Order:
     name: str | None = None
     day: str | None = None
     party: int | None = None
+    time: str | None = None  # "19:30"; a table can be booked without one
     offer: Offer | None = None
     booked: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

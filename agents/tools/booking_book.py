@@ -15,13 +15,15 @@ create table if not exists booking (
     day text not null,
     party integer not null,
     name text,
+    time text,                  -- "19:30"; null: none was named
     booked_at text not null default (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
 ) strict
 """
 _BOOK = """
-insert into booking (key, day, party, name) values (:key, :day, :party, :name)
+insert into booking (key, day, party, name, time) values (:key, :day, :party, :name, :time)
 on conflict (key) do nothing
 """
+_COLUMNS = ("key", "day", "party", "name", "time")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,7 @@ class Booking:
     day: str
     party: int
     name: str | None = None
+    time: str | None = None
 
 
 class BookingBook:
@@ -42,7 +45,7 @@ class BookingBook:
         """What is booked under `booking.key` afterwards: this one, or the one that was first."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with closing(self._connect()) as connection, connection:
-            connection.execute(_SCHEMA)
+            _make_ready(connection)
             connection.execute(_BOOK, vars(booking))
             return _find(connection, booking.key) or booking
 
@@ -76,8 +79,16 @@ def data_folder(environ: Mapping[str, str]) -> Path:
     return Path(base) / "unbroken"
 
 
+def _make_ready(connection: sqlite3.Connection) -> None:
+    """The table, also in a book from before bookings had a time."""
+    connection.execute(_SCHEMA)
+    columns = {row[1] for row in connection.execute("pragma table_info(booking)")}
+    if "time" not in columns:
+        connection.execute("alter table booking add column time text")
+
+
 def _find(connection: sqlite3.Connection, key: str) -> Booking | None:
     row = connection.execute(
-        "select key, day, party, name from booking where key = ?", (key,)
+        "select key, day, party, name, time from booking where key = ?", (key,)
     ).fetchone()
-    return Booking(key=row[0], day=row[1], party=row[2], name=row[3]) if row else None
+    return Booking(**dict(zip(_COLUMNS, row, strict=True))) if row else None

@@ -3,14 +3,14 @@
 import os
 
 from agents.persona import EMBEDDED_MODEL
-from unbroken.cli import folders, parts
+from unbroken.cli import folders, model
 from unbroken.env import Host
 from unbroken.service.settings import Settings
 from unbroken.spool import Spool
 
 
 def test_the_embedded_model_has_one_name():
-    assert parts.EMBEDDED_MODEL == EMBEDDED_MODEL
+    assert model.EMBEDDED_MODEL == EMBEDDED_MODEL
 
 
 def test_the_data_folder_is_the_services(monkeypatch, tmp_path):

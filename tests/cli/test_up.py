@@ -65,15 +65,23 @@ def test_it_starts_restarts_and_ends_everything(environ, tmp_path):
 
 def test_the_assistant_works_and_comes_back(environ):
     with running("up", "--demo", *ANY_PORT, environ=environ) as up:
-        up.line("language model +ready")
         up.line("agent +ready")
-        up.line("smollm2-135m, a very small model on this machine, answers")
+        up.line("The written assistant answers")
         url = up.line(r"Open (http://localhost:\d+)").group(1)
         system = fetch(f"{url}/api/v1/system")
-        assert system["model"] == "smollm2-135m"
+        assert system["model"] == "written"
         assert system["demo"] is True
         os.kill(up.child("agents.worker"), signal.SIGKILL)
         up.line("agent +ready again")
+        assert up.end() < 5
+
+
+def test_the_small_model_is_started_when_it_is_asked_for(environ):
+    with running("up", "--model", "smollm2", *ANY_PORT, environ=environ) as up:
+        up.line("language model +ready")
+        up.line("smollm2-135m, a very small model on this machine, answers")
+        url = up.line(r"Open (http://localhost:\d+)").group(1)
+        assert fetch(f"{url}/api/v1/system")["model"] == "smollm2-135m"
         assert up.end() < 5
 
 

@@ -90,4 +90,4 @@ async def _system(port: int) -> dict[str, object] | None:
 def _configured_model() -> str:
     if url := os.environ.get("UNBROKEN_LLM_URL"):
         return f"{os.environ.get('UNBROKEN_LLM_MODEL') or 'the default model'} at {url}"
-    return "a local one, started by `unbroken up`"
+    return "none: the written assistant needs none"

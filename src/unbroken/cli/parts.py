@@ -11,12 +11,12 @@ from pathlib import Path
 
 import unbroken
 from unbroken.cli.folders import Keys, write_private
+from unbroken.cli.model import EMBEDDED_MODEL, Model
 from unbroken.cli.part import Part
 from unbroken.cli.ports import LOOPBACK
 from unbroken.cli.refusal import Refusal
 
 LOOPBACK_NAMES = "localhost,127.0.0.1,::1"
-EMBEDDED_MODEL = "smollm2-135m"  # the name that agents.llm_server gives to its model
 MODELS_READY_S = 120.0  # loading speech and language models on a small, busy machine
 
 
@@ -34,6 +34,7 @@ class Plan:
     service_port: int
     livekit_port: int | None
     media_port: int | None
+    model: Model | None  # None: the server in UNBROKEN_LLM_URL
     llm_port: int | None
     worker_port: int | None
     agent: str
@@ -76,6 +77,8 @@ def shared_environ(plan: Plan, environ: Mapping[str, str]) -> dict[str, str]:
     if plan.demo:
         # Whoever presses the button three times wants to see it a fourth time.
         env.setdefault("UNBROKEN_CRASHES_MAX", DEMO_CRASHES_MAX)
+    if plan.model is Model.WRITTEN:
+        env |= {"UNBROKEN_LLM_URL": "", "UNBROKEN_LLM_MODEL": Model.WRITTEN}
     if plan.llm_port is not None:
         env["UNBROKEN_LLM_URL"] = f"http://{LOOPBACK}:{plan.llm_port}/v1"
         env["UNBROKEN_LLM_MODEL"] = EMBEDDED_MODEL
@@ -165,13 +168,13 @@ def _worker(plan: Plan, port: int, env: Mapping[str, str]) -> Part:
 
 
 def home_of(module: str) -> str:
-    """The folder from which `python -m module` works: this one, or the checkout.
+    """The folder from which `python -m module` works: this one, the checkout, or the wheel's demo.
 
     Raises Refusal when there is no such module.
     """
     path = Path(*module.split("."))
-    checkout = Path(unbroken.__file__).parents[2]
-    for folder in (Path.cwd(), checkout):
+    package = Path(unbroken.__file__).parent
+    for folder in (Path.cwd(), package.parents[1], package / "demo"):
         if (folder / path).with_suffix(".py").exists() or (folder / path).is_dir():
             return str(folder)
     try:

@@ -12,7 +12,9 @@ from typing import Annotated
 import typer
 
 from unbroken.cli import folders, ports, remains
-from unbroken.cli.parts import EMBEDDED_MODEL, Plan, parts, shared_environ
+from unbroken.cli import model as models
+from unbroken.cli.model import Model
+from unbroken.cli.parts import Plan, parts, shared_environ
 from unbroken.cli.refusal import Refusal
 from unbroken.cli.supervisor import Supervisor
 
@@ -31,6 +33,12 @@ NoAgent = Annotated[bool, typer.Option("--no-agent", help="Start no worker and n
 Demo = Annotated[
     bool, typer.Option("--demo", help="The page may kill the agent in mid call, to see it go on.")
 ]
+Brain = Annotated[
+    Model | None,
+    typer.Option(
+        "--model", help="Who thinks for the assistant: written rules, or a very small model."
+    ),
+]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show what the parts print.")]
 
 
@@ -42,11 +50,13 @@ def up(
     agent: AgentModule = "agents.worker",
     no_agent: NoAgent = False,
     demo: Demo = False,
+    model: Brain = None,
     verbose: Verbose = False,
 ) -> None:
-    """Start LiveKit, the service, a language model and the agent; keep them alive.
+    """Start LiveKit, the service and the agent; keep them alive.
 
-    With LIVEKIT_URL or UNBROKEN_LLM_URL set, those servers are used instead of own ones.
+    With LIVEKIT_URL set, that server is used instead of an own one; with UNBROKEN_LLM_URL set, the
+    model there answers in place of the written assistant.
     """
     began_s = time.monotonic()
     environ = os.environ
@@ -54,7 +64,8 @@ def up(
     for folder in (data, data / "logs", spool):
         folders.make_folder(folder)
     own_livekit = not environ.get("LIVEKIT_URL")
-    own_llm = not no_agent and not environ.get("UNBROKEN_LLM_URL")
+    brain = models.chosen(model, environ)
+    own_llm = not no_agent and brain is Model.SMOLLM2
     with folders.lock(data, whose=f"process {os.getpid()}") as held:
         plan = Plan(
             data=data,
@@ -62,6 +73,7 @@ def up(
             keys=_keys(environ, data),
             agent=agent,
             demo=demo,
+            model=brain,
             livekit_url=environ.get("LIVEKIT_URL"),
             service_port=ports.claim(port, "service, --port"),
             livekit_port=_claim_if(own_livekit, livekit_port, "LiveKit, --livekit-port"),
@@ -77,7 +89,8 @@ def _supervise(plan: Plan, environ: Mapping[str, str], *, began_s: float, verbos
     async def welcome() -> None:
         remains.ship(plan.spool, shared_environ(plan, environ))
         tell(f"All parts work after {time.monotonic() - began_s:.1f} s.")
-        tell(model_line(plan, environ))
+        for line in await _about_the_model(plan, environ):
+            tell(line)
         tell(f"Open {address(plan)}  (Ctrl-C ends everything)")
 
     async def run() -> None:
@@ -112,17 +125,14 @@ def address(plan: Plan) -> str:
     return f"http://localhost:{plan.service_port}"
 
 
-def model_line(plan: Plan, environ: Mapping[str, str]) -> str:
-    """Which model answers, in a sentence."""
+async def _about_the_model(plan: Plan, environ: Mapping[str, str]) -> list[str]:
+    """Which model answers, and which one could."""
     if plan.worker_port is None:
-        return "No agent was started (--no-agent)."
-    if plan.llm_port is None:
-        model = environ.get("UNBROKEN_LLM_MODEL") or "The first model"
-        return f"{model} at {environ['UNBROKEN_LLM_URL']} answers."
-    return (
-        f"{EMBEDDED_MODEL}, a very small model on this machine, answers; "
-        "set UNBROKEN_LLM_URL and UNBROKEN_LLM_MODEL for a better one."
-    )
+        return ["No agent was started (--no-agent)."]
+    said = [models.line(plan.model, environ)]
+    if plan.model is Model.WRITTEN and (other := await models.offer(except_port=plan.service_port)):
+        said.append(other)
+    return said
 
 
 def tell(text: str) -> None:
