@@ -13,6 +13,7 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
+from unbroken import names
 from unbroken.by_room import CLIENT as ROLE
 from unbroken.cause import EMPTY
 from unbroken.conversation import LLMMessage
@@ -227,8 +228,7 @@ class BackendClient:
         await live.close(EMPTY)
 
     def _header(self, spool: Spool, room_name: str) -> Header:
-        if not room_name:
-            raise InvalidInput("a save needs the name of its room")
+        names.check("a save's room", room_name)
         env, holder = self._env, self._env.new_id()
         return Header(
             holder=holder,

@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
+from unbroken import names
 from unbroken.entries import JSON, plain
 from unbroken.env import Env, Host
 from unbroken.errors import Conflict, InvalidInput, NotFound
@@ -17,7 +18,6 @@ from unbroken.live import by_room
 
 MESSAGES_MAX = 10_000  # of one room; a call of a whole day has fewer
 ROOMS_MAX = 10_000  # open at once; beyond it conversations that have ended are forgotten first
-NAME_CHARS_MAX = 256  # LiveKit's own bound for room names and identities
 
 
 class RoomState(msgspec.Struct, kw_only=True):
@@ -161,6 +161,4 @@ class StateManager:
 
 
 def _checked(name: str) -> str:
-    if not name or len(name) > NAME_CHARS_MAX:
-        raise InvalidInput(f"a name has 1 to {NAME_CHARS_MAX} characters")
-    return name
+    return names.check("a name", name)

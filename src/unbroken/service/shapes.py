@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
@@ -11,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from unbroken import conversation as domain
 from unbroken import mark as marks
+from unbroken import names
 from unbroken.errors import InvalidInput
 from unbroken.stores.sqlite import sessions
 
@@ -27,13 +27,14 @@ def iso_or_none(us: int | None) -> str | None:
     return None if us is None else iso(us)
 
 
-def _without_controls(text: str) -> str:
-    if any(unicodedata.category(c) in ("Cc", "Cs") for c in text):
-        raise ValueError("control characters are not allowed")
-    return text
+def _named(text: str) -> str:
+    try:
+        return names.check_new("the name", text)
+    except InvalidInput as error:
+        raise ValueError(str(error)) from error
 
 
-Name = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_without_controls)]
+Name = Annotated[str, Field(min_length=1, max_length=names.NEW_CHARS_MAX), AfterValidator(_named)]
 Text = Annotated[str, Field(max_length=256 << 10)]
 
 

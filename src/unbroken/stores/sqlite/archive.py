@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from unbroken import archive as wire
+from unbroken import names
 from unbroken.archive import (
     Answer,
     Batch,
@@ -36,7 +37,6 @@ from unbroken.stores.sqlite.database import Database, Row, Transaction
 
 BATCHES_MAX = 10_000  # of one host in one request
 TTL_MS_MIN, TTL_MS_MAX = 100, 60_000
-NAME_CHARS_MAX = 512
 KIND_CHARS_MAX = 64
 TERM_MAX = 1 << 53
 CLOCK_STEP_US = 1_000_000
@@ -207,7 +207,7 @@ class Appending:
         self.degraded: list[tuple[UUID, str | None]] = []  # what changed of it
 
     def run(self, tx: Transaction) -> list[Answer]:
-        name = clean(self._batch.host_name)[:NAME_CHARS_MAX]
+        name = clean(self._batch.host_name)[: names.CHARS_MAX]
         tx.one("renew_host", host_id=self._batch.host_id, name=name, version=None, ttl=self._ttl_us)
         self._stage(tx)
         rows = {row["k"]: row for row in tx.all("append")}
@@ -242,7 +242,7 @@ class Appending:
             tx.one("revive", **revived)
 
     def _degrade(self, tx: Transaction, batch: Batch, before: str | None) -> None:
-        words = clean(batch.degraded)[:NAME_CHARS_MAX] if batch.degraded else None
+        words = clean(batch.degraded)[: names.CHARS_MAX] if batch.degraded else None
         if words != before:
             tx.one("set_degraded", session_id=batch.session_id, degraded=words)
             self.degraded.append((batch.session_id, words))
@@ -285,7 +285,7 @@ def apply(tx: Transaction, batch: Batch, new: list[tuple[int, Change]]) -> None:
 
 def orphan(tx: Transaction, batch: Batch, cause: str) -> bool:
     """True if a dispatch is due now."""
-    cause = clean(cause)[:NAME_CHARS_MAX]
+    cause = clean(cause)[: names.CHARS_MAX]
     who = {"session_id": batch.session_id, "term": batch.term, "holder": batch.holder}
     row = tx.one("orphan", **who, cause=cause)
     return row is not None and bool(row["next_dispatch_at"])
@@ -293,12 +293,12 @@ def orphan(tx: Transaction, batch: Batch, cause: str) -> bool:
 
 def end(tx: Transaction, call_id: bytes, batch: Batch, reason: str) -> None:
     end_session(tx, batch.session_id.bytes, batch.term, batch.holder.bytes, reason)
-    tx.one("end_call", call_id=call_id, reason=reason[:NAME_CHARS_MAX])
+    tx.one("end_call", call_id=call_id, reason=reason[: names.CHARS_MAX])
 
 
 def end_session(tx: Transaction, session_id: bytes, term: int, holder: bytes, reason: str) -> bool:
     """Close the term; True if this holder's term was the open one."""
-    reason = clean(reason)[:NAME_CHARS_MAX]
+    reason = clean(reason)[: names.CHARS_MAX]
     row = tx.one("end_session", session_id=session_id, term=term, holder=holder, reason=reason)
     return row is not None
 
@@ -348,13 +348,10 @@ def _entries(k: int, batch: Batch) -> list[tuple[Any, ...]]:
 
 
 def _check_names(request: TakeRequest) -> None:
-    names = (request.room_name, request.room_sid, request.role, request.agent_identity)
-    extra = [name for name in (request.agent_name, request.user_id) if name is not None]
-    for name in (*names, *extra):
-        if len(name) > NAME_CHARS_MAX or clean(name) != name:
-            raise InvalidInput("a name is too long, or holds NUL or lone surrogates")
-    if not request.room_name or not request.room_sid or not request.role:
-        raise InvalidInput("room_name, room_sid and role must not be empty")
+    for what in ("room_name", "room_sid", "role"):
+        names.check(what, getattr(request, what))
+    for what in ("agent_identity", "agent_name", "user_id"):
+        names.check(what, getattr(request, what) or "", may_be_empty=True)
     if not 0 <= (request.granted_term or 0) <= TERM_MAX:
         raise InvalidInput(f"granted_term is from 0 to {TERM_MAX}")
     if not request.holder.int:
