@@ -238,7 +238,7 @@ def message_place(text: str | None) -> tuple[UUID, bytes] | None:
 
 
 def conversation_cursor(c: domain.Conversation) -> str:
-    return cursor(c.last_at_us.to_bytes(8, "big"), c.id.bytes)
+    return cursor(max(0, c.last_at_us).to_bytes(8, "big"), c.id.bytes)
 
 
 def conversation_place(text: str | None) -> tuple[int, UUID] | None:

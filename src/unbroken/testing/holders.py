@@ -21,17 +21,23 @@ ENV = Host()
 
 
 class Clock(Host):
-    """This host with a clock that can be put forward."""
+    """This host with a clock that can be put forward, and set as people set a wall clock."""
 
     def __init__(self) -> None:
         super().__init__()
         self._ahead_us = 0
+        self._set_us = 0
 
     def advance(self, seconds: float) -> None:
+        """Time goes by."""
         self._ahead_us += int(seconds * 1_000_000)
 
+    def step(self, seconds: float) -> None:
+        """The wall clock is set; no time goes by."""
+        self._set_us += int(seconds * 1_000_000)
+
     def now_us(self) -> int:
-        return super().now_us() + self._ahead_us
+        return super().now_us() + self._ahead_us + self._set_us
 
     def boot_us(self) -> int:
         return super().boot_us() + self._ahead_us

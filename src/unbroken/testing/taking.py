@@ -9,9 +9,13 @@ from unbroken.archive import Archive, Taken
 from unbroken.errors import CallTaken, InvalidInput, NotFound
 from unbroken.testing.holders import ENV, TTL_MS, Holder, entry, numbered, payloads
 
+STEPS_S = (400 * 86_400.0, -400 * 86_400.0, 3_600.0, -3_600.0)
+
 
 class Advancing(Protocol):
     def advance(self, seconds: float) -> None: ...
+
+    def step(self, seconds: float) -> None: ...
 
 
 class TakeContract:
@@ -309,3 +313,31 @@ class TakeContract:
     async def test_a_term_that_cannot_be_is_refused(self, archive: Archive, term: int) -> None:
         with pytest.raises(InvalidInput):
             await Holder(archive).take(granted_term=term)
+
+    @pytest.mark.parametrize("step_s", STEPS_S)
+    async def test_a_step_of_the_wall_clock_costs_nobody_who_renews_a_session(
+        self, archive: Archive, clock: Advancing, step_s: float
+    ) -> None:
+        holder = Holder(archive)
+        await holder.take()
+        for back in (1, -1):
+            clock.step(step_s * back)
+            for _ in range(6):
+                with pytest.raises(CallTaken):
+                    await Holder(archive).take()
+                clock.advance(TTL_MS / 3_000)
+                assert (await holder.append(1)).outcome == "acked"
+
+    @pytest.mark.parametrize("step_s", STEPS_S)
+    async def test_a_silent_host_is_lost_within_a_lease_whatever_its_wall_clock_was_set_to(
+        self, archive: Archive, clock: Advancing, step_s: float
+    ) -> None:
+        holder = Holder(archive)
+        await holder.take()
+        clock.step(step_s)
+        await holder.append(1)
+        clock.step(-step_s)
+        with pytest.raises(CallTaken):
+            await Holder(archive).take()
+        clock.advance(TTL_MS / 1000 + 0.1)
+        assert (await Holder(archive).take()).cause == "host_lost"

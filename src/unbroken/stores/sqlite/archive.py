@@ -39,7 +39,6 @@ BATCHES_MAX = 10_000  # of one host in one request
 TTL_MS_MIN, TTL_MS_MAX = 100, 60_000
 KIND_CHARS_MAX = 64
 TERM_MAX = 1 << 53
-CLOCK_STEP_US = 1_000_000
 _INT_MAX = (1 << 63) - 1
 _TIMELINE_MAX = (1 << 53) - 1  # what JavaScript's numbers hold exactly
 
@@ -165,7 +164,7 @@ class Steadiness:
     """Since when this process could have heard every host.
 
     A host that is silent is lost only if we listened for a whole lease: not right after a
-    start, a pause of this process, or a step of the wall clock.
+    start or a pause of this process. Steps of the wall clock are the store's clock's matter.
     """
 
     PAUSE_US = 3_000_000
@@ -173,7 +172,6 @@ class Steadiness:
     def __init__(self, env: Env) -> None:
         self._env = env
         self._since = self._pulse = env.boot_us()
-        self._offset = env.now_us() - env.boot_us()
 
     def now_us(self) -> int:
         return self._env.now_us()
@@ -189,11 +187,7 @@ class Steadiness:
 
     def listened_us(self) -> int:
         """How long we have been able to hear every host."""
-        now = self._env.boot_us()
-        offset = self._env.now_us() - now
-        if abs(offset - self._offset) > CLOCK_STEP_US:
-            self._offset, self._since = offset, now
-        return now - self._since
+        return self._env.boot_us() - self._since
 
 
 class Appending:

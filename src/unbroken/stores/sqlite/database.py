@@ -23,11 +23,13 @@ from uuid import UUID
 from unbroken.env import NETWORK_FILE_SYSTEMS, Env, file_system
 from unbroken.errors import ArchiveUnavailable, SettingsInvalid
 from unbroken.stores import queries
+from unbroken.stores.sqlite.clock import STEP_US, StoreClock
 
 QUERIES = queries.load("sqlite")
 MIGRATIONS = queries.migrations("sqlite")
 BUSY_TIMEOUT_S = 5.0
 READERS = 2
+AHEAD_US_MAX = 60_000_000  # the longest lease; no dispatch is put off for longer
 TENANT = 1
 LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
 
@@ -71,6 +73,7 @@ class Database:
     def __init__(self, path: Path, env: Env) -> None:
         self._path = path
         self._env = env
+        self._clock = StoreClock(env)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="unbroken-write")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="unbroken-read")
         self._reading = threading.local()
@@ -119,7 +122,7 @@ class Database:
         self._write(self._migrate)
         self._write(lambda tx: tx.all("stage"))
         self._write(lambda tx: tx.all("put_store", system_id=str(self._env.new_id())))
-        self._write(lambda tx: tx.all("bound_leases", ttl=60_000_000))
+        self._write(lambda tx: tx.all("bound_times", most=AHEAD_US_MAX))
         self.system_id = self._write(lambda tx: tx.all("get_store"))[0]["system_id"]
 
     def _migrate(self, _tx: Transaction) -> None:
@@ -148,10 +151,15 @@ class Database:
 
     def _write(self, work: Callable[[Transaction], T]) -> T:
         connection = self._writing
+        ahead_us = self._clock.ahead_us()
         connection.execute("begin immediate")
         try:
-            done = work(Transaction(connection, self._env.now_us()))
+            tx = Transaction(connection, self._clock.now_us() + ahead_us)
+            if abs(ahead_us) > STEP_US:
+                tx.all("shift_times", step=ahead_us)
+            done = work(tx)
             connection.execute("commit")
+            self._clock.follow(ahead_us)
         except BaseException:
             if connection.in_transaction:
                 connection.execute("rollback")
@@ -164,7 +172,7 @@ class Database:
             connection = self._reading.connection = self._connect("ro")
         connection.execute("begin")
         try:
-            return work(Transaction(connection, self._env.now_us()))
+            return work(Transaction(connection, self._clock.now_us()))
         finally:
             if connection.in_transaction:
                 connection.execute("rollback")

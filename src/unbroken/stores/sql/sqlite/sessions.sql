@@ -3,10 +3,6 @@ insert into hosts (host_id, name, version, lease_until, ttl) values (:host_id, :
 on conflict (host_id) do update
    set lease_until = max(lease_until, excluded.lease_until), ttl = excluded.ttl, name = excluded.name, version = excluded.version;
 
--- name: bound_leases
--- A clock that was set back must not keep a dead host alive.
-update hosts set lease_until = :now + :ttl where lease_until > :now + :ttl;
-
 -- name: renew_lease
 insert into hosts (host_id, tenant, lease_until, ttl) values (:host_id, :tenant, :now + :ttl, :ttl)
 on conflict (host_id) do update set lease_until = max(lease_until, excluded.lease_until), ttl = excluded.ttl;
