@@ -23,17 +23,34 @@ class Health:
         self._holder, self._ack = holder, ack
         self._refusals = 0  # 413 for one entry alone, in a row
         self._failure: str | None = None
+        self._are_entries_bad = False  # without any, a batch is well: our term can be confirmed
         self._said: str | None = None
 
     @property
     def is_failing(self) -> bool:
         return self.pause.failures > FAILING
 
-    def recover(self) -> None:
-        """An answer came."""
+    @property
+    def flag(self) -> int:
+        return DEGRADED if self._failure else 0
+
+    def may_send(self, now_us: int) -> bool:
+        return self.pause.is_over(now_us)
+
+    def may_ask(self, now_us: int) -> bool:
+        """Whether a batch without entries may be sent."""
+        return self._are_entries_bad or self.may_send(now_us)
+
+    def recover(self, batch: Batch, *, is_all: bool) -> None:
+        """An answer came. All is well again when nothing is left behind what was sent, or when
+        batches are as long as ever."""
+        if self._are_entries_bad and not batch.entries:
+            return
         self.pause.clear()
-        self._failure, self._refusals = None, 0
+        self._refusals = 0
         self.entries_max = min(BATCH_ENTRIES_MAX, self.entries_max * 2)
+        if is_all or self.entries_max == BATCH_ENTRIES_MAX:
+            self._failure, self._are_entries_bad = None, False
 
     def narrow(self, entries: int) -> bool:
         """Send less, to get at what is bad; False if it is alone."""
@@ -45,6 +62,7 @@ class Health:
         """The archive answers others, but not this. True: its one entry is given up."""
         self._ack.flag(self._ack.flags | DEGRADED)
         self._failure = f"its requests fail: {error}"
+        self._are_entries_bad = bool(batch.entries)
         if self.narrow(len(batch.entries)):
             return False
         self.pause.fail()

@@ -124,16 +124,19 @@ class Tail:
     def is_due(self, now_us: int) -> bool:
         """Whether there is something to say: news, an end, or the hourglass of `CONFIRM_US`."""
         is_silent = now_us - self._heard_us >= CONFIRM_US
-        if self.is_over or not self.health.pause.is_over(now_us):
+        if self.is_over or not self.health.may_ask(now_us):
             return False
         if not self.is_bound:
             return self._is_wanted and self.claim.is_due(now_us)
+        if not self.health.may_send(now_us):
+            return is_silent
         return is_silent or self._is_final() or self._has_next(now_us)
 
     def batch(self, now_us: int, *, bytes_max: int = BATCH_BYTES_MAX) -> Batch:
         """The next entries, as many as fit but at least one, and what is in flight."""
         assert self.session_id is not None  # noqa: S101 - the keeper binds first
-        taken = self._next(now_us, bytes_max) if self._knows_head else []
+        may_send = self._knows_head and self.health.may_send(now_us)
+        taken = self._next(now_us, bytes_max) if may_send else []
         is_all = len(taken) == len(self._backlog)
         is_final = is_all and self._is_final() and (self._knows_head or not self._backlog.read)
         return Batch(
@@ -150,7 +153,7 @@ class Tail:
     def hear(self, batch: Batch, answer: Answer, now_us: int) -> None:
         """Take the store's answer to `batch`."""
         self._heard_us = now_us
-        self.health.recover()
+        self.health.recover(batch, is_all=len(batch.entries) == len(self._backlog))
         match answer.outcome:
             case "acked":
                 self.claim.pause.clear()
@@ -284,7 +287,7 @@ class Tail:
         self._arrive(batch, head)
         self._settle()
         self.ack.confirm(acked=self.in_log, term=batch.term, boot_us=now_us)
-        self.ack.flag(0)
+        self.ack.flag(self.health.flag)
         self._forget_mark(batch)
         if batch.final is not None and head >= self._backlog.read:
             self._end(now_us)

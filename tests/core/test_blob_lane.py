@@ -1,0 +1,170 @@
+"""Large parts go beside the words: what is wrong with one costs its entry, and delays no other."""
+
+import asyncio
+
+import pytest
+
+from tests.core.archives import Between, Later
+from tests.core.test_keeper import log_of, until
+from tests.core.test_shipping import new_live
+from unbroken.entries import Noted
+from unbroken.errors import ArchiveUnavailable, InvalidInput, TooLarge
+from unbroken.keeper import Keeper
+from unbroken.keeper.blobs import OF_ONE_MAX, UPLOADS_MAX, WAIT_US
+from unbroken.keeper.tail import RESHIP_US
+
+LARGE = 50_000
+
+
+@pytest.fixture
+def env() -> Later:
+    return Later()
+
+
+@pytest.fixture
+def between(store) -> Between:
+    return Between(store.archive)
+
+
+def blobs_in(spool) -> list[str]:
+    return spool.env.list_folder(f"{spool.folder}/blobs")
+
+
+async def test_a_missing_blob_costs_its_entry_alone(spool, env, store, between):
+    live = new_live(spool, env, "r")
+    for number in range(5):
+        live.record(Noted(f"picture {number}", f"{number}" * LARGE))
+    gone = blobs_in(spool)[0]
+    env.remove(f"{spool.folder}/blobs/{gone}")
+    await until(Keeper(spool, between), lambda: live.ack.acked == 5)
+    log = await log_of(store, live.session_id)
+    assert sorted(e.kind for e in log) == ["lost"] + ["note"] * 4
+    (lost,) = [e for e in log if e.kind == "lost"]
+    assert lost.payload == b'{"cause":"blob: missing","kind":"note"}'
+    assert live.ack.lost_since(0) == [lost.seq]
+    await live.close("left")
+
+
+@pytest.mark.parametrize("error", [InvalidInput("422"), TooLarge("413")])
+async def test_a_blob_that_is_refused_for_good_costs_its_entry_alone(
+    spool, env, store, between, error
+):
+    live = new_live(spool, env, "r")
+    for number in range(3):
+        live.record(Noted(f"picture {number}", f"{number}" * LARGE))
+    bad = blobs_in(spool)[1].rpartition(".")[2]
+    between.on_blob = lambda name: error if name == bad else None
+    keeper = Keeper(spool, between)
+    async with asyncio.timeout(60):
+        while live.ack.lost_count == 0:
+            await keeper.step()
+            env.ahead_us += 20_000
+            await asyncio.sleep(0.001)
+    await until(keeper, lambda: live.ack.acked == 3)
+    await live.close("left")
+
+
+@pytest.mark.parametrize("error", [TooLarge("413"), ArchiveUnavailable("503")])
+async def test_a_refusal_in_passing_costs_nothing(spool, env, store, between, error):
+    live = new_live(spool, env, "r")
+    live.record(Noted("picture", "x" * LARGE))
+    between.on_blob = lambda _: error if len(between.blobs) == 1 else None
+    await until(Keeper(spool, between), lambda: live.ack.acked == 1)
+    assert [e.kind for e in await log_of(store, live.session_id)] == ["note"]
+    assert live.ack.lost_count == 0
+    await live.close("left")
+
+
+@pytest.mark.parametrize("hangs", [True, False])
+async def test_a_broken_blob_lane_delays_no_words(spool, env, store, between, hangs):
+    live, other = new_live(spool, env, "r"), new_live(spool, env, "other")
+    if hangs:
+        between.gate.clear()
+    between.on_blob = lambda _: ArchiveUnavailable("the bucket is away")
+    live.record(Noted("before"))
+    for number in range(6):
+        live.record(Noted("picture", f"{number}" * LARGE))
+    live.record(Noted("behind"))
+    other.record(Noted("words"))
+    keeper = Keeper(spool, between)
+    await until(keeper, lambda: live.ack.acked == 1 and other.ack.acked == 1)
+    assert len(await log_of(store, live.session_id)) == 1  # it waits for its blobs, a while
+    env.ahead_us += WAIT_US
+    tail = keeper._tails[live.journal.header.holder]
+    await until(keeper, lambda: tail.stored == 8)
+    assert [e.kind for e in await log_of(store, live.session_id)] == ["note"] * 8
+    assert live.ack.acked == 1  # only the acknowledgement waits
+    if hangs:
+        assert len(between.blobs) == OF_ONE_MAX < UPLOADS_MAX
+    between.on_blob = lambda _: None
+    between.gate.set()
+    env.ahead_us += 60_000_000
+    await until(keeper, lambda: live.ack.acked == 8)
+    for one in (live, other):
+        await one.close("left")
+
+
+async def test_a_new_keeper_confirms_no_entry_that_went_ahead_of_its_blob(
+    spool, env, store, between
+):
+    live = new_live(spool, env, "r")
+    live.record(Noted("before"))
+    between.on_blob = lambda _: ArchiveUnavailable("503")
+    live.record(Noted("picture", "x" * LARGE))
+    live.record(Noted("behind"))
+    first = Keeper(spool, between)
+    await until(first, lambda: live.ack.acked == 1)
+    env.ahead_us += WAIT_US
+    await until(first, lambda: first._tails[live.journal.header.holder].stored == 3)
+    second = Keeper(spool, between)
+    for _ in range(30):
+        await second.step()
+    assert live.ack.acked == 1
+    between.on_blob = lambda _: None
+    env.ahead_us += 60_000_000
+    await until(second, lambda: live.ack.acked == 3)
+    assert len(await log_of(store, live.session_id)) == 3
+    await live.close("left")
+
+
+async def test_a_blob_that_is_lost_behind_its_entry_is_told_before_anything_is_confirmed(
+    spool, env, store, between
+):
+    live = new_live(spool, env, "r")
+    between.on_blob = lambda _: ArchiveUnavailable("503")
+    live.record(Noted("picture", "x" * LARGE))
+    live.record(Noted("behind"))
+    keeper = Keeper(spool, between)
+    tail = None
+    while tail is None or tail.stored != 2:
+        await keeper.step()
+        env.ahead_us += 100_000
+        await asyncio.sleep(0.001)
+        tail = keeper._tails[live.journal.header.holder]
+    assert (live.ack.acked, live.ack.lost_count) == (0, 0)
+    env.remove(f"{spool.folder}/blobs/{blobs_in(spool)[0]}")
+    env.ahead_us += 60_000_000
+    await until(keeper, lambda: live.ack.acked == 2)
+    assert live.ack.lost_since(0) == [1]
+    await live.close("left")
+
+
+async def test_a_journal_stays_until_its_blobs_are_stored(spool, env, store, between):
+    live = new_live(spool, env, "r")
+    between.on_blob = lambda _: ArchiveUnavailable("503")
+    live.record(Noted("picture", "x" * LARGE))
+    await live.close("left")
+    keeper = Keeper(spool, between)
+    holder = live.journal.header.holder
+    await keeper.step()
+    for _ in range(20):
+        env.ahead_us += WAIT_US
+        await keeper.step()
+    await until(keeper, lambda: keeper._tails[holder].is_over)
+    env.ahead_us += RESHIP_US
+    await keeper.step()
+    assert env.exists(spool.journal(holder))
+    between.on_blob = lambda _: None
+    env.ahead_us += 60_000_000
+    await until(keeper, lambda: not env.exists(spool.journal(holder)))
+    assert blobs_in(spool) == []
