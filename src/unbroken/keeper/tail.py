@@ -14,10 +14,11 @@ from unbroken.entries import BLOBS
 from unbroken.errors import CallTaken, UnbrokenError
 from unbroken.journal import JournalReader
 from unbroken.keeper.backlog import Backlog
-from unbroken.keeper.blobs import BlobLane, Owed
+from unbroken.keeper.blobs import BlobLane
 from unbroken.keeper.claim import Claim
 from unbroken.keeper.freeze import Holder
 from unbroken.keeper.health import FAILING, Health
+from unbroken.keeper.standing import Standing
 from unbroken.spool import Spool
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,6 @@ log = logging.getLogger(__name__)
 CONFIRM_US = 1_000_000  # an empty batch at least this often while the holder lives
 RESHIP_US = 600_000_000  # a journal is kept this long: a restored store may ask for it again
 MARK_US = 1_000_000  # a mark goes to the store at most this often, and once at the end
-LOST_KNOWN = 14  # as many lost entries the ack file names
 
 
 class Tail:
@@ -46,9 +46,9 @@ class Tail:
         self.claim = Claim(env, self.header)
         self.health = Health(env, holder, self.ack)
         self._backlog = Backlog(env, reader)
-        self._blobs, self._owed = blobs, Owed(blobs, holder)
-        self._end_n: int | None = None  # our part of the log ends here
-        self._lost_upto = 0  # losses up to here were told
+        self._blobs = blobs
+        self._standing = Standing(self.ack, self._backlog, blobs, holder)
+        self._last: tuple[int, WireEntry] | None = None  # the newest that was sent
         self._mark_sent_us = 0
         self._knows_head = False  # until then the store is asked, not told
         self._is_read = False  # all of the file is in the backlog, as far as there is room
@@ -84,12 +84,6 @@ class Tail:
         return self._backlog.stored
 
     @property
-    def in_log(self) -> int:
-        """All up to this n stands in the log, with its blobs."""
-        shipped = self.stored if self._end_n is None else min(self.stored, self._end_n)
-        return self._owed.upto(shipped)
-
-    @property
     def degraded(self) -> str | None:
         """What is wrong with this journal, in words."""
         return self.health.words((self.claim.reason,))
@@ -108,8 +102,8 @@ class Tail:
     def look(self) -> None:
         """See whether the holder lives, and read on."""
         self.health.say(self.degraded)
-        if self._owed:
-            self._settle()
+        if self._standing.owed and self.is_bound:
+            self._standing.tell(term=self.ack.term)
         if self.is_over:
             return
         self.holder.look()  # first: after its death nothing is written any more
@@ -139,13 +133,19 @@ class Tail:
         taken = self._next(now_us, bytes_max) if may_send else []
         is_all = len(taken) == len(self._backlog)
         is_final = is_all and self._is_final() and (self._knows_head or not self._backlog.read)
+        upto, first = self.stored + len(taken), self.base + self.stored + 1
+        if is_final and not taken and self._last and self._last[0] == upto:
+            # Once more, and a store that went back meanwhile answers `gap`: no successor yet.
+            taken, first = [self._last[1]], first - 1
+        if taken:
+            self._last = upto, taken[-1]
         return Batch(
             session_id=self.session_id,
             term=self.term or 0,
             holder=self.header.holder,
-            first=self.base + self.stored + 1,
+            first=first,
             entries=tuple(taken),
-            mark=self._due_mark(now_us, self.stored + len(taken), is_final=is_final),
+            mark=self._due_mark(now_us, upto, is_final=is_final),
             final=self._cause() if is_final else None,
             degraded=self.degraded,
         )
@@ -174,7 +174,7 @@ class Tail:
     def bind(self, taken: Taken) -> None:
         """The session is known: what the holder counted from 1 begins behind `base`."""
         self.session_id, self.term, self.base = taken.session_id, taken.term, taken.base
-        self.claim.reason = self._end_n = None
+        self.claim.reason = self._standing.end_n = None
         self.ack.confirm(acked=self.ack.acked, term=taken.term, boot_us=self.ack.confirmed_us)
         self.ack.bind(taken.session_id, base=taken.base)
 
@@ -185,7 +185,7 @@ class Tail:
         self.claim.refuse(error)
         if error.session_id is not None:
             self.session_id, self.term, self.base = error.session_id, 0, 0
-            self._tell(term=0)
+            self._standing.tell(term=0)
             self.ack.bind(error.session_id, base=0)
         self.ack.flag(FENCED)
         log.warning("session taken by another", extra={"holder": str(self.header.holder)})
@@ -205,12 +205,12 @@ class Tail:
         """Another store answers: what was confirmed may not be there."""
         self._knows_head = self.is_over = False
         self._heard_us = 0
-        self._owed.forget()
+        self._standing.owed.forget()
 
     def is_done(self, now_us: int) -> bool:
         """All is stored, the holder is gone and its end known, long enough ago."""
         is_old = now_us - self._over_us >= RESHIP_US
-        return self.is_over and is_old and not (self._backlog or self._owed)
+        return self.is_over and is_old and not (self._backlog or self._standing.owed)
 
     def close(self) -> None:
         self._backlog.close()
@@ -253,16 +253,15 @@ class Tail:
             if not self._may_go(n, entry, now_us):
                 break
             taken.append(entry)
-            if entry.kind == "lost" and n > self._lost_upto:
-                self._lost_upto = n
-                self._lose(n)
+            if entry.kind == "lost":
+                self._standing.name(n)
         return taken
 
     def _may_go(self, n: int, entry: WireEntry, now_us: int) -> bool:
         if not entry.flags & BLOBS:
             return True
-        self._owed.see(n, entry.payload, now_us)
-        return self._owed.gone(n) is not None or self._owed.may_go(n, now_us)
+        self._standing.owed.see(n, entry.payload, now_us)
+        return self._standing.owed.gone(n) is not None or self._standing.owed.may_go(n, now_us)
 
     def _give_up(self, now_us: int) -> None:
         """Name entries lost whose blobs will never be stored: each alone."""
@@ -270,34 +269,27 @@ class Tail:
             if at >= self.health.entries_max:
                 return
             if entry.flags & BLOBS:
-                self._owed.see(n, entry.payload, now_us)
-                if reason := self._owed.gone(n):
+                self._standing.owed.see(n, entry.payload, now_us)
+                if reason := self._standing.owed.gone(n):
                     self._backlog.name_lost(at, f"blob: {reason}")
-
-    def _lose(self, n: int) -> None:
-        """Tell the agent before anything behind it is confirmed; once, whichever keeper does."""
-        known = self.ack.lost_since(max(0, self.ack.lost_count - LOST_KNOWN))
-        if n not in (known or ()):
-            self.ack.lose(n)
 
     # What was answered.
 
     def _acked(self, batch: Batch, head: int, now_us: int) -> None:
-        self._end_n = None
+        self._standing.end_n = None
+        is_whole = head >= self._backlog.read
         self._arrive(batch, head)
-        self._settle()
-        self.ack.confirm(acked=self.in_log, term=batch.term, boot_us=now_us)
+        self._standing.confirm(term=batch.term, boot_us=now_us)
         self.ack.flag(self.health.flag)
         self._forget_mark(batch)
-        if batch.final is not None and head >= self._backlog.read:
+        if batch.final is not None and is_whole:
             self._end(now_us)
 
     def _deposed(self, batch: Batch, end: int, flag: int, now_us: int) -> None:
         """Our part of the log ends at `end`: what is behind it went to the side lane."""
-        self._end_n = end
+        self._standing.end_n = end
         self._arrive(batch, end, is_end=True)
-        self._settle()
-        self._tell(term=batch.term)
+        self._standing.tell(term=batch.term)
         self.ack.flag(flag)
         if not self._backlog and not self.is_living and self._is_read:
             self._end(now_us)
@@ -323,36 +315,25 @@ class Tail:
             )  # fmt: skip
             self._blobs.forget(self.header.holder)
         self._place(head)
-        self._tell(term=self.ack.term)
+        self._standing.tell(term=self.ack.term)
 
     def _place(self, upto: int) -> None:
         if upto >= self.stored:
             self._backlog.drop(upto)
             return
-        self._owed.forget()
+        self._standing.owed.forget()
         self._backlog.rewind(upto)
         self._is_read = False
-
-    def _settle(self) -> None:
-        """Blobs arrived, or never will, of entries that went ahead of them."""
-        for n in self._owed.lost(self.stored):
-            self._lose(n)
-        if self.is_bound:
-            self._tell(term=self.ack.term)
-
-    def _tell(self, *, term: int) -> None:
-        """What stands in the log; not that our term was confirmed just now."""
-        self.ack.confirm(acked=self.in_log, term=term, boot_us=self.ack.confirmed_us)
 
     def _forget_session(self) -> None:
         """The store does not know it, or our term of it: it went back. It is taken again."""
         assert self.session_id is not None  # noqa: S101 - it was asked about
         log.warning("the store does not know session %s", self.session_id)
         self.claim.forget(self.session_id, self.term or 0)
-        self.session_id, self._knows_head, self._end_n = None, False, None
+        self.session_id, self._knows_head, self._standing.end_n = None, False, None
         self._blobs.forget(self.header.holder)
         self._place(0)
-        self._tell(term=self.ack.term)
+        self._standing.tell(term=self.ack.term)
 
     def _isolate(self, batch: Batch, answer: Answer) -> None:
         """One bad entry must not block those behind it: narrow down to it, then name it lost."""
