@@ -4,6 +4,7 @@ from uuid import UUID
 
 import msgspec
 
+from unbroken import names
 from unbroken.archive import TakeRequest
 from unbroken.env import Env
 from unbroken.errors import CallTaken, InvalidInput, NotFound, TooLarge, UnbrokenError
@@ -13,6 +14,7 @@ from unbroken.ownership import request_of
 
 PATIENCE_US = 10_000_000  # a session that is not known may come with an earlier holder's journal
 SLOW_S = 60.0  # what stays refused is offered again so often
+NAMES = ("room_name", "room_sid", "role", "agent_name", "agent_identity", "user_id")
 
 
 class Claim:
@@ -54,7 +56,7 @@ class Claim:
             case NotFound() | InvalidInput() if self.is_alone:
                 self._slow.fail(least_s=SLOW_S)
             case NotFound() | InvalidInput():
-                self.is_alone = not self.is_patient(now_us)
+                self.is_alone = self._is_unfit(error) or not self.is_patient(now_us)
                 self.pause.fail()
 
     def forget(self, session_id: UUID, term: int) -> None:
@@ -63,6 +65,18 @@ class Claim:
         self.is_alone, self.reason, self._refused_us = False, None, None
         self.pause.fail()  # a store that forgets what it grants is not asked in a tight loop
 
+    def _is_unfit(self, error: UnbrokenError) -> bool:
+        """Refused for its names: others would be taken, but they mean another call."""
+        asked = request_of(self._header)
+        return isinstance(error, InvalidInput) and _fit(asked) != asked
+
 
 def _alone(asked: TakeRequest) -> TakeRequest:
-    return msgspec.structs.replace(asked, session_id=None)
+    return msgspec.structs.replace(_fit(asked), session_id=None)
+
+
+def _fit(asked: TakeRequest) -> TakeRequest:
+    """With names that a store takes, as near to those that were said as can be."""
+    said = {field: getattr(asked, field) for field in NAMES}
+    fit = {field: names.fit(name) for field, name in said.items() if name is not None}
+    return msgspec.structs.replace(asked, **fit)
