@@ -5,8 +5,15 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
+from tests.service.livekit_stand_in import Rooms
+from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.service.app import create_app
+from unbroken.service.first_agent import FirstAgent
+from unbroken.service.opening import Opening
+from unbroken.service.parts import Parts
 from unbroken.service.settings import Settings
+from unbroken.service.watch import Watch
+from unbroken.stores.sqlite import SqliteStore
 from unbroken.testing.holders import LISTENED_S, Clock
 
 BASE = "http://localhost:8000"
@@ -45,3 +52,35 @@ async def client(settings, clock):
 def archive(client):
     """The store behind the service, for tests of what the service shows of it."""
     return client.parts.store.archive
+
+
+# The watch with a LiveKit that the test makes up.
+
+
+@pytest.fixture
+def blobs(tmp_path):
+    return ObjectBlobs.in_folder(tmp_path / "blobs")
+
+
+@pytest.fixture
+async def store(tmp_path, blobs, clock):
+    async with SqliteStore.open(tmp_path / "unbroken.sqlite", blobs, clock) as store:
+        clock.advance(LISTENED_S)
+        yield store
+
+
+@pytest.fixture
+def rooms(clock) -> Rooms:
+    return Rooms(clock)
+
+
+@pytest.fixture
+def parts(settings, clock, store, blobs, rooms):
+    first = FirstAgent(store.waiting, rooms, clock, name="concierge", retry_s=1)
+    opening = Opening(store.rooms, rooms, clock, first)
+    return Parts(settings, clock, store, blobs, rooms, opening)
+
+
+@pytest.fixture
+def watch(parts):
+    return Watch(parts)

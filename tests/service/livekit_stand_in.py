@@ -2,6 +2,9 @@
 
 import json
 
+import msgspec
+
+from unbroken.dispatch import json_object
 from unbroken.errors import RoomServerUnavailable
 from unbroken.service.livekit_rooms import Asked, LiveRoom, Participant
 
@@ -16,6 +19,7 @@ class Rooms:
         self.rooms: dict[str, LiveRoom] = {}
         self.people: dict[str, list[Participant]] = {}
         self.is_away = False
+        self.asked = 0  # requests
         self.dispatched: list[tuple[str, dict]] = []
         self.listed: dict[str, list[Asked]] = {}  # dispatches, by room
         self.removed: list[str] = []
@@ -38,6 +42,7 @@ class Rooms:
         del self.rooms[name], self.people[name]
 
     def _ask(self):
+        self.asked += 1
         if self.is_away:
             raise RoomServerUnavailable
 
@@ -62,12 +67,31 @@ class Rooms:
         self._ask()
         return self.answer
 
+    async def create(self, name, *, metadata, said):
+        self._ask()
+        conversation_id = json.loads(metadata)["conversation_id"]
+        self.open(name, sid=f"RM_{name}", conversation_id=conversation_id, age_s=0)
+        await self.dispatch(name, agent_name="concierge", said=said)
+        return self.rooms[name]
+
+    async def has_agent(self, name):
+        return any(p.is_agent for p in await self.participants(name))
+
+    async def set_metadata(self, name, metadata):
+        self._ask()
+        self.rooms[name] = msgspec.structs.replace(self.rooms[name], metadata=metadata)
+
+    def enter(self, name, *there):
+        """Those are in the room now, and nobody else."""
+        self.people[name] = list(there)
+        self.rooms[name] = msgspec.structs.replace(self.rooms[name], participants=len(there))
+
     async def dispatch(self, name, *, agent_name, said):
         self._ask()
         self.listed.setdefault(name, []).append(
             Asked(id=f"AD_{len(self.dispatched)}", said=said, jobs=0, running=0)
         )
-        self.dispatched.append((agent_name, json.loads(said.metadata or "{}")))
+        self.dispatched.append((agent_name, json_object(said.metadata)))
 
     async def dispatches(self, name, agent_name):
         self._ask()

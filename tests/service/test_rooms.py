@@ -88,11 +88,13 @@ async def test_our_agent_is_on_its_way(client, livekit, name):
 
 async def test_a_room_without_its_agent_gets_another(client, livekit, clock, name):
     await open_room(client, name)
+    (first,) = await livekit.agent_dispatch.list_dispatch(name)
     await open_room(client, name)
-    assert len(await livekit.agent_dispatch.list_dispatch(name)) == 1
+    assert [d.id for d in await livekit.agent_dispatch.list_dispatch(name)] == [first.id]
     clock.advance(6)
     await open_room(client, name)
-    assert len(await livekit.agent_dispatch.list_dispatch(name)) == 2
+    (second,) = await livekit.agent_dispatch.list_dispatch(name)
+    assert second.id != first.id
 
 
 async def test_again_is_the_same_room(client, name):

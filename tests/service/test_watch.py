@@ -4,45 +4,12 @@ import json
 
 import pytest
 
-from tests.service.livekit_stand_in import PERSON, Rooms
-from unbroken.blobs.object_store import ObjectBlobs
+from tests.service.livekit_stand_in import PERSON
 from unbroken.dispatch import KEPT_BYTES_MAX, Said, of_application, pointer_in
 from unbroken.errors import RoomServerUnavailable
 from unbroken.service.livekit_rooms import Participant
-from unbroken.service.opening import Opening
-from unbroken.service.parts import Parts
 from unbroken.service.watch import Watch
-from unbroken.stores.sqlite import SqliteStore
-from unbroken.testing.holders import LISTENED_S, TTL_MS, Holder
-
-
-@pytest.fixture
-def blobs(tmp_path):
-    return ObjectBlobs.in_folder(tmp_path / "blobs")
-
-
-@pytest.fixture
-async def store(tmp_path, blobs, clock):
-    async with SqliteStore.open(tmp_path / "unbroken.sqlite", blobs, clock) as store:
-        clock.advance(LISTENED_S)
-        yield store
-
-
-@pytest.fixture
-def rooms(clock) -> Rooms:
-    return Rooms(clock)
-
-
-@pytest.fixture
-def parts(settings, clock, store, blobs, rooms):
-    return Parts(
-        settings, clock, store, blobs, rooms, Opening(store.rooms, rooms, clock, "concierge")
-    )
-
-
-@pytest.fixture
-def watch(parts):
-    return Watch(parts)
+from unbroken.testing.holders import TTL_MS, Holder
 
 
 async def orphan(store, cause="killed", **more):

@@ -24,6 +24,7 @@ from unbroken.service import (
     users,
 )
 from unbroken.service.auth import Gate
+from unbroken.service.first_agent import FirstAgent
 from unbroken.service.livekit_rooms import LiveKitRooms
 from unbroken.service.opening import Opening
 from unbroken.service.parts import Parts
@@ -67,7 +68,14 @@ async def _open(settings: Settings, env: Env) -> AsyncIterator[Parts]:
         LiveKitRooms.open(settings) as livekit,
     ):
         store.archive.on_degraded = journal.tell_degraded
-        opening = Opening(store.rooms, livekit, env, settings.agent_name)
+        first = FirstAgent(
+            store.waiting,
+            livekit,
+            env,
+            name=settings.agent_name,
+            retry_s=settings.dispatch_retry_s,
+        )
+        opening = Opening(store.rooms, livekit, env, first)
         parts = Parts(settings, env, store, blobs, livekit, opening)
         task = asyncio.create_task(Watch(parts).run(), name="watch")
         task.add_done_callback(_tell)

@@ -90,14 +90,20 @@ class LiveKitRooms:
         rooms = await self.list([name])
         return rooms[0] if rooms else None
 
-    async def create(self, name: str, *, metadata: str) -> LiveRoom:
-        """Make the room, with our agent on its way to it. One that exists stays as it is."""
+    async def create(self, name: str, *, metadata: str, said: Said) -> LiveRoom:
+        """Make the room, with our agent on its way to it, who is told `said`. One that exists
+        stays as it is."""
+        agent = api.RoomAgentDispatch(
+            agent_name=self._settings.agent_name,
+            metadata=said.metadata,
+            attributes=said.attributes,
+        )
         request = api.CreateRoomRequest(
             name=name,
             metadata=metadata,
             empty_timeout=EMPTY_TIMEOUT_S,
             departure_timeout=self._settings.departure_s,
-            agents=[api.RoomAgentDispatch(agent_name=self._settings.agent_name)],
+            agents=[agent],
         )
         return _room(await _asked(self._client.room.create_room(request)))
 

@@ -14,11 +14,12 @@ import structlog
 from unbroken.dispatch import NOTHING
 from unbroken.env import Env
 from unbroken.errors import Conflict, NotFound
+from unbroken.service.first_agent import FirstAgent
 from unbroken.service.livekit_rooms import LiveKitRooms, LiveRoom
 from unbroken.stores.sqlite.rooms import Room, SqliteRooms
+from unbroken.stores.sqlite.waiting import Awaited
 
 CONVERSATION = "conversation_id"  # the key in room.metadata
-DISPATCH_AGAIN_US = 5_000_000  # an agent that was asked for needs this long to be seen
 
 log = structlog.get_logger()
 
@@ -27,15 +28,14 @@ class Opening:
     """One at a time for each room: two that open it at once get the same one."""
 
     def __init__(
-        self, rooms: SqliteRooms, livekit: LiveKitRooms, env: Env, agent_name: str
+        self, rooms: SqliteRooms, livekit: LiveKitRooms, env: Env, first: FirstAgent
     ) -> None:
         self._rooms = rooms
-        self._agent_name = agent_name
+        self.first = first
         self._livekit = livekit
         self._env = env
         # Weak: a lock that nobody holds or waits for is forgotten.
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._dispatched_us: dict[str, int] = {}
 
     async def open(
         self,
@@ -52,12 +52,21 @@ class Opening:
         async with self._turn(name):
             live = await self._livekit.find(name)
             if live is None:
+                awaits: Awaited | None = self.first.awaited(asked_at_us=self._env.now_us())
                 live, conversation_id = await self._create(name, conversation_id, identity)
             else:
+                awaits = await self._lacks(live)
                 conversation_id = await self._join(live, conversation_id)
-            return await self._rooms.put(
-                name, conversation_id=conversation_id, sid=live.sid, user_id=user_id
+            room = await self._rooms.put(
+                name,
+                conversation_id=conversation_id,
+                sid=live.sid,
+                user_id=user_id,
+                awaits=awaits,
             )
+            if awaits and awaits.asked_at_us is None:
+                await self.first.call(name)
+            return room
 
     async def merge(self, name: str, change: dict[str, Any]) -> dict[str, Any]:
         """Put the keys of `change` into room.metadata and keep all others. Raises NotFound."""
@@ -85,8 +94,8 @@ class Opening:
         goes_on = await self._rooms.goes_on(name, identity)
         conversation_id = wanted or goes_on or self._env.new_id()
         metadata = json.dumps({CONVERSATION: str(conversation_id)})
-        live = await self._livekit.create(name, metadata=metadata)
-        self._note_dispatch(live)
+        said = await self._rooms.said(name, conversation_id, self.first.name) or NOTHING
+        live = await self._livekit.create(name, metadata=metadata, said=said)
         log.info("room opened", room=name, sid=live.sid, conversation_id=str(conversation_id))
         return live, conversation_id
 
@@ -97,8 +106,11 @@ class Opening:
         conversation_id = known or wanted or self._env.new_id()
         if conversation_of(live.metadata) is None:
             await self._merge(live, {CONVERSATION: str(conversation_id)})
-        await self._call_agent(live)
         return conversation_id
+
+    async def _lacks(self, live: LiveRoom) -> Awaited | None:
+        """A room that is opened again may have lost its agent, when its people had left."""
+        return None if await self._livekit.has_agent(live.name) else self.first.awaited()
 
     async def _known(self, live: LiveRoom) -> UUID | None:
         room = await self._rooms.get(live.name)
@@ -110,23 +122,6 @@ class Opening:
         metadata = _object(live.metadata) | change
         await self._livekit.set_metadata(live.name, json.dumps(metadata))
         return metadata
-
-    async def _call_agent(self, live: LiveRoom) -> None:
-        """A room that is opened again may have lost its agent, when its people had left."""
-        if self._was_dispatched(live) or await self._livekit.has_agent(live.name):
-            return
-        self._note_dispatch(live)
-        await self._livekit.dispatch(live.name, agent_name=self._agent_name, said=NOTHING)
-        log.info("agent dispatched", room=live.name, sid=live.sid)
-
-    def _was_dispatched(self, live: LiveRoom) -> bool:
-        at = self._dispatched_us.get(live.sid)
-        return at is not None and self._env.boot_us() - at < DISPATCH_AGAIN_US
-
-    def _note_dispatch(self, live: LiveRoom) -> None:
-        now = self._env.boot_us()
-        recent = {s: at for s, at in self._dispatched_us.items() if now - at < DISPATCH_AGAIN_US}
-        self._dispatched_us = recent | {live.sid: now}
 
 
 def conversation_of(metadata: str) -> UUID | None:

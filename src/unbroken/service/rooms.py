@@ -1,5 +1,6 @@
 """/api/v1/rooms"""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,10 +9,12 @@ from pydantic import BaseModel
 
 from unbroken.errors import NotFound
 from unbroken.service import shapes
+from unbroken.service.first_agent import SEEN_WITHIN_S, because
 from unbroken.service.livekit_rooms import LiveRoom
 from unbroken.service.opening import conversation_of
 from unbroken.service.parts import Given
 from unbroken.service.shapes import Name
+from unbroken.stores.sqlite.waiting import Waiting as Awaiting
 
 router = APIRouter(prefix="/api/v1/rooms", tags=["rooms"])
 
@@ -35,12 +38,25 @@ class OpenRoom(BaseModel):
     identity: str
 
 
+class Waiting(BaseModel):
+    """No agent has come yet. `gives_up_at`: null while nobody is in the room to be told so."""
+
+    agent_name: str
+    because: str
+    tries: int
+    since: str
+    next_try_at: str
+    gives_up_at: str | None
+    seen_agent_names: list[str]
+
+
 class Room(BaseModel):
     name: str
     sid: str | None
     conversation_id: UUID | None
     participants: int
     created_at: str
+    waiting: Waiting | None
 
 
 class Rooms(BaseModel):
@@ -90,7 +106,8 @@ async def open_room(new: NewRoom, parts: Given) -> OpenRoom:
 async def list_rooms(parts: Given) -> Rooms:
     """The rooms that LiveKit has now."""
     live = await parts.livekit.list()
-    return Rooms(rooms=[_live(room) for room in live])
+    waits = await _waits(parts, await parts.store.waiting.list())
+    return Rooms(rooms=[_live(room, waits) for room in live])
 
 
 @router.post("/{name:path}/token")
@@ -126,7 +143,9 @@ async def get_room(name: RoomName, parts: Given) -> Room:
     """A room that LiveKit has, or that was opened and is empty now."""
     known = await parts.store.rooms.get(name)
     if live := await parts.livekit.find(name):
-        return _live(live)
+        waiting = await parts.store.waiting.find(name)
+        waits = await _waits(parts, {name: waiting} if waiting else {})
+        return _live(live, waits)
     if known is None:
         raise NotFound(f"no room {name}")
     return Room(
@@ -135,6 +154,7 @@ async def get_room(name: RoomName, parts: Given) -> Room:
         conversation_id=known.conversation_id,
         participants=0,
         created_at=shapes.iso(known.created_at_us),
+        waiting=None,
     )
 
 
@@ -144,13 +164,36 @@ async def close_room(name: RoomName, parts: Given) -> None:
     await parts.opening.close(name)
 
 
-def _live(room: LiveRoom) -> Room:
+async def _waits(parts: Given, found: dict[str, Awaiting]) -> dict[str, Waiting]:
+    """Of those rooms, in words."""
+    if not found:
+        return {}
+    seen = await parts.store.waiting.agent_names(within_s=SEEN_WITHIN_S)
+    until_s = parts.settings.first_agent_s
+    return {name: _waiting(one, seen, until_s) for name, one in found.items()}
+
+
+def _waiting(found: Awaiting, seen: Sequence[str], until_s: float) -> Waiting:
+    since = found.since_us
+    return Waiting(
+        agent_name=found.agent_name,
+        because=because(found, seen),
+        tries=found.tries,
+        since=shapes.iso(since or found.opened_at_us),
+        next_try_at=shapes.iso(found.due_at_us),
+        gives_up_at=shapes.iso_or_none(since and since + int(until_s * 1_000_000)),
+        seen_agent_names=list(seen),
+    )
+
+
+def _live(room: LiveRoom, waits: dict[str, Waiting]) -> Room:
     return Room(
         name=room.name,
         sid=room.sid,
         conversation_id=conversation_of(room.metadata),
         participants=room.participants,
         created_at=shapes.iso(room.created_at_us),
+        waiting=waits.get(room.name),
     )
 
 

@@ -52,6 +52,8 @@ class Settings(BaseSettings):
     # two and four times as long; until the second.
     dispatch_retry_s: float = Field(default=1, ge=0.1, le=60)
     dispatch_until_s: float = Field(default=30, ge=1, le=600)
+    # So long the people of a room that was opened wait for its first agent; then it is given up.
+    first_agent_s: float = Field(default=60, ge=1, le=3_600)
     crashes_max: int = Field(default=3, ge=1, le=1_000)  # in two minutes: then it is given up
     # What the caller notices of it: the room is closed, or nobody speaks any more.
     on_give_up: Literal["close", "stay"] = "close"

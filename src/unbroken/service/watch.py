@@ -1,10 +1,11 @@
 """The watch over sessions: those without a holder get one, those without people end.
 
-Theory of operation. Two loops that do not wait for each other. One sleeps until the next dispatch
-is due and is woken by an append that orphaned a session; what it begins goes on in tasks. The
-other looks once a second at what nobody reports: people who come back, hosts that fell silent,
-agents that should be gone, rooms that LiveKit has forgotten, and ends that are due. All that is
-decided is decided in the store, guarded by the term, so that a second service would do no harm.
+Theory of operation. Three loops that do not wait for each other. One sleeps until the next dispatch
+is due and is woken by an append that orphaned a session; what it begins goes on in tasks. One
+looks at rooms that wait for their first agent. One looks once a second at what nobody reports:
+people who come back, hosts that fell silent, agents that should be gone, rooms that LiveKit has
+forgotten, and ends that are due. All that is decided is decided in the store, guarded by the term,
+so that a second service would do no harm.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from unbroken.errors import RoomServerUnavailable, UnbrokenError
 from unbroken.service.parts import Parts
 from unbroken.service.watch_dispatch import Failover
 from unbroken.service.watch_ends import Ends
+from unbroken.service.watch_first import FirstAgents
 from unbroken.service.watch_rooms import Rounds
 
 PULSE_S = 1.0
@@ -30,6 +32,7 @@ class Watch:
         self._store = parts.store
         self._looks = 0
         self.failover = Failover(parts)
+        self.first = FirstAgents(parts)
         self.rounds = Rounds(parts)
         self.ends = Ends(parts, self.rounds)
 
@@ -37,10 +40,11 @@ class Watch:
         """Until cancelled."""
         try:
             async with asyncio.TaskGroup() as loops:
-                for step in (self._dispatch, self._look, self._pulse):
+                for step in (self._dispatch, self._call_first, self._look, self._pulse):
                     loops.create_task(self._for_ever(step))
         finally:
             await self.failover.aclose()
+            await self.first.aclose()
 
     async def _dispatch(self) -> None:
         wake = self._store.archive.orphaned
@@ -51,6 +55,9 @@ class Watch:
                 await wake.wait()
         except TimeoutError:
             return
+
+    async def _call_first(self) -> None:
+        await asyncio.sleep(await self.first.step())
 
     async def _look(self) -> None:
         self._store.archive.pulse()

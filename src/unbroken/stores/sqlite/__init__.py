@@ -16,6 +16,7 @@ from unbroken.stores.sqlite.reports import SqliteReports
 from unbroken.stores.sqlite.rooms import SqliteRooms
 from unbroken.stores.sqlite.sessions import SqliteSessions
 from unbroken.stores.sqlite.users import SqliteUsers
+from unbroken.stores.sqlite.waiting import SqliteWaiting
 
 
 class SqliteStore:
@@ -28,6 +29,7 @@ class SqliteStore:
         self.ownership = SqliteOwnership(database)
         self.sessions = SqliteSessions(database, env)
         self.rooms = SqliteRooms(database, env)
+        self.waiting = SqliteWaiting(database)
         self.users = SqliteUsers(database)
         self.files = SqliteFiles(database)
         self.reports = SqliteReports(database)

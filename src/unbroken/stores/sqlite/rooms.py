@@ -7,12 +7,14 @@ import msgspec
 
 from unbroken import entries
 from unbroken.archive import Batch, HostBatch, WireEntry
+from unbroken.dispatch import Said
 from unbroken.env import Env
 from unbroken.errors import Conflict, NotFound
 from unbroken.stores.projection import LeaveParticipant, PutParticipant, as_json, clean
-from unbroken.stores.sqlite import calls
+from unbroken.stores.sqlite import calls, said
 from unbroken.stores.sqlite.archive import TTL_MS_MIN, Appending
 from unbroken.stores.sqlite.database import Database, Row, Transaction
+from unbroken.stores.sqlite.waiting import Awaited, await_agent
 
 SAVED = "saved"  # the role whose log holds what was saved over REST, by no agent of ours
 
@@ -63,9 +65,27 @@ class SqliteRooms:
         """
         return await self._database.read(lambda tx: _goes_on(tx, name, identity))
 
-    async def put(self, name: str, *, conversation_id: UUID, sid: str, user_id: str | None) -> Room:
+    async def said(self, name: str, conversation_id: UUID, agent_name: str) -> Said | None:
+        """What the application's dispatch said in the open call that goes on in this room."""
+        asked = {"room_name": name, "conversation_id": conversation_id, "agent_name": agent_name}
+
+        def work(tx: Transaction) -> Said | None:
+            row = tx.one("last_told", **asked)
+            return said.get(tx, row["session_id"]) if row else None
+
+        return await self._database.read(work)
+
+    async def put(
+        self,
+        name: str,
+        *,
+        conversation_id: UUID,
+        sid: str,
+        user_id: str | None,
+        awaits: Awaited | None = None,
+    ) -> Room:
         """Note the room as LiveKit has it; the one before of that name is closed if it was
-        about another conversation.
+        about another conversation. `awaits`: it waits for this agent from now on.
         """
         new = {"room_id": self._env.new_id(), "name": name, "conversation_id": conversation_id}
 
@@ -77,6 +97,8 @@ class SqliteRooms:
             if user_id is not None:
                 tx.one("put_user", user_id=user_id, name=None, context=None)
             tx.one("put_room", **new, sid=sid, user_id=user_id)
+            if awaits is not None:
+                await_agent(tx, name, awaits)
             return tx.one("get_room", name=name)
 
         row = await self._database.write(work)

@@ -15,4 +15,6 @@ on conflict (tenant, name) where closed_at is null do update
 update rooms set sid = :sid where tenant = :tenant and name = :name and conversation_id = :conversation_id and closed_at is null;
 
 -- name: close_room
+-- The last one answers.
+delete from waiting where room_id in (select room_id from rooms where tenant = :tenant and name = :name and closed_at is null);
 update rooms set closed_at = :now where tenant = :tenant and name = :name and closed_at is null returning room_id;

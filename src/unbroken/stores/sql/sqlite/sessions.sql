@@ -45,6 +45,11 @@ select said_metadata, said_attributes from sessions where session_id = :session_
 -- name: session_of_role
 select session_id from sessions where call_id = :call_id and role = :role and tenant = :tenant;
 
+-- name: last_told
+select s.session_id from calls c join sessions s using (call_id)
+where c.tenant = :tenant and c.room_name = :room_name and c.ended_at is null and c.conversation_id = :conversation_id
+  and s.agent_name = :agent_name and s.said_metadata is not null order by s.opened_at desc limit 1;
+
 -- name: revive
 -- A host that was taken for lost speaks again, and nobody has taken its session meanwhile.
 update sessions set phase = 'live', orphaned_at = null, dispatches = 0, next_dispatch_at = null, dispatch_from = null
