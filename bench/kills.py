@@ -53,13 +53,13 @@ async def _measure(run: Run) -> None:
     run.keep({"kills": results}, noise, _page(results))
 
 
-def house_in(folder: Path, **variables: str) -> House:
+def house_in(folder: Path, *, worker: str = "tests.e2e.failover_worker", **variables: str) -> House:
     """All parts, with the worker that is made to be killed."""
     (folder / "state").mkdir()
     (rules := folder / "rules.json").write_text(json.dumps(RULES))
     return House(
         folder,
-        "tests.e2e.failover_worker",
+        worker,
         UNBROKEN_TEST_STATE=str(folder / "state"),
         UNBROKEN_TEST_RULES=str(rules),
         UNBROKEN_CRASHES_MAX="1000",

@@ -12,8 +12,10 @@ from livekit import api
 
 from tests.service.conftest import opened
 from tests.service.servers import KEY, SECRET, livekit_server, service
+from unbroken import entries
+from unbroken.dispatch import Said
 from unbroken.service.settings import Settings
-from unbroken.testing.holders import Holder
+from unbroken.testing.holders import Holder, entry
 
 ROOMS = "/api/v1/rooms"
 SEEDS_CURL = """\
@@ -130,6 +132,38 @@ async def test_a_token_may_name_its_person(client, name):
 async def test_no_token_for_a_room_that_nobody_opened(client, name):
     answer = await client.post(f"{ROOMS}/{name}/token")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+async def test_a_room_says_why_nobody_has_come(client, archive, clock, name):
+    await Holder(archive).take(f"{name}, another", agent_name="clerk")
+    room = await open_room(client, name)
+    waiting = (await client.get(f"{ROOMS}/{name}")).json()["waiting"]
+    assert waiting["agent_name"] == "concierge"
+    assert "has not come yet" in waiting["because"]
+    assert (waiting["tries"], waiting["gives_up_at"]) == (1, None)
+    assert waiting["since"] < waiting["next_try_at"]
+    clock.advance(6)
+    await open_room(client, name)
+    waiting = (await client.get(f"{ROOMS}/{name}")).json()["waiting"]
+    assert 'registered under the name "concierge"' in waiting["because"]
+    assert waiting["seen_agent_names"] == ["clerk"]
+    await Holder(archive).take(name, room_sid=room["sid"])
+    assert (await client.get(f"{ROOMS}/{name}")).json()["waiting"] is None
+
+
+async def test_who_comes_back_to_a_room_meets_an_agent_that_is_told_the_same(
+    client, archive, livekit, name
+):
+    room = await open_room(client, name, user_id="ann")
+    holder = Holder(archive)
+    said = Said('{"customer":"c-17"}', {"tier": "gold"})
+    await holder.take(name, room_sid=room["sid"], said=said)
+    person = entries.encode(entries.ParticipantJoined("ann", "standard", "Ann", "", {}))[0]
+    await holder.append(1, entry(person, kind="participant_joined"), final="empty")
+    await livekit.room.delete_room(api.DeleteRoomRequest(room=name))
+    await client.post(f"{ROOMS}/{name}/token", json={"identity": "ann"})
+    (asked,) = await livekit.agent_dispatch.list_dispatch(name)
+    assert Said(asked.metadata, dict(asked.attributes)) == said
 
 
 async def test_rooms_are_listed(client, name):

@@ -1,0 +1,138 @@
+"""The first dispatch is lost: no worker is there, all are busy, or they are deployed over. The
+caller is answered all the same, once, and is told meanwhile why nobody speaks."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+from livekit import rtc
+
+from agents.speech.hibari import HibariTTS
+from tests.e2e.caller import Caller
+from tests.e2e.house import House, standing_house
+
+pytestmark = pytest.mark.e2e
+
+RULES = [["", "I heard you say {heard}"]]
+LATE_S = 8.0
+BUSY_S = 6.0
+LOAD_S = 1.5  # the worker tells its load twice a second
+WAIT_S = 90.0
+SETTLED_S = 2.0  # who came twice has left by then
+
+
+class Answered(NamedTuple):
+    """Seconds from the join, and from the moment a worker could take the job, to the voice."""
+
+    waited_s: float
+    after_worker_s: float
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("first")
+    (folder / "state").mkdir()
+    variables = {"UNBROKEN_TEST_STATE": str(folder / "state")}
+    with standing_house(folder, "tests.e2e.first_worker", RULES, **variables) as house:
+        yield house
+
+
+async def worker_late(house: House, name: str, voice: HibariTTS, *, late_s: float = LATE_S):
+    """The room is opened and joined while there is no worker at all."""
+    house.kill("worker")
+    async with _calling(house, name, voice) as (caller, joined):
+        await asyncio.sleep(late_s)
+        await asyncio.to_thread(house.start, "worker")
+        return await _answered(house, caller, joined, ready=time.monotonic())
+
+
+async def worker_busy(house: House, name: str, voice: HibariTTS, *, busy_s: float = BUSY_S):
+    """The only worker is above its load threshold for a while."""
+    busy = house.folder / "state" / "busy"
+    busy.touch()
+    try:
+        await asyncio.sleep(LOAD_S)
+        async with _calling(house, name, voice) as (caller, joined):
+            await asyncio.sleep(busy_s)
+            busy.unlink()
+            return await _answered(house, caller, joined, ready=time.monotonic())
+    finally:
+        busy.unlink(missing_ok=True)
+
+
+async def worker_deployed_over(house: House, name: str, voice: HibariTTS, *, after_s: float = 0.1):
+    """The old worker is told to end `after_s` after the room was opened (before it, if that is
+    negative), and a new one is started at once."""
+    old, new = ("worker", "worker2") if "worker" in house.processes else ("worker2", "worker")
+    if after_s < 0:
+        _end(house, old)
+        await asyncio.sleep(-after_s)
+    async with _calling(house, name, voice) as (caller, joined):
+        if after_s >= 0:
+            await asyncio.sleep(after_s)
+            _end(house, old)
+        await asyncio.to_thread(house.start, new)
+        answered = await _answered(house, caller, joined, ready=time.monotonic())
+    house.kill(old)
+    return answered
+
+
+def _end(house: House, name: str) -> None:
+    """As a supervisor does: the main process, not its jobs."""
+    os.kill(house.processes[name].pid, signal.SIGTERM)
+
+
+@contextlib.asynccontextmanager
+async def _calling(
+    house: House, name: str, voice: HibariTTS
+) -> AsyncIterator[tuple[Caller, float]]:
+    room = house.create_room(name)
+    async with Caller.join(room["url"], room["token"], voice) as caller:
+        yield caller, time.monotonic()
+
+
+async def _answered(house: House, caller: Caller, joined: float, *, ready: float) -> Answered:
+    """The agent has greeted, and is the only one there."""
+    heard = await caller.hear(after=joined, within_s=WAIT_S)
+    await asyncio.sleep(SETTLED_S)
+    agents = [p.identity for p in caller.room.remote_participants.values() if _is_agent(p)]
+    assert len(agents) == 1, f"{len(agents)} agents in the room"
+    assert {who for at, who in caller.voices if at > ready + SETTLED_S} <= set(agents)
+    room = house.get(f"/rooms/{caller.room.name}")
+    assert room["waiting"] is None
+    return Answered(heard - joined, heard - ready)
+
+
+def _is_agent(participant: rtc.Participant) -> bool:
+    return participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
+
+
+async def test_a_worker_that_is_late(house, voice):
+    telling = asyncio.create_task(told(house, "late"))
+    print(await worker_late(house, "late", voice))
+    waiting = await telling
+    assert waiting["agent_name"] == "concierge"
+    assert "concierge" in waiting["because"]
+
+
+async def told(house: House, name: str) -> dict[str, Any]:
+    """What GET /rooms/{name} says while nobody has come."""
+    while True:
+        await asyncio.sleep(0.2)
+        with contextlib.suppress(httpx.HTTPError):  # not opened yet
+            if waiting := (await asyncio.to_thread(house.get, f"/rooms/{name}"))["waiting"]:
+                return dict(waiting)
+
+
+async def test_a_worker_that_is_busy(house, voice):
+    print(await worker_busy(house, "busy", voice))
+
+
+async def test_a_worker_that_is_deployed_over(house, voice):
+    print(await worker_deployed_over(house, "deployed", voice))
