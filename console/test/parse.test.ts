@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { BadAnswer } from "../src/api/check";
 import { problemText } from "../src/api/api";
 import {
-  parseConversationDetail, parseConversations, parseMessages, parseRoom, parseSessionDetail, parseSystem, parseTurns,
+  parseConversationDetail, parseConversations, parseMessages, parseRoom, parseSessionDetail, parseSystem, parseTurns, parseWaiting,
 } from "../src/api/parse";
 
 const AT = "2026-01-31T12:00:00.123456Z";
@@ -37,6 +37,19 @@ describe("good answers", () => {
     const { terms } = parseSessionDetail({ ...session, terms: [first, second], mark: null });
     expect(terms[0]).toMatchObject({ term: 1, agentIdentity: "a", cause: null, report: null });
     expect(terms[1]).toMatchObject({ cause: "crashed", gapMs: 210, plan: "resume", report: { history: "exact" } });
+  });
+
+  test("a session whose keeping is degraded", () => {
+    expect(parseSessionDetail({ ...session, terms: [] }).degraded).toBeNull();
+    expect(parseSessionDetail({ ...session, terms: [], degraded: "the disk is full" }).degraded).toBe("the disk is full");
+  });
+
+  test("a room that waits, and one that does not", () => {
+    const waiting = { agent_name: "concierge", because: "all are busy", tries: 2, since: AT, next_try_at: AT, gives_up_at: null, seen_agent_names: [] };
+    expect(parseWaiting({ name: "r", waiting }).waiting).toEqual({
+      because: "all are busy", tries: 2, nextTryAt: Date.parse("2026-01-31T12:00:00.123Z"), givesUpAt: null,
+    });
+    expect(parseWaiting({ name: "r", waiting: null }).waiting).toBeNull();
   });
 
   test("turns, with and without delays, and tool values that are not texts", () => {

@@ -4,9 +4,9 @@ import { readTab, writeTab } from "../lib/storage";
 import { BadAnswer } from "./check";
 import {
   parseConversationDetail, parseConversations, parseMessages, parseRoom, parseSessionDetail, parseSystem, parseToken,
-  parseTurns,
+  parseTurns, parseWaiting,
 } from "./parse";
-import type { Conversation, ConversationDetail, Message, Page, Room, SessionDetail, System, Turn } from "./types";
+import type { Conversation, ConversationDetail, Message, Page, Room, SessionDetail, System, Turn, Waiting } from "./types";
 
 const KEY = "unbroken.api-key";
 const TIMEOUT_MS = 10_000;
@@ -105,6 +105,11 @@ export async function openRoom(name: string, identity: string | null): Promise<R
   if (identity === null || identity === room.identity) return room;
   const path = `/rooms/${encodeURIComponent(name)}/token`;
   return { ...room, ...(await post(path, { identity }, parseToken)) };
+}
+
+/** Whether the room still waits for its agent, and why. */
+export function getWaiting(name: string, signal?: AbortSignal): Promise<{ readonly waiting: Waiting | null }> {
+  return get(`/rooms/${encodeURIComponent(name)}`, parseWaiting, signal);
 }
 
 export function listConversations(after: string | null, signal?: AbortSignal): Promise<Page<Conversation>> {

@@ -2,7 +2,7 @@
 
 import { fields, flag, list, maybe, number, printed, text, time } from "./check";
 import type {
-  Call, Conversation, ConversationDetail, Delays, Message, Page, Report, Room, Session, SessionDetail, System, Term, Tool, Turn,
+  Call, Conversation, ConversationDetail, Delays, Message, Page, Report, Room, Session, SessionDetail, System, Term, Tool, Turn, Waiting,
 } from "./types";
 
 export function parseToken(json: unknown): Pick<Room, "url" | "token" | "identity"> {
@@ -21,6 +21,21 @@ export function parseRoom(json: unknown): Room {
     conversationId: text(f["conversation_id"], "room.conversation_id"),
     ...parseToken(json),
   };
+}
+
+function parseWait(json: unknown, where: string): Waiting {
+  const f = fields(json, where);
+  return {
+    because: text(f["because"], `${where}.because`),
+    tries: number(f["tries"], `${where}.tries`),
+    nextTryAt: time(f["next_try_at"], `${where}.next_try_at`),
+    givesUpAt: maybe(f["gives_up_at"], `${where}.gives_up_at`, time),
+  };
+}
+
+/** Of a room: whether it still waits for its agent. */
+export function parseWaiting(json: unknown): { readonly waiting: Waiting | null } {
+  return { waiting: maybe(fields(json, "room")["waiting"], "room.waiting", parseWait) };
 }
 
 function parseConversation(json: unknown, where: string): Conversation {
@@ -84,6 +99,7 @@ export function parseSessionDetail(json: unknown): SessionDetail {
   return {
     ...parseSession(json, "session"),
     terms: list(fields(json, "session")["terms"], "session.terms", parseTerm),
+    degraded: maybe(fields(json, "session")["degraded"], "session.degraded", text),
   };
 }
 

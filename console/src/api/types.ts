@@ -8,6 +8,16 @@ export interface Room {
   readonly identity: string;
 }
 
+/** No agent has come to a room yet. */
+export interface Waiting {
+  /** The rest of a sentence that begins with "because". */
+  readonly because: string;
+  readonly tries: number;
+  readonly nextTryAt: number;
+  /** null while nobody is in the room. */
+  readonly givesUpAt: number | null;
+}
+
 export interface Conversation {
   readonly id: string;
   readonly title: string | null;
@@ -52,6 +62,8 @@ export interface Term {
 
 export interface SessionDetail extends Session {
   readonly terms: readonly Term[];
+  /** What is wrong on the agent's machine; null when all is well. */
+  readonly degraded: string | null;
 }
 
 export interface Call {

@@ -39,7 +39,13 @@ function TakenTerms({ session }: { readonly session: Session }): ReactNode {
       </p>
     );
   }
-  return <ol className="terms">{detail.data.terms.map((term) => <TermView key={term.term} term={term} />)}</ol>;
+  const { terms, degraded } = detail.data;
+  return (
+    <>
+      {degraded !== null && <p className="small" role="status">{`Kept less safely than usual: ${degraded}`}</p>}
+      <ol className="terms">{terms.map((term) => <TermView key={term.term} term={term} />)}</ol>
+    </>
+  );
 }
 
 function TermView({ term }: { readonly term: Term }): ReactNode {

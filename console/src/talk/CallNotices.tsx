@@ -5,6 +5,8 @@ import { agentState, type CallSnapshot, type Microphone } from "../call/snapshot
 import { useCallController } from "../call/useCall";
 import { Icon } from "../ui/Icon";
 import { Notice } from "../ui/Notice";
+import { DegradedNotice } from "./DegradedNotice";
+import { WaitingNotice } from "./WaitingNotice";
 
 const MICROPHONE: Partial<Readonly<Record<Microphone, readonly [title: string, hint: string]>>> = {
   denied: ["The microphone is blocked", "You can listen, but nobody hears you. Allow the microphone in the browser’s address bar, then try again."],
@@ -13,6 +15,12 @@ const MICROPHONE: Partial<Readonly<Record<Microphone, readonly [title: string, h
   insecure: ["This address may not use the microphone", "Browsers give it to https and to localhost only. Open the console at http://localhost."],
   failed: ["The microphone did not start", "You can listen, but nobody hears you."],
 };
+
+/** After the call: the service closed the room before anybody came. */
+export const NOBODY_CAME = {
+  title: "No assistant came",
+  words: "The service asked for one again and again, and has ended the call so that you do not wait in silence.",
+} as const;
 
 /** Also after the call: the service may have closed its room. */
 export const GAVE_UP = {
@@ -41,11 +49,15 @@ export function CallNotices({ call }: { readonly call: CallSnapshot }): ReactNod
           <button type="button" className="button" onClick={controller.kill}>Try again</button>
         }>{problem(call.failover.error)}</Notice>
       )}
-      {state === "absent" && !call.failover.gaveUp && (
-        <Notice tone="error" title={call.agent.seen ? "The assistant has not come back" : "No assistant has come"}>
+      {state === "absent" && call.agent.seen && !call.failover.gaveUp && (
+        <Notice tone="error" title="The assistant has not come back">
           It usually takes about a second. Check that a worker is running; this page goes on waiting.
         </Notice>
       )}
+      {(state === "waiting" || state === "absent") && !call.agent.seen && call.roomName !== null && (
+        <WaitingNotice call={call} roomName={call.roomName} />
+      )}
+      {call.phase === "live" && call.failover.sessionId !== null && <DegradedNotice sessionId={call.failover.sessionId} />}
       {call.soundBlocked && (
         <Notice tone="warning" title="The browser holds the sound back" actions={
           <button type="button" className="button" onClick={controller.allowSound}><Icon name="sound" />Turn sound on</button>

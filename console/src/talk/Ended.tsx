@@ -6,7 +6,7 @@ import { count, length } from "../lib/format";
 import { conversationPath } from "../lib/router";
 import { Icon } from "../ui/Icon";
 import { Link } from "../ui/Link";
-import { GAVE_UP } from "./CallNotices";
+import { GAVE_UP, NOBODY_CAME } from "./CallNotices";
 import { Lines } from "./Lines";
 
 export function Ended(): ReactNode {
@@ -16,19 +16,21 @@ export function Ended(): ReactNode {
   useEffect(() => title.current?.focus(), []);
   const lost = call.phase === "lost";
   const { gaveUp } = call.failover;
-  const next = lost || gaveUp;
+  const unanswered = call.phase === "ended" && call.endReason !== null && !call.agent.seen;
+  const over = gaveUp ? GAVE_UP : unanswered ? NOBODY_CAME : null;
+  const next = lost || over !== null;
   const lasted = call.startedAt !== null && call.endedAt !== null ? length(call.endedAt - call.startedAt) : null;
   return (
     <div className="welcome">
-      <h1 ref={title} tabIndex={-1}>{gaveUp ? GAVE_UP.title : lost ? "The connection was lost" : "Call ended"}</h1>
+      <h1 ref={title} tabIndex={-1}>{over !== null ? over.title : lost ? "The connection was lost" : "Call ended"}</h1>
       <p className="lead" role="status">
-        {gaveUp ? GAVE_UP.words : lost ? "What was said is kept. Go back in, and the call continues." : call.endReason}
+        {over !== null ? over.words : lost ? "What was said is kept. Go back in, and the call continues." : call.endReason}
         {!lost && lasted !== null && ` It lasted ${lasted} and has ${count(call.lines.length, "line")}.`}
       </p>
       <div className="actions">
         {next && (
-          <button type="button" className="button primary big" data-testid="start" onClick={() => void controller.start(!gaveUp)}>
-            <Icon name="microphone" />{gaveUp ? "Start again" : "Back into the call"}
+          <button type="button" className="button primary big" data-testid="start" onClick={() => void controller.start(over === null)}>
+            <Icon name="microphone" />{over !== null ? "Start again" : "Back into the call"}
           </button>
         )}
         {call.conversationId !== null && (
