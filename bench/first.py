@@ -1,14 +1,14 @@
 """The first dispatch is lost, in three ways, again and again: is the caller answered, and how soon.
 
-Each time a new call with a voice through a real livekit-server. The worker starts eight seconds
+Each time two new calls with a voice through a real livekit-server. The worker starts eight seconds
 after the person has joined; it is above LiveKit's load threshold for six; or it is told to end at
-a moment around the dispatch, while a new one starts. A try counts when the caller was greeted and
+a moment around the dispatch, while a new one starts. A call counts when the caller was greeted and
 one agent is in the room.
 """
 
 import asyncio
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,65 +17,55 @@ from bench import figures
 from bench.kills import house_in
 from bench.report import Noise, Run
 from tests.e2e.house import House
-from tests.e2e.test_first_agent import Answered, worker_busy, worker_deployed_over, worker_late
+from tests.e2e.test_first_agent import Outcome, worker_busy, worker_deployed_over, worker_late
 
-TRIES, TRIES_QUICK = 20, 1
-FIRST_S, STEP_S = -0.8, 0.1  # when the old worker is told to end, from the opening of the room
-Attempt = Callable[[House, str, HibariTTS, int], Awaitable[Answered]]
+TRIES, TRIES_QUICK = 20, 2
+AT_ONCE = 2  # callers in each round
+FIRST_S, STEP_S = -0.8, 0.2  # when the old worker is told to end, from the opening of the rooms
+Round = Callable[[House, Sequence[str], HibariTTS, int], Awaitable[list[Outcome]]]
 
 
 def measure(run: Run) -> None:
     asyncio.run(_measure(run))
 
 
-async def _late(house: House, name: str, voice: HibariTTS, _number: int) -> Answered:
-    return await worker_late(house, name, voice)
+async def _late(house: House, names: Sequence[str], voice: HibariTTS, _n: int) -> list[Outcome]:
+    return await worker_late(house, names, voice)
 
 
-async def _busy(house: House, name: str, voice: HibariTTS, _number: int) -> Answered:
-    return await worker_busy(house, name, voice)
+async def _busy(house: House, names: Sequence[str], voice: HibariTTS, _n: int) -> list[Outcome]:
+    return await worker_busy(house, names, voice)
 
 
-async def _deployed(house: House, name: str, voice: HibariTTS, number: int) -> Answered:
-    after_s = round(FIRST_S + STEP_S * number, 1)
-    return await worker_deployed_over(house, name, voice, after_s=after_s)
+async def _deployed(house: House, names: Sequence[str], voice: HibariTTS, n: int) -> list[Outcome]:
+    return await worker_deployed_over(house, names, voice, after_s=round(FIRST_S + STEP_S * n, 1))
 
 
-WAYS: dict[str, Attempt] = {
-    "busy for 6 s": _busy,
-    "late by 8 s": _late,
-    "deployed over": _deployed,
-}
+WAYS: dict[str, Round] = {"busy for 6 s": _busy, "late by 8 s": _late, "deployed over": _deployed}
 
 
 async def _measure(run: Run) -> None:
     voice = HibariTTS()
     tries: dict[str, list[dict[str, Any]]] = {way: [] for way in WAYS}
+    rounds = (TRIES_QUICK if run.is_quick else TRIES) // AT_ONCE
     with (
         tempfile.TemporaryDirectory() as folder,
         Noise.watched() as noise,
         house_in(Path(folder), worker="tests.e2e.first_worker") as house,
     ):
-        for way, attempt in WAYS.items():
-            for number in range(TRIES_QUICK if run.is_quick else TRIES):
-                name = f"{way.split()[0]}-{number}"
-                tries[way].append(await _one(attempt, house, name, voice, number))
-                run.say(f"{way}, {number + 1}: {tries[way][-1]}")
+        for way, go in WAYS.items():
+            for number in range(rounds):
+                names = [f"{way.split()[0]}-{number}-{caller}" for caller in range(AT_ONCE)]
+                tries[way] += [_told(o) for o in await go(house, names, voice, number)]
+                run.say(f"{way}, {number + 1}: {tries[way][-AT_ONCE:]}")
     run.keep({"tries": tries}, noise, _page(tries))
 
 
-async def _one(
-    attempt: Attempt, house: House, name: str, voice: HibariTTS, number: int
-) -> dict[str, Any]:
-    try:
-        answered = await attempt(house, name, voice, number)
-    except (AssertionError, TimeoutError, OSError) as error:
-        return {"problem": f"{type(error).__name__}: {error}"[:200]}
-    return {
-        "waited_s": round(answered.waited_s, 2),
-        "after_worker_s": round(answered.after_worker_s, 2),
-        "problem": None,
-    }
+def _told(outcome: Outcome) -> dict[str, Any]:
+    if isinstance(outcome, BaseException):
+        return {"problem": f"{type(outcome).__name__}: {outcome}"[:200]}
+    waited_s, after_s = round(outcome.waited_s, 2), round(outcome.after_worker_s, 2)
+    return {"waited_s": waited_s, "after_worker_s": after_s, "problem": None}
 
 
 def _page(tries: dict[str, list[dict[str, Any]]]) -> str:

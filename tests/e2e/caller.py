@@ -29,6 +29,7 @@ class Caller:
         self.sound: list[tuple[float, NDArray[np.int16]]] = []  # when it was heard, samples
         self.voices: list[tuple[float, str]] = []  # when somebody was heard, and who
         self.spoke_until = 0.0
+        self.joined = 0.0
         self._voice = voice
         self._source = rtc.AudioSource(RATE, 1)
         self._queue: asyncio.Queue[Pcm] = asyncio.Queue()
@@ -51,6 +52,7 @@ class Caller:
         self.room.on("data_received", self._data)
         self.room.register_text_stream_handler("lk.transcription", self._transcribed)
         await self.room.connect(url, token)
+        self.joined = time.monotonic()
         track = rtc.LocalAudioTrack.create_audio_track("microphone", self._source)
         options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
         await self.room.local_participant.publish_track(track, options)

@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import httpx
@@ -34,6 +34,9 @@ class Answered(NamedTuple):
     after_worker_s: float
 
 
+Outcome = Answered | BaseException
+
+
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("first")
@@ -43,42 +46,48 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield house
 
 
-async def worker_late(house: House, name: str, voice: HibariTTS, *, late_s: float = LATE_S):
-    """The room is opened and joined while there is no worker at all."""
+async def worker_late(
+    house: House, names: Sequence[str], voice: HibariTTS, *, late_s: float = LATE_S
+) -> list[Outcome]:
+    """The rooms are opened and joined while there is no worker at all."""
     house.kill("worker")
-    async with _calling(house, name, voice) as (caller, joined):
+    async with _calling(house, names, voice) as callers:
         await asyncio.sleep(late_s)
         await asyncio.to_thread(house.start, "worker")
-        return await _answered(house, caller, joined, ready=time.monotonic())
+        return await _all_answered(house, callers, ready=time.monotonic())
 
 
-async def worker_busy(house: House, name: str, voice: HibariTTS, *, busy_s: float = BUSY_S):
+async def worker_busy(
+    house: House, names: Sequence[str], voice: HibariTTS, *, busy_s: float = BUSY_S
+) -> list[Outcome]:
     """The only worker is above its load threshold for a while."""
     busy = house.folder / "state" / "busy"
     busy.touch()
     try:
         await asyncio.sleep(LOAD_S)
-        async with _calling(house, name, voice) as (caller, joined):
+        async with _calling(house, names, voice) as callers:
             await asyncio.sleep(busy_s)
             busy.unlink()
-            return await _answered(house, caller, joined, ready=time.monotonic())
+            return await _all_answered(house, callers, ready=time.monotonic())
     finally:
         busy.unlink(missing_ok=True)
 
 
-async def worker_deployed_over(house: House, name: str, voice: HibariTTS, *, after_s: float = 0.1):
-    """The old worker is told to end `after_s` after the room was opened (before it, if that is
+async def worker_deployed_over(
+    house: House, names: Sequence[str], voice: HibariTTS, *, after_s: float = 0.1
+) -> list[Outcome]:
+    """The old worker is told to end `after_s` after the rooms were opened (before, if that is
     negative), and a new one is started at once."""
     old, new = ("worker", "worker2") if "worker" in house.processes else ("worker2", "worker")
     if after_s < 0:
         _end(house, old)
         await asyncio.sleep(-after_s)
-    async with _calling(house, name, voice) as (caller, joined):
+    async with _calling(house, names, voice) as callers:
         if after_s >= 0:
             await asyncio.sleep(after_s)
             _end(house, old)
         await asyncio.to_thread(house.start, new)
-        answered = await _answered(house, caller, joined, ready=time.monotonic())
+        answered = await _all_answered(house, callers, ready=time.monotonic())
     house.kill(old)
     return answered
 
@@ -90,32 +99,47 @@ def _end(house: House, name: str) -> None:
 
 @contextlib.asynccontextmanager
 async def _calling(
-    house: House, name: str, voice: HibariTTS
-) -> AsyncIterator[tuple[Caller, float]]:
-    room = house.create_room(name)
-    async with Caller.join(room["url"], room["token"], voice) as caller:
-        yield caller, time.monotonic()
+    house: House, names: Sequence[str], voice: HibariTTS
+) -> AsyncIterator[list[Caller]]:
+    async with contextlib.AsyncExitStack() as stack:
+        callers = []
+        for name in names:
+            room = house.create_room(name)
+            joining = Caller.join(room["url"], room["token"], voice)
+            callers.append(await stack.enter_async_context(joining))
+        yield callers
 
 
-async def _answered(house: House, caller: Caller, joined: float, *, ready: float) -> Answered:
+async def _all_answered(house: House, callers: Sequence[Caller], *, ready: float) -> list[Outcome]:
+    each = (_answered(house, caller, ready=ready) for caller in callers)
+    return await asyncio.gather(*each, return_exceptions=True)
+
+
+async def _answered(house: House, caller: Caller, *, ready: float) -> Answered:
     """The agent has greeted, and is the only one there."""
-    heard = await caller.hear(after=joined, within_s=WAIT_S)
+    heard = await caller.hear(after=caller.joined, within_s=WAIT_S)
     await asyncio.sleep(SETTLED_S)
     agents = [p.identity for p in caller.room.remote_participants.values() if _is_agent(p)]
     assert len(agents) == 1, f"{len(agents)} agents in the room"
-    assert {who for at, who in caller.voices if at > ready + SETTLED_S} <= set(agents)
-    room = house.get(f"/rooms/{caller.room.name}")
+    room = await asyncio.to_thread(house.get, f"/rooms/{caller.room.name}")
     assert room["waiting"] is None
-    return Answered(heard - joined, heard - ready)
+    return Answered(heard - caller.joined, heard - ready)
 
 
 def _is_agent(participant: rtc.Participant) -> bool:
     return participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
 
 
+def all_well(outcomes: list[Outcome]) -> None:
+    print(outcomes)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+
+
 async def test_a_worker_that_is_late(house, voice):
     telling = asyncio.create_task(told(house, "late"))
-    print(await worker_late(house, "late", voice))
+    all_well(await worker_late(house, ["late"], voice))
     waiting = await telling
     assert waiting["agent_name"] == "concierge"
     assert "concierge" in waiting["because"]
@@ -131,8 +155,8 @@ async def told(house: House, name: str) -> dict[str, Any]:
 
 
 async def test_a_worker_that_is_busy(house, voice):
-    print(await worker_busy(house, "busy", voice))
+    all_well(await worker_busy(house, ["busy"], voice))
 
 
 async def test_a_worker_that_is_deployed_over(house, voice):
-    print(await worker_deployed_over(house, "deployed", voice))
+    all_well(await worker_deployed_over(house, ["deployed"], voice))
