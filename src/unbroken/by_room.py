@@ -51,10 +51,14 @@ class ByRoom(Generic[T]):
         only one that is kept there: another spool may ship to another service."""
         found = [
             session
-            for session in self._rooms.get(room, {}).values()
+            for session in self.all(room)
             if role in (None, session.role) and spool_folder in (None, session.spool_folder)
         ]
         return min(found, key=lambda session: session.role == CLIENT, default=None)
+
+    def all(self, room: str) -> list[T]:
+        """The sessions of that room, in the order of their roles."""
+        return list(self._rooms.get(room, {}).values())
 
     def __iter__(self) -> Iterator[str]:
         """The rooms."""

@@ -22,6 +22,7 @@ from unbroken.errors import (
 )
 from unbroken.frames import Header
 from unbroken.journal import Journal
+from unbroken.live import by_room
 from unbroken.livekit import room as rooms
 from unbroken.livekit.leaving import shut_down
 from unbroken.ownership import bound, take
@@ -56,6 +57,7 @@ class Joining:
         self._role = role
         self._choose = choose
         self._said = rooms.said(ctx)
+        self._named = rooms.uuid_in(dispatch.pointer_in(self._said), "session_id")
 
     async def join(self) -> tuple[Journal, Taken | None]:
         """Connect and take. Without the service None: a provisional start, for a new call only.
@@ -108,7 +110,7 @@ class Joining:
 
     async def _take(self, header: Header) -> Taken | None:
         try:
-            if header.wanted_session_id is None:
+            if self._named is None:
                 taken = await take(self._archive, header)
             else:
                 taken = await self._take_patiently(header)
@@ -145,7 +147,7 @@ class Joining:
             role=self._role,
             agent_name=ctx.job.agent_name,  # "": it has none, and can be sent for all the same
             agent_identity=ctx.local_participant_identity,
-            wanted_session_id=rooms.uuid_in(dispatch.pointer_in(self._said), "session_id"),
+            wanted_session_id=self._wanted(ctx.job.room.name),
             said=said if dispatch.is_kept(said) else None,
             conversation_id=conversation_id,
             user_id=user_id if isinstance(user_id, str) else None,
@@ -157,6 +159,12 @@ class Joining:
             pid_start=env.started(pid),
             versions=VERSIONS,
         )
+
+    def _wanted(self, room: str) -> UUID | None:
+        """The session that the dispatch names, unless another role of this job has it already:
+        then ours is the one of our role in the same call."""
+        is_had = any(live.session_id == self._named for live in by_room.all(room))
+        return None if is_had else self._named
 
     def _host_id(self) -> UUID:
         try:

@@ -142,6 +142,21 @@ class TakeContract:
         by_sid = await Holder(archive).take(room_sid="RM_after")
         assert by_sid.session_id == before.session_id
 
+    async def test_a_dispatch_for_one_role_lets_the_others_have_their_own(
+        self, archive: Archive
+    ) -> None:
+        """Two roles of one job are gone with it; each dispatch names the session of one."""
+        left, right = Holder(archive), Holder(archive)
+        named, other = await left.take(role="left"), await right.take(role="right")
+        await left.append(1, final="killed")
+        await right.append(1, final="killed")
+        again = await Holder(archive).take(role="right", session_id=named.session_id)
+        assert (again.session_id, again.term) == (other.session_id, 2)
+        again = await Holder(archive).take(role="left", session_id=named.session_id)
+        assert (again.session_id, again.term) == (named.session_id, 2)
+        with pytest.raises(CallTaken):
+            await Holder(archive).take(role="left", session_id=other.session_id)
+
     async def test_of_ten_that_race_for_a_named_session_one_wins(self, archive: Archive) -> None:
         first = Holder(archive)
         before = await first.take()

@@ -71,7 +71,11 @@ def _refused(tx: Transaction, call: Row, role: str) -> NotTaken:
 
 
 def _place(tx: Transaction, request: TakeRequest) -> tuple[Row, str]:
-    """The call and the role to take: those of the session that is named, else of the room."""
+    """The call and the role to take: those of the session that is named, else of the room.
+
+    A job may have several roles, and its dispatch names the session of one: the others have their
+    own in the same call. A role that the call does not know is the named one, renamed since.
+    """
     if request.session_id is None:
         return calls.resolve(tx, request), request.role
     call = tx.one("get_call_of_session", session_id=request.session_id)
@@ -80,4 +84,5 @@ def _place(tx: Transaction, request: TakeRequest) -> tuple[Row, str]:
     if call["room_name"] != request.room_name:
         raise InvalidInput(f"session {request.session_id} belongs to another room")
     calls.see_sid(tx, request, call)
-    return call, call["role"]
+    own = tx.one("session_of_role", call_id=call["call_id"], role=request.role)
+    return call, request.role if own else call["role"]

@@ -1,0 +1,140 @@
+"""Two durable sessions of one job: each has its own log, and both survive the job."""
+
+import asyncio
+
+import msgspec
+import pytest
+from livekit.agents import Agent
+
+from tests.agents.scripted import ScriptedLLM
+from tests.core.conftest import store
+from tests.livekit.job import ROOM, Job, QuietHost, Roomless, call_in, shipped
+from unbroken import CallTaken
+from unbroken.live import by_room
+from unbroken.spool import Spool
+
+__all__ = ["store"]
+
+ROLES = ("left", "right")
+
+
+@pytest.fixture
+def env():
+    return QuietHost()
+
+
+@pytest.fixture
+def spool(env, tmp_path):
+    return Spool.open(env, str(tmp_path / "spool"))
+
+
+class Entrypoint:
+    """An application whose job has two sessions in the room."""
+
+    def __init__(self, spool, archive, *, named=None):
+        said = {"unbroken": {"session_id": str(named), "after_term": 1}} if named else None
+        self.job = Job(metadata=msgspec.json.encode(said).decode() if said else "")
+        self.spool = spool
+        self.calls = {role: call_in(self.job, spool, archive, role=role) for role in ROLES}
+        self.sessions = {
+            role: Roomless(llm=ScriptedLLM([("", "You said {heard}.")])) for role in ROLES
+        }
+
+    async def run(self, *, at_once=False):
+        def start(role):
+            return self.calls[role].start(self.sessions[role], agent=Agent(instructions=role))
+
+        if at_once:
+            await asyncio.gather(*(start(role) for role in ROLES))
+        else:
+            for role in ROLES:
+                await start(role)
+        return self
+
+    async def say(self, text):
+        for role, session in self.sessions.items():
+            await session.generate_reply(user_input=f"{text} {role}")
+
+    async def die(self, archive):
+        """As SIGKILL leaves it: locks are free, and nobody has had the last word."""
+        for call in self.calls.values():
+            call._is_over = True
+            await call._stop_tasks()
+            call.live._watching.cancel()
+            by_room.discard(call.live)
+            self.spool.env.unlock(self.spool.lock(call.live.journal.header.holder))
+        await shipped(self.spool, archive, steps=40)
+
+    async def end(self):
+        for session in self.sessions.values():
+            await session.aclose()
+        await self.job.end()
+
+    @property
+    def ids(self):
+        return {role: call.session_id for role, call in self.calls.items()}
+
+
+def lines(call):
+    return [i["content"][0] for i in call.live.session.history if i["type"] == "message"]
+
+
+@pytest.mark.parametrize("named", ROLES)
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_both_go_on_in_the_next_job_whichever_it_was_sent_for(spool, store, named, at_once):
+    first = await Entrypoint(spool, store.archive).run()
+    await first.say("hello from")
+    await first.die(store.archive)
+    ids = first.ids
+    assert len(set(ids.values())) == 2
+    for session_id in ids.values():
+        assert (await store.conversations.get_session(session_id)).phase == "orphaned"
+    second = await Entrypoint(spool, store.archive, named=ids[named]).run(at_once=at_once)
+    assert second.ids == ids
+    for role, call in second.calls.items():
+        assert (call.term, call.is_new) == (2, False)
+        assert lines(call) == [f"hello from {role}", f"You said hello from {role}."]
+    assert by_room.get(ROOM) is second.calls["left"].live
+    for session in first.sessions.values():
+        await session.aclose()
+    await second.end()
+
+
+async def test_the_agent_that_was_sent_for_the_other_role_leaves(spool, store):
+    first = await Entrypoint(spool, store.archive).run()
+    await first.die(store.archive)
+    second = await Entrypoint(spool, store.archive, named=first.ids["left"]).run()
+    third = Entrypoint(spool, store.archive, named=first.ids["right"])
+    with pytest.raises(CallTaken):
+        await third.run()
+    assert third.job.reasons == ["another agent has this session"]
+    await shipped(spool, store.archive)
+    for role, session_id in second.ids.items():
+        row = await store.conversations.get_session(session_id)
+        assert (row.phase, row.term, role) == ("live", 2, row.role)
+    for one in (first, second):
+        for session in one.sessions.values():
+            await session.aclose()
+    await second.job.end()
+
+
+async def test_a_role_that_waits_behind_another_one_is_a_successor_too(spool, store):
+    """A service that answers late must not make it a new session, which greets."""
+    first = await Entrypoint(spool, store.archive).run()
+    await first.die(store.archive)
+
+    class Slow:
+        async def take(self, request):
+            if request.role == "right":
+                await asyncio.sleep(0.5)  # longer than a new call waits
+            return await store.archive.take(request)
+
+        def __getattr__(self, name):
+            return getattr(store.archive, name)
+
+    second = await Entrypoint(spool, Slow(), named=first.ids["left"]).run()
+    assert not second.calls["right"].is_new
+    assert second.ids == first.ids
+    for session in first.sessions.values():
+        await session.aclose()
+    await second.end()
