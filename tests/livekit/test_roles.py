@@ -94,7 +94,7 @@ async def test_both_go_on_in_the_next_job_whichever_it_was_sent_for(spool, store
     for role, call in second.calls.items():
         assert (call.term, call.is_new) == (2, False)
         assert lines(call) == [f"hello from {role}", f"You said hello from {role}."]
-    assert by_room.get(ROOM) is second.calls["left"].live
+    assert by_room.get(ROOM, role="left") is second.calls["left"].live
     for session in first.sessions.values():
         await session.aclose()
     await second.end()

@@ -245,6 +245,25 @@ async def test_options_that_cannot_be_are_refused_before_anything_begins(spool, 
     assert job.callbacks == []
 
 
+@pytest.mark.parametrize("name", ["x" * 600, "nul\0", "half \ud800"])
+async def test_names_that_cannot_be_are_refused_before_there_is_a_journal(spool, store, name):
+    for job, role in ((Job(name), None), (Job(), name)):
+        call = call_in(job, spool, store.archive, role=role)
+        with pytest.raises(InvalidInput):
+            await call.start(new_session(), agent=Agent(instructions="x"))
+    assert spool.holders() == []
+
+
+async def test_a_conversation_that_is_none_is_refused_before_there_is_a_journal(spool, store):
+    async def choose(_ctx):
+        return "the usual one"
+
+    call = call_in(Job(), spool, store.archive, choose=choose)
+    with pytest.raises(InvalidInput, match="the usual one"):
+        await call.start(new_session(), agent=Agent(instructions="x"))
+    assert spool.holders() == []
+
+
 async def test_the_jobs_own_room_may_be_named(spool, store):
     job, session = Job(), new_session()
     call = call_in(job, spool, store.archive)

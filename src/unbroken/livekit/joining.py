@@ -8,7 +8,7 @@ from uuid import UUID
 from livekit.agents import JobContext
 from livekit.agents import __version__ as livekit_version
 
-from unbroken import dispatch
+from unbroken import dispatch, names
 from unbroken.archive import Archive, Taken
 from unbroken.cause import LEFT, REFUSED
 from unbroken.env import Env
@@ -66,8 +66,8 @@ class Joining:
         just taken. Raises CallTaken if the session is somebody else's; NotFound, InvalidInput,
         Unauthorized if the service refuses for another reason; ArchiveUnavailable for a successor
         whom it does not answer: each behind `ctx.shutdown`. Raises JournalUnwritable if the spool
-        takes no files. Then nothing runs and nothing is owned: of a take whose answer did not
-        come, the keeper gives up the session for the next one.
+        takes no files, and InvalidInput for a name that cannot be. Then nothing runs and nothing
+        is owned: of a take whose answer did not come, the keeper gives up the session.
         """
         known = rooms.conversation_id(self._ctx)
         if known and not self._choose:
@@ -106,7 +106,12 @@ class Joining:
 
     async def _conversation(self) -> UUID | None:
         chosen = await self._choose(self._ctx) if self._choose else None
-        return UUID(chosen) if chosen else rooms.conversation_id(self._ctx)
+        if not chosen:
+            return rooms.conversation_id(self._ctx)
+        try:
+            return UUID(chosen)
+        except (ValueError, TypeError, AttributeError):
+            raise InvalidInput(f"{chosen!r:.80} is no id of a conversation") from None
 
     async def _take(self, header: Header) -> Taken | None:
         try:
@@ -142,15 +147,16 @@ class Joining:
         return Header(
             holder=env.new_id(),
             host_id=self._host_id(),
-            room=ctx.job.room.name,
-            room_sid=ctx.job.room.sid,
-            role=self._role,
-            agent_name=ctx.job.agent_name,  # "": it has none, and can be sent for all the same
-            agent_identity=ctx.local_participant_identity,
+            room=names.check("the room's name", ctx.job.room.name),
+            room_sid=names.check("the room's sid", ctx.job.room.sid),
+            role=names.check("the role", self._role),
+            # "": it has none, and can be sent for all the same
+            agent_name=names.check("the agent's name", ctx.job.agent_name, may_be_empty=True),
+            agent_identity=names.check("the agent's identity", ctx.local_participant_identity),
             wanted_session_id=self._wanted(ctx.job.room.name),
             said=said if dispatch.is_kept(said) else None,
             conversation_id=conversation_id,
-            user_id=user_id if isinstance(user_id, str) else None,
+            user_id=names.fit(user_id) if isinstance(user_id, str) else None,
             new_session_id=env.new_id(),
             new_call_id=env.new_id(),
             new_conversation_id=conversation_id or env.new_id(),
