@@ -2,35 +2,56 @@
 
 `{"$blob": sha256, "bytes": n}` stands for a UTF-8 string. The bytes are in the spool until the
 keeper has given them to the archive; the entry follows its blobs, never the other way round.
+
+What people say is data, whatever it looks like: where parts were put apart (an entry flagged
+BLOBS) a key of theirs that reads `$blob` is written `$$blob`, one of `$$blob` `$$$blob`, and so
+on, and put together it is as it was. In an entry without the flag nothing is a reference.
 """
 
 import hashlib
 import re
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
+from unbroken.archive import PAYLOAD_BYTES_MAX
 from unbroken.entries import JSON
+from unbroken.errors import TooLarge
 from unbroken.spool import Spool
 
 PART_BYTES_MAX = 32 << 10
 BLOB_BYTES_MAX = 16 << 20
+RECORD_BYTES_MAX = BLOB_BYTES_MAX + PAYLOAD_BYTES_MAX  # of one entry, before parts are put apart
 BLOB = "$blob"
 _SHA256 = re.compile("[0-9a-f]{64}")
+_USERS = re.compile(r"\$+blob")
+_TOO_MANY = f"small parts of more than {PAYLOAD_BYTES_MAX} bytes"
 
 
-def put_apart(spool: Spool, holder: UUID, payload: bytes) -> bytes:
-    """Canonical JSON with its large strings in the holder's blobs. Raises OSError."""
-    keep = partial(spool.put_blob, holder)
-    value = _replaced(keep, msgspec.json.decode(payload))
-    return msgspec.json.encode(value, order="sorted")
+def put_apart(spool: Spool, holder: UUID, payload: bytes) -> tuple[bytes, list[str]]:
+    """Canonical JSON with its large strings in the holder's blobs, and the names of those; as it
+    is where there are none.
+
+    Raises TooLarge beyond RECORD_BYTES_MAX, and if more than PAYLOAD_BYTES_MAX is left: then
+    nothing was written; and JournalUnwritable.
+    """
+    if len(payload) > RECORD_BYTES_MAX:
+        raise TooLarge(f"an entry of {len(payload)} bytes: {RECORD_BYTES_MAX} are the most")
+    parts = _Parts()
+    left = parts.replaced(msgspec.json.decode(payload))
+    if parts.contents:
+        payload = msgspec.json.encode(left, order="sorted")
+    if len(payload) > PAYLOAD_BYTES_MAX:
+        raise TooLarge(_TOO_MANY)
+    for name, content in parts.contents.items():
+        spool.put_blob(holder, name, content)
+    return payload, list(parts.contents)
 
 
 def references(payload: bytes) -> list[str]:
-    """The blobs that an entry refers to, as hexadecimal SHA-256."""
+    """The blobs that an entry flagged BLOBS refers to, as hexadecimal SHA-256."""
     try:
         return list(_found(msgspec.json.decode(payload)))
     except (msgspec.DecodeError, RecursionError):
@@ -38,13 +59,13 @@ def references(payload: bytes) -> list[str]:
 
 
 def put_together(value: JSON, read: Callable[[str], bytes | None]) -> JSON:
-    """`value` with each reference replaced by its string, as `read` gives it. One that is gone
-    (None) costs no more than itself: words in its place say so."""
+    """`value`, of an entry flagged BLOBS, with each reference replaced by its string, as `read`
+    gives it. One that is gone (None) costs no more than itself: words in its place say so."""
     if isinstance(value, dict):
         if reference := _reference(value):
             content = read(reference)
             return missing(value["bytes"]) if content is None else content.decode(errors="replace")
-        return {key: put_together(part, read) for key, part in value.items()}
+        return {_theirs(key): put_together(part, read) for key, part in value.items()}
     if isinstance(value, list):
         return [put_together(part, read) for part in value]
     return value
@@ -55,19 +76,45 @@ def missing(size_bytes: JSON) -> str:
     return f"[{size_bytes} bytes that were here are missing]"
 
 
-def _replaced(keep: Callable[[str, bytes], None], value: JSON) -> JSON:
-    if isinstance(value, str) and len(value) > PART_BYTES_MAX:
-        content = value.encode()
+class _Parts:
+    """Takes the large strings out of a payload, and gives up where too much is left."""
+
+    def __init__(self) -> None:
+        self.contents: dict[str, bytes] = {}
+        self._left = PAYLOAD_BYTES_MAX
+
+    def replaced(self, value: JSON) -> JSON:
+        self._count(value)
+        if isinstance(value, str) and len(value) * 4 > PART_BYTES_MAX:
+            content = value.encode()
+            return value if len(content) <= PART_BYTES_MAX else self._referred(content)
+        if isinstance(value, dict):
+            return {_escaped(key): self.replaced(part) for key, part in value.items()}
+        if isinstance(value, list):
+            return [self.replaced(part) for part in value]
+        return value
+
+    def _count(self, value: JSON) -> None:
+        """The least that it takes in the entry; a large string is not in it."""
+        size = len(value) if isinstance(value, str) else 0
+        self._left -= 1 + (size if size <= PART_BYTES_MAX else 0)
+        if self._left < 0:
+            raise TooLarge(_TOO_MANY)
+
+    def _referred(self, content: bytes) -> JSON:
         if len(content) > BLOB_BYTES_MAX:
-            return value  # beyond every bound: the keeper names the entry lost
+            raise TooLarge(f"a part of {len(content)} bytes: {BLOB_BYTES_MAX} are the most")
         name = hashlib.sha256(content).hexdigest()
-        keep(name, content)
+        self.contents[name] = content
         return {BLOB: name, "bytes": len(content)}
-    if isinstance(value, dict):
-        return {key: _replaced(keep, part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [_replaced(keep, part) for part in value]
-    return value
+
+
+def _escaped(key: str) -> str:
+    return f"${key}" if _USERS.fullmatch(key) else key
+
+
+def _theirs(key: str) -> str:
+    return key[1:] if key != BLOB and _USERS.fullmatch(key) else key
 
 
 def _found(value: JSON) -> Iterator[str]:
@@ -83,7 +130,7 @@ def _found(value: JSON) -> Iterator[str]:
 
 
 def _reference(value: dict[str, JSON]) -> str | None:
-    """Only a whole, well-formed reference is one: people may say anything, `$blob` too."""
+    """Only a whole, well-formed reference is one."""
     name = value.get(BLOB)
     if not isinstance(name, str) or value.keys() != {BLOB, "bytes"}:
         return None

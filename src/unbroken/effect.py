@@ -66,6 +66,7 @@ def effect(
     `retry` says what to do when its outcome is unknown after a crash: `ask` the person, `query`
     the system by key, or it is `safe` to run again. If the intent is not at `level` within
     `wait_s` seconds, the tool raises LevelUnavailable (`refuse`) or is run all the same (`run`).
+    An intent that could not be recorded, or cannot become that safe, is refused either way.
     """
 
     gate = Gate(level, wait_s, at_bound)

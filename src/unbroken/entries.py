@@ -5,17 +5,19 @@ keep what they do not understand; only an entry flagged MUST_UNDERSTAND makes an
 refuse to restore.
 """
 
-import math
+import re
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
+from unbroken.plain import DEPTH_MAX
+from unbroken.plain import JSON as JSON  # noqa: PLC0414 - a word of this language, too
+from unbroken.plain import plain as plain  # noqa: PLC0414
+
 MUST_UNDERSTAND = 1
 ALTERED = 2  # the payload had what JSON cannot say (lone surrogates, objects): replaced
 BLOBS = 4  # large parts of the payload are blobs, see `apart`
-DEPTH_MAX = 100  # deeper nesting is cut: decoders of other languages stop near 1,000
 
-JSON: TypeAlias = Any
 Item: TypeAlias = dict[str, Any]  # a LiveKit chat item in LiveKit's own JSON
 
 
@@ -192,17 +194,23 @@ KINDS: dict[str, type[Payload]] = {
 KIND_OF = {payload: kind for kind, payload in KINDS.items()}
 
 _ENCODER = msgspec.json.Encoder(order="sorted")
+_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
+_BRACKETS = re.compile(rb"[\[\]{}]")
 _DECODERS = {kind: msgspec.json.Decoder(payload) for kind, payload in KINDS.items()}
 
 
 def encode(payload: Payload) -> tuple[bytes, int]:
-    """Canonical bytes, and the flags they need: ALTERED if something had to be replaced."""
+    """Canonical bytes, and the flags they need: ALTERED if something had to be replaced or cut,
+    by the rules of `plain`."""
     try:
-        return _ENCODER.encode(payload), 0
-    except (UnicodeEncodeError, TypeError, ValueError, RecursionError, OverflowError):
-        fields = zip(payload.__struct_fields__, payload.__struct_encode_fields__, strict=True)
-        said = {name: plain(getattr(payload, field)) for field, name in fields}
-        return _ENCODER.encode(said), ALTERED
+        data = _ENCODER.encode(payload)
+        if not _is_deep(data):
+            return data, 0
+    except Exception:  # noqa: BLE001, S110 - whatever a value does that JSON cannot say
+        pass
+    fields = zip(payload.__struct_fields__, payload.__struct_encode_fields__, strict=True)
+    said = {name: plain(getattr(payload, field)) for field, name in fields}
+    return _ENCODER.encode(said), ALTERED
 
 
 def decode(kind: str, payload: bytes) -> Payload | Unknown:
@@ -220,24 +228,17 @@ def text_of(item: Item) -> str:
 
 
 def _check_id(item: Item) -> None:
-    if not isinstance(item.get("id"), str):
+    if not isinstance(item, dict) or not isinstance(dict.get(item, "id"), str):
         raise ValueError("an item needs an id")  # noqa: TRY004 - msgspec makes it a decode error
 
 
-def plain(value: object, depth: int = 0) -> JSON:  # noqa: PLR0911 - one per kind of value
-    """`value` as JSON can say it: the nearest, never an error."""
-    if depth > DEPTH_MAX:
-        return "…"
-    match value:
-        case None | bool() | int():
-            return value if not isinstance(value, int) or abs(value) < 1 << 63 else str(value)
-        case float():
-            return value if math.isfinite(value) else None
-        case str():
-            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        case dict():
-            return {plain(str(k)): plain(v, depth + 1) for k, v in value.items()}
-        case list() | tuple() | set() | frozenset():
-            return [plain(v, depth + 1) for v in value]
-        case _:
-            return plain(str(value), depth + 1)
+def _is_deep(data: bytes) -> bool:
+    """Whether JSON is nested deeper than `plain` would leave it."""
+    if data.count(b"[") + data.count(b"{") <= DEPTH_MAX:
+        return False
+    depth = 0
+    for bracket in _BRACKETS.findall(_STRINGS.sub(b"", data)):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > DEPTH_MAX + 1:  # the payload itself is the first
+            return True
+    return False

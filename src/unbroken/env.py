@@ -5,8 +5,8 @@ deterministic simulation. `Host` is the real one.
 """
 
 import contextlib
+import errno
 import fcntl
-import mmap
 import os
 import platform
 import signal
@@ -18,6 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 from uuid import UUID
+
+from unbroken import disk
 
 # Where locks and syncs are not what they say.
 NETWORK_FILE_SYSTEMS = {
@@ -90,32 +92,53 @@ class Env(Protocol):
         """Where a host keeps state that must survive: XDG_STATE_HOME, or /var/lib as root."""
         ...
 
-    def make_folder(self, path: str) -> None: ...
+    def make_folder(self, path: str) -> None:
+        """A folder for us alone, made if absent; one of ours that is open to others is closed to
+        them. Raises OSError for a link, for what is no folder, and for one of somebody else."""
+        ...
+
+    def sync_folder(self, path: str, *, above: bool = False) -> None:
+        """On return what was made, renamed and removed in it survives a power loss; with `above`
+        the folder itself too. Blocks; raises OSError."""
+        ...
+
     def network_file_system(self, path: str) -> str | None:
         """The kind of network file system that a folder is on; None: it is a local disk."""
         ...
 
     def list_folder(self, path: str) -> list[str]: ...
     def create(self, path: str) -> File:
-        """A new file, mode 0600, for appending and reading. Raises FileExistsError."""
+        """A new file, mode 0600, for appending and reading. Raises FileExistsError, OSError."""
         ...
 
     def open(self, path: str) -> File:
-        """An existing file, for reading. Raises FileNotFoundError."""
+        """An existing file, for reading. Raises FileNotFoundError, and OSError for a link, a
+        folder, a FIFO or a device: it never waits."""
         ...
 
     def open_words(self, path: str, count: int) -> Words:
-        """Map `count` words of `path`, made if absent (mode 0600, zeros)."""
+        """Map `count` words of `path`, made if absent (mode 0600, zeros).
+
+        All of it has its room on the disk, or OSError is raised: a page that is not there would
+        kill who touches it.
+        """
         ...
 
     def rename(self, old: str, new: str) -> None: ...
+    def link(self, old: str, new: str) -> None:
+        """A second name, all at once. Raises FileExistsError: nothing is ever replaced."""
+        ...
+
     def remove(self, path: str) -> None:
         """Remove a file; one that is not there is no error."""
         ...
 
     def exists(self, path: str) -> bool: ...
     def lock(self, path: str) -> bool:
-        """Take the lock file for the life of this process; False if another process has it."""
+        """Take the lock file for the life of this process; False if another process has it.
+
+        Raises OSError if it cannot be made or opened.
+        """
         ...
 
     def is_locked(self, path: str) -> bool:
@@ -124,7 +147,10 @@ class Env(Protocol):
 
     def unlock(self, path: str) -> None: ...
     def start(self, command: Sequence[str], *, log: str, variables: dict[str, str]) -> int:
-        """Start a process in a session of its own, output to `log`; returns its pid."""
+        """Start a process in a session of its own, output to the end of `log`; returns its pid.
+
+        Raises OSError.
+        """
         ...
 
     def kill(self, pid: int) -> None:
@@ -179,7 +205,12 @@ class Host:
         return "/var/lib" if os.getuid() == 0 else os.path.expanduser("~/.local/state")
 
     def make_folder(self, path: str) -> None:
-        os.makedirs(path, mode=0o700, exist_ok=True)
+        disk.own_folder(path)
+
+    def sync_folder(self, path: str, *, above: bool = False) -> None:
+        disk.sync_folder(path)
+        if above:
+            disk.sync_folders_above(path)
 
     def network_file_system(self, path: str) -> str | None:
         kind = file_system(Path(path))
@@ -189,23 +220,20 @@ class Host:
         return sorted(os.listdir(path))
 
     def create(self, path: str) -> File:
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-        return _File(os.open(path, flags, 0o600))
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND
+        return disk.OpenFile(disk.open_regular(path, flags))
 
     def open(self, path: str) -> File:
-        return _File(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+        return disk.OpenFile(disk.open_regular(path, os.O_RDONLY))
 
     def open_words(self, path: str, count: int) -> Words:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            if os.fstat(descriptor).st_size < count * 8:
-                os.ftruncate(descriptor, count * 8)
-            return _Words(mmap.mmap(descriptor, count * 8))
-        finally:
-            os.close(descriptor)
+        return disk.map_words(path, count)
 
     def rename(self, old: str, new: str) -> None:
         os.rename(old, new)
+
+    def link(self, old: str, new: str) -> None:
+        os.link(old, new, follow_symlinks=False)
 
     def remove(self, path: str) -> None:
         with contextlib.suppress(FileNotFoundError):
@@ -218,12 +246,14 @@ class Host:
         # Opened once and kept: closing any descriptor of a locked file drops a POSIX lock.
         if path in self._locks:
             return True
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = disk.open_regular(path, os.O_RDWR | os.O_CREAT)
         try:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except OSError as error:
             os.close(descriptor)
-            return False
+            if error.errno in (errno.EACCES, errno.EAGAIN):
+                return False
+            raise
         self._locks[path] = descriptor
         return True
 
@@ -231,7 +261,7 @@ class Host:
         if path in self._locks:
             return True  # opening the file again and closing it would drop our lock
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = disk.open_regular(path, os.O_RDONLY)
         except FileNotFoundError:
             return False
         try:
@@ -247,7 +277,8 @@ class Host:
 
     def start(self, command: Sequence[str], *, log: str, variables: dict[str, str]) -> int:
         self._reap()
-        with open(log, "ab") as output:
+        output = disk.open_regular(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        try:
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -257,6 +288,8 @@ class Host:
                 start_new_session=True,
                 close_fds=True,
             )
+        finally:
+            os.close(output)
         process.returncode = 0  # it may outlive us; `_reap` does the waiting
         self._started.append(process.pid)
         return process.pid
@@ -272,46 +305,6 @@ class Host:
     def kill(self, pid: int) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-
-
-class _File:
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def write(self, data: bytes) -> int:
-        return os.write(self._descriptor, data)
-
-    def read(self, offset: int, size: int) -> bytes:
-        return os.pread(self._descriptor, size, offset)
-
-    def size(self) -> int:
-        return os.fstat(self._descriptor).st_size
-
-    def truncate(self, size: int) -> None:
-        os.ftruncate(self._descriptor, size)
-
-    def sync(self) -> None:
-        os.fdatasync(self._descriptor)
-
-    def close(self) -> None:
-        os.close(self._descriptor)
-
-
-class _Words:
-    # Through memoryview.cast: struct.pack_into showed torn words to the other process.
-    def __init__(self, mapped: mmap.mmap) -> None:
-        self._mapped = mapped
-        self._words = memoryview(mapped).cast("Q")
-
-    def __getitem__(self, index: int) -> int:
-        return self._words[index]
-
-    def __setitem__(self, index: int, value: int) -> None:
-        self._words[index] = value
-
-    def close(self) -> None:
-        self._words.release()
-        self._mapped.close()
 
 
 def _stat(pid: int) -> list[str]:

@@ -6,7 +6,7 @@ UnbrokenError
 ├── StateRefused         a saved state that this version may not restore
 ├── LevelUnavailable     a level of safety that cannot be reached now (disk gone, archive gone)
 ├── EffectUnknown        an effect may or may not have happened; a person must say
-├── JournalUnwritable    the journal file takes no more bytes
+├── JournalUnwritable    the spool or a journal in it takes no more files or bytes
 ├── JournalUnreadable    not a journal, or of a file version this reader does not know
 ├── InvalidInput         what came from outside is not of the form it must have
 │   └── TooLarge         ...it is beyond a bound

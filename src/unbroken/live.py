@@ -6,6 +6,7 @@ the rest, and answers through the ack file.
 
 import asyncio
 import contextlib
+import logging
 from collections import deque
 from collections.abc import Callable
 from typing import Literal
@@ -14,18 +15,22 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
-from unbroken import entries, mark
+from unbroken import entries, mark, trouble
 from unbroken.ack import ENDED, FENCED
 from unbroken.apart import PART_BYTES_MAX, put_apart
 from unbroken.by_room import ByRoom
-from unbroken.entries import BLOBS, Item, ItemPut, ItemsRemoved, Payload, text_of
+from unbroken.entries import BLOBS, Item, ItemPut, ItemsRemoved, Lost, Payload, text_of
 from unbroken.env import Env
-from unbroken.errors import JournalUnwritable, LevelUnavailable
+from unbroken.errors import JournalUnwritable, LevelUnavailable, TooLarge, UnbrokenError
 from unbroken.frames import Header
 from unbroken.journal import Journal
+from unbroken.losses import Losses
 from unbroken.session import Session
 from unbroken.spool import Spool
+from unbroken.trouble import Trouble
 from unbroken.utterance import Utterances
+
+log = logging.getLogger(__name__)
 
 Level = Literal["process", "disk", "service"]
 LEVELS: tuple[Level, ...] = ("process", "disk", "service")
@@ -34,7 +39,7 @@ BEAT_S = 0.25
 LOOK_S = 0.005  # how often a waiter looks at the ack file
 WATCH_S = 0.02
 SILENT_US = 2_000_000  # entries wait and no ack for this long: degraded
-UNSAFE_MAX = 100_000  # timestamps kept of entries that the service has not acked
+UNSAFE_MAX = 10_000  # timestamps kept of entries that the service has not acked: the oldest
 
 
 class LevelLag(msgspec.Struct, frozen=True):
@@ -57,15 +62,18 @@ class Live:
     def __init__(self, spool: Spool, journal: Journal, session: Session | None = None) -> None:
         self.session = session or Session()
         self.journal = journal
-        self.ack = spool.ack(journal.header.holder)
+        self.ack = journal.ack
         self.newest: tuple[int, str, str] | None = None  # n, item id and role of the newest line
-        self.lost = 0  # entries that neither disk nor archive could take
         self.on_level: Callable[[int, Level], None] = lambda _n, _level: None
         self._env: Env = spool.env
         self._spool = spool
         self._utterances = Utterances()
-        self._unsafe: deque[tuple[int, int]] = deque(maxlen=UNSAFE_MAX)
-        self._acked_at_us = self._env.boot_us()
+        self._unsafe: deque[tuple[int, int]] = deque()
+        self._unrecorded = Losses()  # neither on the disk nor in the log
+        self._unstored = Losses()  # on this disk, and not in the log as they were written
+        self._losses_heard = 0
+        self._told = Trouble.NONE
+        journal.on_trouble = self._tell
         self._new = asyncio.Event()
         self._watching = asyncio.create_task(self._watch(), name="unbroken levels")
         by_room.add(self)
@@ -108,27 +116,33 @@ class Live:
         """The service has ended the session; nothing more of it is kept in the log."""
         return bool(self.ack.flags & ENDED)
 
+    @property
+    def lost(self) -> int:
+        """How many entries are not kept as they were recorded."""
+        self._hear_losses()
+        return self._unrecorded.count + self._unstored.count
+
     def record(self, payload: Payload) -> int:
-        """Apply and journal; returns n. Never waits and never raises: what cannot be kept
-        is counted in `lost` and named by `lag.degraded`."""
-        self.session.apply(payload)
-        data, flags = entries.encode(payload)
+        """Apply and journal; returns n. Never waits and never raises.
+
+        An entry that cannot be kept has its n all the same. It is lost: logged with its reason,
+        counted in `lost`, and named to whoever asks `durable` for it. Where the entry itself is
+        the reason (too large, or a value that fails when it is read) a `lost` entry of its kind
+        stands in its place; where the disk is, the keeper names it.
+        """
         try:
-            if len(data) > PART_BYTES_MAX:
-                data, flags = (
-                    put_apart(self._spool, self.journal.header.holder, data),
-                    flags | BLOBS,
-                )
-            n = self.journal.append(entries.KIND_OF[type(payload)], data, flags=flags)
-        except (JournalUnwritable, OSError):  # OSError: the spool takes no blob
-            self.lost += 1
-            return self.journal.appended
-        self._unsafe.append((n, self._env.boot_us()))
+            n = self._append(payload)
+        except Exception as error:  # noqa: BLE001 - no value may cost the call its agent
+            n = self._lose(payload, error)
+        if len(self._unsafe) < UNSAFE_MAX:
+            self._unsafe.append((n, self._env.boot_us()))
         self._new.set()
         return n
 
     def mark(self, what: mark.Mark) -> None:
-        self.journal.mark(mark.encode(what))
+        """Replace what is in flight. Never raises; see `mark.encode` for what is let go."""
+        if (data := mark.encode(what)) is not None:
+            self.journal.mark(data)
 
     def report(self, way: str, item: Item, *, after: str | None, **placed: object) -> str:
         """Record LiveKit's own item, in the place of one that was reported before it."""
@@ -158,19 +172,25 @@ class Live:
         self, level: Level = "service", *, upto: int | None = None, timeout_s: float = 1.0
     ) -> bool:
         """Wait until all entries up to n = `upto` (all so far) are that safe; False if they are
-        not within `timeout_s`.
+        not within `timeout_s`. True is never said of an entry that is not that safe as it was
+        recorded, those in front of it that were named lost excepted.
 
-        Raises LevelUnavailable if they cannot become so: the disk failed, or we are fenced.
+        Raises LevelUnavailable if it cannot become so: entry `upto` is lost, for that reason; the
+        disk failed; or the session is another holder's or over, and the entry had not been
+        stored before. Without `upto` a loss is told once, by the first call behind it.
         """
         n = self.journal.appended if upto is None else upto
         self._ask_for(level, n)
         until_us = self._env.boot_us() + int(timeout_s * 1e6)
-        while not self._reached(level, n):
+        while True:
+            is_reached = self._reached(level, n)  # first: a loss is told before it is passed
+            self._refuse_lost(level, upto)
+            if is_reached:
+                return True
             self._refuse_impossible(level)
             if self._env.boot_us() >= until_us:
                 return False
             await asyncio.sleep(LOOK_S)
-        return True
 
     @property
     def lag(self) -> Lag:
@@ -184,12 +204,72 @@ class Live:
         )
 
     async def close(self, cause: str) -> None:
-        """The holder's last word. What is not yet stored is shipped by the keeper."""
+        """The holder's last word. What is not yet stored is shipped by the keeper; what no disk
+        took is lost."""
         self._watching.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._watching
         by_room.discard(self)
         self.journal.close(cause)
+        for n in range(self.journal.written + 1, self.journal.appended + 1):
+            self._unrecorded.add(n, "the disk took nothing until the end")
+        self._tell()
+
+    def _append(self, payload: Payload) -> int:
+        kind = entries.KIND_OF[type(payload)]
+        data, flags = entries.encode(payload)
+        self.session.apply(payload)
+        if len(data) <= PART_BYTES_MAX:
+            return self.journal.append(kind, data, flags=flags)
+        data, blobs = put_apart(self._spool, self.journal.header.holder, data)
+        return self.journal.append(kind, data, flags=flags | BLOBS if blobs else flags, blobs=blobs)
+
+    def _lose(self, payload: Payload, error: Exception) -> int:
+        kind = entries.KIND_OF.get(type(payload))
+        n = self._stand_in(kind, error)
+        why = str(error) if isinstance(error, UnbrokenError) else type(error).__name__
+        if self._unrecorded.add(n, why):
+            log.warning("entry lost: %s", why, extra={"n": n, "kind": kind})
+        self._tell()
+        return n
+
+    def _stand_in(self, kind: str | None, error: Exception) -> int:
+        """What has the n of an entry that could not be kept."""
+        if isinstance(error, JournalUnwritable):
+            return self.journal.skip()
+        cause = error.code if isinstance(error, TooLarge) else "malformed"
+        data, flags = entries.encode(Lost(cause, kind))
+        try:
+            return self.journal.append(entries.KIND_OF[Lost], data, flags=flags)
+        except JournalUnwritable:
+            return self.journal.skip()
+
+    def _hear_losses(self) -> None:
+        """What the keeper says of entries that are not in the log as we wrote them."""
+        if self.ack.lost_count == self._losses_heard:
+            return
+        found = self.ack.lost_since(self._losses_heard)
+        if found is None:
+            self._losses_heard = self.ack.lost_count
+            self._unstored.doubt(self.journal.appended, "more were lost than can be told apart")
+            log.warning("entries lost", extra={"upto": self.journal.appended})
+            return
+        self._losses_heard += len(found)
+        for n in found:
+            if not self._unrecorded.of(n) and self._unstored.add(n, "it could not be stored"):
+                log.warning("entry lost: it could not be stored", extra={"n": n})
+
+    def _tell(self) -> None:
+        """Say at each change what degrades us: to the log, and to the keeper."""
+        code = self.journal.trouble or (Trouble.LOST if self.lost else Trouble.NONE)
+        if code == self._told:
+            return
+        self._told = code
+        self.ack.tell(code)
+        if why := trouble.describe(code):
+            log.warning("degraded: %s", self.journal.degraded or why)
+        else:
+            log.warning("no longer degraded")
 
     def _ask_for(self, level: Level, n: int) -> None:
         if level == "disk":
@@ -205,19 +285,31 @@ class Live:
         }
         return reached[level] >= n
 
+    def _refuse_lost(self, level: Level, upto: int | None) -> None:
+        """Tell of entry `upto`; without one, of all losses not yet told."""
+        self._hear_losses()
+        concerned = (self._unrecorded, self._unstored)[: 2 if level == "service" else 1]
+        told = None
+        for losses in concerned:
+            told = told or (losses.untold() if upto is None else losses.of(upto))
+            if upto is None:
+                losses.tell()
+        if told:
+            told.told = True
+            raise LevelUnavailable(str(told))
+
     def _refuse_impossible(self, level: Level) -> None:
-        if level == "disk" and self.journal.disk_failed:
+        if level == "disk" and self.journal.is_sync_refused:
             raise LevelUnavailable("the journal's disk failed: this call is not safe from it")
         if level == "service" and self.is_fenced:
             raise LevelUnavailable("another holder owns this session")
-        if self.lost:
-            raise LevelUnavailable(f"{self.lost} entries could not be written")
+        if level == "service" and self.is_ended:
+            raise LevelUnavailable("the session is over: nothing more of it is stored")
 
     def _forget_safe(self) -> int:
         acked = self.ack.acked
         while self._unsafe and self._unsafe[0][0] <= acked:
             self._unsafe.popleft()
-            self._acked_at_us = self._env.boot_us()
         return acked
 
     def _lag(self, reached: int, now_us: int) -> LevelLag:
@@ -228,14 +320,14 @@ class Live:
         return LevelLag(count, (now_us - oldest_us) / 1e6)
 
     def _degraded(self, now_us: int, acked: int) -> str | None:
-        if self.lost:
-            return f"{self.lost} entries could not be written"
-        if self.journal.degraded:
-            return self.journal.degraded
         oldest_us = self._unsafe[0][1] if self._unsafe else now_us
-        if self.journal.appended > acked and now_us - oldest_us > SILENT_US:
-            return "the service has not confirmed the newest entries"
-        return None
+        is_silent = self.journal.appended > acked and now_us - oldest_us > SILENT_US
+        reasons = (
+            self.journal.degraded,
+            f"{self.lost} entries are lost" if self.lost else None,
+            "the service has not confirmed the newest entries" if is_silent else None,
+        )
+        return "; ".join(reason for reason in reasons if reason) or None
 
     async def _watch(self) -> None:
         """Tell `on_level` how safe the newest entry is, as it becomes safer."""
@@ -269,7 +361,7 @@ def message(env: Env, role: str, text: str, extra: dict[str, object]) -> Item:
         "role": role,
         "content": [text],
         "interrupted": False,
-        "created_at": env.now_us() / 1e6,
+        "created_at": max(env.now_us(), 0) / 1e6,
         "extra": extra,
         "metrics": {},
     }

@@ -1,6 +1,8 @@
 """The journal: nothing waits, nothing is torn in the middle, damage costs itself only."""
 
 import asyncio
+import errno
+import threading
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from unbroken.errors import (
     SettingsInvalid,
 )
 from unbroken.frames import CLOSED, ENTRY, MARK, Frame, decode_frame, decode_header, resync
-from unbroken.journal import PENDING_BYTES_MAX, Journal, JournalReader
+from unbroken.journal import PENDING_BYTES_MAX, Journal, JournalReader, writer
 from unbroken.live import Live
 from unbroken.spool import Spool
 
@@ -89,16 +91,147 @@ async def test_a_short_write_and_a_full_disk_tear_nothing(faulty, host):
 async def test_a_disk_that_stays_full_refuses_loudly_and_bounded(faulty, host):
     live = Live.open(faulty, new_header(host, faulty))
     host.room_bytes = 0
+    fill(live.journal)
+    n = live.record(Noted("one more"))
+    assert n == live.journal.appended
+    assert live.lost == 1
+    assert "No space left on device; 1 entries are lost" in live.lag.degraded
+    with pytest.raises(LevelUnavailable, match=f"entry {n} is lost"):
+        await live.durable("disk", upto=n)
+    await live.close("left")
+
+
+def fill(journal: Journal) -> None:
+    """All the memory for what waits."""
     payload = b"x" * 200_000
     with pytest.raises(JournalUnwritable):
         for _ in range(2 * PENDING_BYTES_MAX // len(payload)):
-            live.journal.append("note", payload)
-    live.record(Noted("one more"))
-    assert live.lost == 1
-    assert live.lag.degraded == "1 entries could not be written"
-    with pytest.raises(LevelUnavailable):
-        await live.durable("disk")
-    await live.close("left")
+            journal.append("note", payload)
+
+
+async def test_when_there_is_room_again_all_that_waited_is_written(faulty, host, monkeypatch):
+    monkeypatch.setattr(writer, "SLOW_WRITE_US", 60_000_000)  # it stays in this thread
+    journal = made(faulty)
+    host.room_bytes = 0
+    fill(journal)
+    host.room_bytes = None
+    n = journal.append("note", b"the first one that is tried writes the others too")
+    assert (journal.written, journal.degraded) == (n, None)
+    journal.close("left")
+    assert numbers(read(faulty, journal, is_living=False)) == list(range(1, n + 1))
+
+
+async def test_what_waits_is_written_without_another_append(faulty, host):
+    journal = made(faulty)
+    host.room_bytes = 10
+    journal.append("note", b"torn behind ten bytes")
+    host.room_bytes = None
+    async with asyncio.timeout(20):
+        while journal.written < 1:
+            await asyncio.sleep(0.01)
+    assert numbers(read(faulty, journal)) == [1]
+    journal.close("left")
+
+
+def refused(tried: list[int], data: bytes) -> tuple[int, OSError]:
+    tried.append(len(data))
+    return 0, OSError(errno.ENOSPC, "No space left on device")
+
+
+async def test_an_append_on_a_full_disk_tries_one_piece_only(faulty, host, monkeypatch):
+    journal = made(faulty)
+    host.room_bytes = 0
+    tried: list[int] = []
+    monkeypatch.setattr(writer, "SLOW_WRITE_US", 60_000_000)  # it stays in this thread
+    monkeypatch.setattr(writer, "_write", lambda _, data: refused(tried, data))
+    for _ in range(1_000):
+        journal.append("note", b"x" * 1_000)
+    assert max(tried) <= writer.PIECE_BYTES
+    assert len(tried) <= 1_000 + 10  # and the timer's
+    monkeypatch.undo()
+    journal.close("left")
+
+
+async def test_a_number_that_could_not_be_recorded_is_passed(faulty, host):
+    journal = made(faulty)
+    journal.append("note", b"1")
+    assert (journal.skip(), journal.written, journal.ack.appended) == (2, 2, 2)
+    host.room_bytes = 0
+    journal.append("note", b"3")
+    assert [journal.skip() for _ in range(1_000)][-1] == 1_003
+    assert journal.written == 2
+    host.room_bytes = None
+    journal.append("note", b"1004")
+    assert journal.written == journal.ack.appended == 1_004
+    assert numbers(read(faulty, journal)) == [1, 3, 1_004]
+    journal.close("left")
+
+
+async def test_the_last_word_tells_how_far_the_entries_reach(faulty, host):
+    journal = made(faulty)
+    journal.append("note", b"1")
+    journal.mark(b"in flight")
+    journal.skip()
+    journal.close("left")
+    frames = read(faulty, journal, is_living=False)
+    assert [(frame.type, frame.n) for frame in frames] == [(ENTRY, 1), (MARK, 1), (CLOSED, 2)]
+
+
+async def test_a_clock_before_1970_is_no_clock(faulty, host):
+    journal = made(faulty)
+    host.jump_us = -host.now_us() - 1_000_000
+    journal.append("note", b"{}")
+    journal.close("left")
+    assert {frame.at_us for frame in read(faulty, journal, is_living=False)} == {0}
+
+
+async def test_a_journal_that_was_born_on_a_full_disk_heals(faulty, host):
+    header = new_header(host, faulty)
+    host.room_bytes = 10  # a part of its header
+    journal = Journal.create(faulty, header)
+    journal.append("note", b"waits")
+    assert journal.degraded
+    host.room_bytes = None
+    journal.append("note", b"goes on")
+    assert journal.degraded is None
+    assert numbers(read(faulty, journal)) == [1, 2]
+    journal.close("left")
+
+
+@pytest.mark.parametrize("step", ["create", "open_words", "rename", "lock"])
+async def test_a_journal_that_cannot_be_made_leaves_nothing(faulty, host, monkeypatch, step):
+    header = new_header(host, faulty)
+    before = sorted(path.name for path in Path(faulty.folder).iterdir())
+    descriptors = len(list(Path("/proc/self/fd").iterdir()))
+
+    def refuse(*_):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(host, step, refuse)
+    with pytest.raises(JournalUnwritable, match="Too many open files"):
+        Journal.create(faulty, header)
+    monkeypatch.undo()
+    assert sorted(path.name for path in Path(faulty.folder).iterdir()) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
+    assert not host.is_locked(faulty.lock(header.holder))
+
+
+async def test_without_threads_the_disk_level_waits(faulty, host, monkeypatch):
+    journal = made(faulty)
+    journal.append("note", b"a")
+
+    def refuse(*_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    journal.sync()
+    assert journal.degraded == "journal: no more threads"
+    monkeypatch.undo()
+    async with asyncio.timeout(20):
+        while journal.synced < 1:
+            await asyncio.sleep(0.01)
+    assert journal.degraded is None
+    journal.close("left")
 
 
 async def test_after_a_slow_write_a_thread_writes(faulty, host):
@@ -138,20 +271,6 @@ async def test_sync_reaches_the_disk_level(spool):
         while journal.synced < 1:
             await asyncio.sleep(0.001)
     journal.close("left")
-
-
-async def test_a_failed_fsync_is_never_tried_again(faulty, host):
-    live = Live.open(faulty, new_header(host, faulty))
-    live.journal.append("note", b"a")
-    host.sync_fails = True
-    with pytest.raises(LevelUnavailable):
-        await live.durable("disk", timeout_s=20)
-    host.sync_fails = False
-    with pytest.raises(LevelUnavailable):
-        await live.durable("disk", timeout_s=20)
-    assert live.journal.synced == 0
-    assert live.lag.degraded == "journal: fsync failed"
-    await live.close("left")
 
 
 async def test_a_spool_that_takes_no_files_is_one_clear_error(faulty, host):

@@ -7,63 +7,110 @@ A disk can make that call slow, so after one write over SLOW_WRITE_US the journa
 a thread for good: frames queue in memory and `written` follows. `sync` is a group fdatasync in
 the same thread (`disk`); nobody has to wait for it.
 
-What a write could not place stays in `_pending`, in order, and goes first the next time: a short
+What a write could not place waits in `_pending`, in order, and goes first the next time: a short
 write or a full disk leaves a torn frame only at the end of the file, which to a reader means
-*not yet*. Beyond PENDING_BYTES_MAX entries are refused, loudly.
+*not yet*. Each append, and a timer, tries again, with a bounded piece. Beyond PENDING_BYTES_MAX
+entries are refused, loudly.
+
+What is written and not yet synced stays in memory, too: a file whose fsync failed is never
+believed again, and these frames begin the next one (see `parts`). At UNSYNCED_BYTES_MAX a sync is
+begun; what comes while four times as much waits for a disk that does not answer is not kept, and
+if that sync fails, the disk level is gone for good.
+
+An entry that could not be recorded has its n all the same: `skip`.
 """
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+import errno
+import logging
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import msgspec
 
-from unbroken.env import Env, File
+from unbroken import trouble
+from unbroken.ack import Ack
+from unbroken.env import File
 from unbroken.errors import JournalUnwritable
 from unbroken.frames import BOUND, CLOSED, ENTRY, MARK, Frame, Header, encode_frame, encode_header
+from unbroken.journal.parts import Parts, Synced
+from unbroken.journal.records import Records
 from unbroken.spool import Spool
+from unbroken.trouble import Trouble
+
+log = logging.getLogger(__name__)
 
 SLOW_WRITE_US = 10_000
 PENDING_BYTES_MAX = 16 << 20
+UNSYNCED_BYTES_MAX = 4 << 20
+PIECE_BYTES = 64 << 10  # of what waits, in one write: an append on a full disk costs no more
+JOB_BYTES = 1 << 20
+RETRY_S = 0.25
 
 
 class Journal:
     """Belongs to the event loop it was created in. Open with `create`."""
 
-    def __init__(self, env: Env, file: File, header: Header, *, lock: str) -> None:
+    def __init__(self, spool: Spool, file: File, header: Header, ack: Ack) -> None:
         self.header = header
-        self.appended = 0  # the n of the newest entry
+        self.ack = ack  # stays open: whoever leaves may still ask how safe things are
+        self.appended = 0  # the n of the newest entry, recorded or not
         self.written = 0  # up to here entries survive SIGKILL
         self.synced = 0  # up to here they survive power loss
-        self.degraded: str | None = None
-        self.disk_failed = False  # an fsync failed: this file is never safe from power loss again
-        self.on_progress: Callable[[], None] = lambda: None
-        self._env = env
+        self.disk_failed = False  # it never will again
+        self.on_trouble: Callable[[], None] = lambda: None
+        self._spool, self._env = spool, spool.env
         self._file = file
-        self._lock = lock
+        self._parts = Parts(spool, file)
         self._loop = asyncio.get_running_loop()
-        self._pending = bytearray()
+        self._pending, self._unsynced = Records(), Records()
+        self._torn = 0  # bytes of the first pending frame that are in the file
+        self._unkept = 0  # the newest n that was too much to keep until its sync
+        self._blobs: list[str] = []  # not yet synced
+        self._unwritable: OSError | None = None
+        self._unsyncable: OSError | None = None
         self._threaded = False
         self._executor: ThreadPoolExecutor | None = None
         self._job: _Job | None = None
-        self._sync_wanted = False
+        self._retry: asyncio.TimerHandle | None = None
+        self._sync_upto = 0  # somebody wants all up to this n synced
         self._closed = False
 
     @classmethod
     def create(cls, spool: Spool, header: Header) -> "Journal":
-        """Lock, ack file and header stand before the journal appears under its name.
+        """Lock, ack file and header stand before the journal appears under its name. On a disk
+        that is full just now the header waits, in front of all else.
 
-        Raises JournalUnwritable when the spool takes no files.
+        Raises JournalUnwritable when the spool takes no files; then nothing is left behind.
         """
-        env, path = spool.env, spool.journal(header.holder)
+        env = spool.env
+        asyncio.get_running_loop()  # first: without one there is nothing to clean up
         try:
-            env.lock(lock := spool.lock(header.holder))
-            spool.ack(header.holder).close()
-            journal = cls(env, env.create(path + ".new"), header, lock=lock)
-            journal._put(encode_header(header))
-            env.rename(path + ".new", path)
+            if not env.lock(spool.lock(header.holder)):
+                raise JournalUnwritable(f"{spool.folder}: another process is this holder")
+            journal = cls._born(spool, header)
         except OSError as error:
+            _leave_nothing(spool, header)
             raise JournalUnwritable(f"{spool.folder}: {error.strerror}") from error
+        return journal
+
+    @classmethod
+    def _born(cls, spool: Spool, header: Header) -> "Journal":
+        path = spool.journal(header.holder)
+        ack = spool.ack(header.holder)
+        try:
+            journal = cls(spool, spool.env.create(f"{path}.new"), header, ack)
+        except OSError:
+            ack.close()
+            raise
+        journal._put(0, encode_header(header))
+        try:
+            spool.env.rename(f"{path}.new", path)
+        except OSError:
+            journal.close("")
+            ack.close()
+            raise
         return journal
 
     def bind(self, header: Header) -> None:
@@ -71,49 +118,123 @@ class Journal:
         self.header = header
         session_id, term = header.session_id, header.term
         assert session_id is not None and term is not None  # noqa: S101, PT018 - it was taken
-        now_us, base = self._env.now_us(), header.base or 0
-        self._put(encode_frame(Frame(BOUND, base, now_us, "", 0, session_id.bytes, term)))
+        bound = Frame(BOUND, header.base or 0, self._now_us(), "", 0, session_id.bytes, term)
+        self._put(self.appended, encode_frame(bound))
 
-    def append(self, kind: str, payload: bytes, *, flags: int = 0) -> int:
-        """Add an entry and return its n. Never waits.
+    @property
+    def degraded(self) -> str | None:
+        """What stands in the way of `written` or `synced`, in words, until it is cured."""
+        if self._unwritable:
+            return f"journal: {self._unwritable.strerror or self._unwritable}"
+        return "journal: fsync failed" if self._unsyncable else None
 
-        Raises JournalUnwritable when the disk has taken nothing for PENDING_BYTES_MAX.
+    @property
+    def trouble(self) -> Trouble:
+        """The same for the ack file."""
+        if self._unwritable:
+            return trouble.of(self._unwritable)
+        return Trouble.UNSYNCED if self._unsyncable else Trouble.NONE
+
+    @property
+    def is_sync_refused(self) -> bool:
+        """The newest sync failed, and none is under way."""
+        return self.disk_failed or bool(
+            self._unsyncable and not self._job and self._sync_upto <= self.synced
+        )
+
+    def append(
+        self, kind: str, payload: bytes, *, flags: int = 0, blobs: Sequence[str] = ()
+    ) -> int:
+        """Add an entry and return its n. Never waits. `blobs` are the parts that it refers to: it
+        counts as synced only with them.
+
+        Raises JournalUnwritable when it is closed, or the disk has taken nothing for
+        PENDING_BYTES_MAX and still takes nothing; then `skip` its n.
         """
-        if self._closed or len(self._pending) > PENDING_BYTES_MAX:
+        if self._closed or (len(self._pending) > PENDING_BYTES_MAX and not self._make_room()):
             raise JournalUnwritable(self.degraded or "the journal is closed")
+        frame = self._frame(ENTRY, self.appended + 1, kind, flags, payload)
+        n = self.appended = self.appended + 1
+        if blobs and not self.disk_failed:
+            self._blobs += blobs
+        self._put(n, frame)
+        self.ack.append(n)
+        return n
+
+    def skip(self) -> int:
+        """The n of an entry that could not be recorded: the file does not have it."""
+        is_whole = self.written == self.appended
         self.appended += 1
-        self._put(self._frame(ENTRY, self.appended, kind, flags, payload))
+        self.ack.append(self.appended)
+        if is_whole:
+            self.written = self.appended
+        elif not self._closed:
+            self._pending.skip(self.appended)
         return self.appended
 
     def mark(self, payload: bytes) -> None:
         """Replace what is in flight. It is never owed: a mark that cannot be written is let go."""
         if not self._closed and not self._pending:
-            self._put(self._frame(MARK, self.appended, "", 0, payload))
+            self._put(self.appended, self._frame(MARK, self.appended, "", 0, payload))
 
     def sync(self) -> None:
-        """Begin to make all entries survive power loss; `synced` tells when they do."""
-        self._sync_wanted = not self.disk_failed
+        """Begin to make all entries survive power loss; `synced` tells when they do. What waits
+        for room is synced once it is written; a sync that failed has to be asked for again."""
+        self._sync_upto = self.appended
         self._work()
 
     def close(self, cause: str) -> None:
-        """Leave the holder's last word, close, and give up the lock: the holder is gone."""
+        """Leave the holder's last word, close, and give up the lock: the holder is gone.
+
+        What no disk took until now is let go, and its number logged: all behind `written`.
+        """
         if self._closed:
             return
         self._closed = True  # first: a job that is finished now must not begin another
+        if self._retry:
+            self._retry.cancel()
         if self._job:
             self._finish(self._job)
-        self._pending += self._frame(CLOSED, 0, cause, 0, b"")
+        self._pending.add(self.appended, self._frame(CLOSED, self.appended, cause, 0, b""))
         self._flush()
+        if self._pending and self.written < self.appended:
+            count = self.appended - self.written
+            log.error("journal closed, %d entries lost: %s", count, self.degraded)
+        self._pending.clear()
         if self._executor:
             self._executor.shutdown()
-        self._file.close()
-        self._env.unlock(self._lock)
+        with contextlib.suppress(OSError):  # it was written, or its error was told
+            self._file.close()
+        self._env.unlock(self._spool.lock(self.header.holder))
+
+    def _now_us(self) -> int:
+        return max(self._env.now_us(), 0)  # a clock before 1970 is no clock
 
     def _frame(self, type_: int, n: int, kind: str, flags: int, payload: bytes) -> bytes:
-        return encode_frame(Frame(type_, n, self._env.now_us(), kind, flags, payload))
+        return encode_frame(Frame(type_, n, self._now_us(), kind, flags, payload))
 
-    def _put(self, frame: bytes) -> None:
-        self._pending += frame
+    def _put(self, n: int, frame: bytes) -> None:
+        if self._threaded or self._pending:
+            self._pending.add(n, frame)
+            self._try()
+            return
+        began_us = self._env.boot_us()
+        done, error = _write(self._file, frame)
+        if error is None:
+            self.written = n
+            self._keep(n, frame)
+        else:
+            self._pending.add(n, frame)
+            self._torn = done
+            self._stop(error)
+        self._threaded = self._env.boot_us() - began_us > SLOW_WRITE_US
+
+    def _make_room(self) -> bool:
+        self._try()
+        return len(self._pending) <= PENDING_BYTES_MAX
+
+    def _try(self) -> None:
+        """Write what waits: here, or in the thread."""
         if self._threaded:
             self._work()
             return
@@ -122,66 +243,157 @@ class Journal:
         self._threaded = self._env.boot_us() - began_us > SLOW_WRITE_US
 
     def _flush(self) -> None:
-        done, self.degraded = _write(self._file, bytes(self._pending))
-        del self._pending[:done]
-        if not self._pending:
-            self.written = self.appended
+        while self._pending:
+            data = b"".join(frame for _, frame in self._pending.first(PIECE_BYTES))
+            done, error = _write(self._file, data[self._torn :])
+            self._advance(done)
+            if error:
+                self._stop(error)
+                return
+        self._is_well()
+        self._work()
+
+    def _advance(self, done: int) -> None:
+        """So many bytes more of what waits are in the file."""
+        self._torn += done
+        while self._pending and self._torn >= self._pending.first_bytes:
+            n, frame = self._pending.pop()
+            self._torn -= len(frame)
+            self.written = max(self.written, n)
+            self._keep(n, frame)
+
+    def _keep(self, n: int, frame: bytes) -> None:
+        """In memory until it is synced. What has no n, the next file's header says."""
+        if not n:
+            return
+        if len(self._unsynced) > 4 * UNSYNCED_BYTES_MAX or self.disk_failed:
+            self._unkept = n
+            return
+        self._unsynced.add(n, frame)
+        if len(self._unsynced) > UNSYNCED_BYTES_MAX and not (self._job or self._unsyncable):
+            self.sync()
+
+    def _stop(self, error: OSError) -> None:
+        """What could not be written now is tried again."""
+        is_news = self._unwritable is None or self._unwritable.errno != error.errno
+        self._unwritable = error
+        if not self._retry and not self._closed:
+            self._retry = self._loop.call_later(RETRY_S, self._try_again)
+        if is_news:
+            self.on_trouble()
+
+    def _try_again(self) -> None:
+        self._retry = None
+        self._try()
+        self._work()
+
+    def _is_well(self) -> None:
+        if self._unwritable:
+            self._unwritable = None
+            self.on_trouble()
 
     def _work(self) -> None:
         """Give the thread what is to be written and synced, one job at a time."""
         writes = self._threaded and bool(self._pending)
-        if self._job or self._closed or not (writes or self._sync_wanted):
+        syncs = self.synced < min(self._sync_upto, self.written) and not self.disk_failed
+        if self._job or self._closed or not (writes or syncs):
             return
+        records = self._pending.first(JOB_BYTES) if writes else []
+        data = b"".join(frame for _, frame in records)[self._torn if writes else 0 :]
+        frames = None
+        if self._unkept <= self.synced:
+            frames = [frame for _, frame in (*self._unsynced, *records)]
+        blobs, self._blobs = self._blobs, []
+        upto = records[-1][0] if records else self.written
         self._executor = self._executor or ThreadPoolExecutor(1, "journal")
-        data = bytes(self._pending) if writes else b""
-        upto = self.appended if writes else self.written
-        job = self._job = _Job(
-            upto, len(data), self._executor.submit(_write_and_sync, self._file, data)
-        )
-        self._sync_wanted = False
-        job.future.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._finish, job))
+        try:
+            future = self._executor.submit(self._write_and_sync, data, frames, blobs)
+        except RuntimeError:  # no more threads: the timer tries again
+            self._blobs, self._executor = blobs, None
+            self._stop(OSError(errno.EAGAIN, "no more threads"))
+            return
+        job = self._job = _Job(upto, len(data), blobs, future)
+        future.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._finish, job))
+
+    def _write_and_sync(
+        self, data: bytes, frames: Sequence[bytes] | None, blobs: Sequence[str]
+    ) -> tuple[int, OSError | None, Synced | None]:
+        """In the thread."""
+        done, error = _write(self._file, data)
+        if error or self.disk_failed:
+            return done, error, None
+        return done, None, self._parts.sync(self.header, blobs, frames)
 
     def _finish(self, job: "_Job") -> None:
         if self._job is not job:
             return  # `close` was quicker than the loop
         self._job = None
-        done, error, is_synced = job.future.result()
-        del self._pending[:done]
-        if done == job.size:
-            self.written = max(self.written, job.upto)
-        if is_synced:
+        done, error, synced = job.future.result()
+        self._advance(done)
+        if synced is None:
+            self._blobs = job.blobs + self._blobs
+        else:
+            self._take(job, synced)
+        if error:
+            self._stop(error)
+            return  # the timer tries again
+        if not self._pending:
+            self._is_well()
+        self._work()  # what came meanwhile
+
+    def _take(self, job: "_Job", synced: Synced) -> None:
+        """What became of a sync."""
+        was, self._unsyncable = self._unsyncable, synced.error
+        if synced.error:
+            self._sync_upto = 0
+            self._blobs = job.blobs + self._blobs
+            self._fail(is_final=synced.is_final)
+        else:
             self.synced = max(self.synced, job.upto)
-        elif error is None:
-            self.disk_failed, error = True, "journal: fsync failed"
-        self.degraded = error
-        self.on_progress()
-        if error is None:
-            self._work()  # what came meanwhile; after an error the next append tries again
+            self._unsynced.drop(job.upto)
+            if synced.file:
+                self._go_on_in(synced.file)
+        if bool(was) != bool(synced.error):
+            self.on_trouble()
+
+    def _fail(self, *, is_final: bool) -> None:
+        if is_final:
+            self.disk_failed = True
+            self._unsynced.clear()
+
+    def _go_on_in(self, file: File) -> None:
+        """What went to the file before while this one was made is written here, too."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+        self._file, self._torn = file, 0
+        self._pending.drop(0)  # its header is there
+        self._pending.add_first(self._unsynced.behind(self.synced))
+        self._unsynced.clear()
+        log.warning("journal: fsync failed; it goes on in another file")
+        if not self._threaded:
+            self._flush()
 
 
 class _Job(msgspec.Struct, frozen=True, eq=False):
     upto: int
     size: int
-    future: Future[tuple[int, str | None, bool]]
+    blobs: list[str]
+    future: Future[tuple[int, OSError | None, Synced | None]]
 
 
-def _write(file: File, data: bytes) -> tuple[int, str | None]:
+def _leave_nothing(spool: Spool, header: Header) -> None:
+    spool.env.unlock(spool.lock(header.holder))
+    for remove in (spool.remove, spool.remove_new):
+        with contextlib.suppress(OSError):  # a disk that takes nothing had nothing to leave
+            remove(header.holder)
+
+
+def _write(file: File, data: bytes) -> tuple[int, OSError | None]:
     """How much was written, and what stopped it."""
     done = 0
     try:
         while done < len(data):
-            done += file.write(data[done:])
+            done += file.write(data[done:] if done else data)
     except OSError as error:
-        return done, f"journal: {error.strerror}"
+        return done, error
     return done, None
-
-
-def _write_and_sync(file: File, data: bytes) -> tuple[int, str | None, bool]:
-    done, error = _write(file, data)
-    if error:
-        return done, error, False
-    try:
-        file.sync()
-    except OSError:
-        return done, None, False
-    return done, None, True

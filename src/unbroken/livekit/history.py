@@ -1,6 +1,7 @@
 """`conversation_history`: a list-like view of what was said, whose `append` is safe at once."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import overload
 
 from livekit.agents.llm import ChatMessage
@@ -31,8 +32,20 @@ class History(Sequence[LLMMessage]):
     @overload
     def __getitem__(self, index: slice) -> list[LLMMessage]: ...
     def __getitem__(self, index: int | slice) -> LLMMessage | list[LLMMessage]:
-        messages = [to_message(item) for item in self._live.session.history if is_spoken(item)]
-        return messages[index]
+        """The newest ones cost least: nobody walks through a long call for its end."""
+        if isinstance(index, slice):
+            return list(self)[index]
+        session = self._live.session
+        order = iter(session.order) if index >= 0 else reversed(session.order)
+        items = (session.items[item_id] for item_id in order)
+        spoken = (item for item in items if is_spoken(item))
+        found = next(itertools.islice(spoken, index if index >= 0 else -index - 1, None), None)
+        if found is None:
+            raise IndexError(index)
+        return to_message(found)
+
+    def __iter__(self) -> Iterator[LLMMessage]:
+        return iter([to_message(item) for item in self._live.session.history if is_spoken(item)])
 
 
 def to_message(item: Item) -> LLMMessage:

@@ -1,0 +1,116 @@
+"""The files of one holder: one, and another one after each failed fsync.
+
+A failed fsync is told once, and the pages that it was about may be gone: the same file's next one
+succeeds and means nothing. So what was not yet synced is written again, from memory, to a new
+file, and the journal goes on there. All of this blocks: it runs in the journal's thread.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from unbroken.env import File
+from unbroken.frames import Header, encode_header
+from unbroken.spool import PARTS_MAX, Spool
+
+TRIES_MAX = 10  # of an fsync that a signal interrupts
+
+
+class Synced(msgspec.Struct, frozen=True):
+    """What became of a sync. With `file` the journal goes on in that one, from `part` on.
+
+    `is_final`: no further file may be begun, or a blob is gone.
+    """
+
+    error: OSError | None = None
+    file: File | None = None
+    part: int = 0
+    is_final: bool = False
+
+
+class Parts:
+    """Knows which file is the newest, and whether its fsync can still be believed."""
+
+    def __init__(self, spool: Spool, file: File) -> None:
+        self.is_doubtful = False
+        self._spool = spool
+        self._file = file
+        self._number = 0
+        self._is_new = True  # its name is not yet safe
+
+    def sync(self, header: Header, blobs: Sequence[str], frames: Sequence[bytes] | None) -> Synced:
+        """Make the file, its name and `blobs` survive a power loss.
+
+        `frames` are those that are not yet synced; None: they are not all in memory any more.
+        """
+        try:
+            if blobs:
+                self._spool.sync_blobs(header.holder, blobs)
+        except OSError as error:
+            return Synced(error, is_final=True)
+        try:
+            if not self.is_doubtful:
+                self._sync()
+                return Synced()
+        except OSError:
+            self.is_doubtful = True
+        if frames is None:
+            return Synced(OSError("fsync failed"), is_final=True)
+        return self._next(header, frames)
+
+    def _sync(self, tries: int = TRIES_MAX) -> None:
+        try:
+            self._file.sync()
+            if self._is_new:
+                self._spool.env.sync_folder(self._spool.folder, above=True)
+                self._is_new = False
+        except InterruptedError:  # it was not done: the next one means what it says
+            if tries == 1:
+                raise
+            self._sync(tries - 1)
+
+    def _next(self, header: Header, frames: Sequence[bytes]) -> Synced:
+        """The next file that can be synced. One that cannot even be written costs no number: a
+        full disk may have room at the next try."""
+        while self._number + 1 < PARTS_MAX:
+            try:
+                file = self._filled(header, frames)
+            except OSError as error:
+                return Synced(error)
+            self._number += 1
+            try:
+                self._appear(header, file)
+            except OSError:
+                file.close()
+                continue
+            self._file, self.is_doubtful = file, False
+            return Synced(file=file, part=self._number)
+        return Synced(OSError("fsync failed"), is_final=True)
+
+    def _filled(self, header: Header, frames: Sequence[bytes]) -> File:
+        env, path = self._spool.env, self._new(header, self._number + 1)
+        env.remove(path)
+        file = env.create(path)
+        try:
+            data, done = encode_header(header) + b"".join(frames), 0
+            while done < len(data):
+                done += file.write(data[done:])
+        except OSError:
+            file.close()
+            env.remove(path)
+            raise
+        return file
+
+    def _appear(self, header: Header, file: File) -> None:
+        """Under its name only once it is safe."""
+        env, path = self._spool.env, self._new(header, self._number)
+        try:
+            file.sync()
+            env.rename(path, self._spool.journal(header.holder, self._number))
+            env.sync_folder(self._spool.folder)
+        except OSError:
+            env.remove(path)
+            raise
+
+    def _new(self, header: Header, number: int) -> str:
+        return f"{self._spool.journal(header.holder, number)}.new"
