@@ -89,7 +89,7 @@ describe("a takeover", () => {
 describe("the session of the call", () => {
   const session = (change: Partial<Session>): Session => ({
     id: "s", role: "concierge", agentName: "concierge", agentIdentity: "a", phase: "live", term: 1, lastSeq: 1, openedAt: 1,
-    cause: null, endReason: null, ...change,
+    cause: null, endReason: null, degraded: null, ...change,
   });
   const call = (sessions: readonly Session[], change: Partial<Call> = {}): Call => (
     { id: "c", roomName: "room", startedAt: 5, endedAt: null, endReason: null, sessions, ...change }

@@ -9,7 +9,7 @@ import pytest
 from tests.service.livekit_stand_in import AGENT, PERSON
 from unbroken.dispatch import Said
 from unbroken.entries import Ended
-from unbroken.errors import RoomServerUnavailable
+from unbroken.errors import ArchiveUnavailable, NotFound, RoomServerUnavailable
 from unbroken.service.first_agent import because
 from unbroken.service.livekit_rooms import Asked
 from unbroken.service.watch import Watch
@@ -241,6 +241,59 @@ async def test_rooms_that_do_not_wait_are_not_looked_at(parts, store, watch, roo
     before = rooms.asked
     await pass_time(watch, clock, 5.5)
     assert rooms.asked - before <= 5
+
+
+async def test_a_livekit_that_fails_in_one_room_is_asked_again(
+    *, store, watch, rooms, clock, opened, monkeypatch
+):
+    async def away(_name):
+        raise RoomServerUnavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rooms, "participants", away)
+        await pass_time(watch, clock, 20)
+    assert (len(rooms.dispatched), (await store.waiting.find("room")).since_us) == (1, None)
+    await pass_time(watch, clock, 2)
+    assert len(rooms.dispatched) == 2
+
+
+async def test_a_room_that_vanishes_while_it_is_looked_at_is_looked_at_again(
+    *, store, watch, rooms, clock, opened, monkeypatch
+):
+    async def gone(_name, _metadata):
+        raise NotFound
+
+    rooms.open("room", PERSON, sid="RM_after")
+    with monkeypatch.context() as patch:
+        patch.setattr(rooms, "set_metadata", gone)
+        await pass_time(watch, clock, 7)
+    assert len(rooms.dispatched) == 1
+    await pass_time(watch, clock, 20)
+    assert len(rooms.dispatched) > 1
+
+
+async def test_a_room_that_closes_as_it_is_given_up_is_over(
+    *, parts, store, watch, rooms, clock, opened, monkeypatch
+):
+    async def gone(_name):
+        raise NotFound
+
+    monkeypatch.setattr(parts.opening, "close", gone)
+    await pass_time(watch, clock, 75)
+    assert await store.waiting.next_due_us() is None
+
+
+async def test_a_store_that_fails_costs_a_pause(*, store, watch, rooms, clock, opened, monkeypatch):
+    async def away(_room_id, **_seen):
+        raise ArchiveUnavailable
+
+    rooms.enter("room")
+    with monkeypatch.context() as patch:
+        patch.setattr(store.waiting, "look", away)
+        await pass_time(watch, clock, 7)
+    rooms.enter("room", PERSON)
+    await pass_time(watch, clock, 20)
+    assert len(rooms.dispatched) > 1
 
 
 # What people are told

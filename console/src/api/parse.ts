@@ -74,6 +74,7 @@ function parseSession(json: unknown, where: string): Session {
     openedAt: time(f["opened_at"], `${where}.opened_at`),
     cause: maybe(f["cause"], `${where}.cause`, text),
     endReason: maybe(f["end_reason"], `${where}.end_reason`, text),
+    degraded: maybe(f["degraded"], `${where}.degraded`, text),
   };
 }
 
@@ -99,7 +100,6 @@ export function parseSessionDetail(json: unknown): SessionDetail {
   return {
     ...parseSession(json, "session"),
     terms: list(fields(json, "session")["terms"], "session.terms", parseTerm),
-    degraded: maybe(fields(json, "session")["degraded"], "session.degraded", text),
   };
 }
 

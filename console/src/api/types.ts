@@ -41,6 +41,8 @@ export interface Session {
   readonly openedAt: number;
   readonly cause: string | null;
   readonly endReason: string | null;
+  /** What is wrong on the agent's machine; null when all is well. */
+  readonly degraded: string | null;
 }
 
 /** Field by field what came back: "exact", "degraded: why", "missing: why". */
@@ -62,8 +64,6 @@ export interface Term {
 
 export interface SessionDetail extends Session {
   readonly terms: readonly Term[];
-  /** What is wrong on the agent's machine; null when all is well. */
-  readonly degraded: string | null;
 }
 
 export interface Call {

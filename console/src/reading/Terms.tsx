@@ -23,8 +23,12 @@ function isBehind(session: Session, { terms }: SessionDetail): boolean {
 }
 
 export function Terms({ session }: { readonly session: Session }): ReactNode {
-  if (session.term > 1) return <TakenTerms session={session} />;
-  return <ol className="terms"><TermView term={firstOf(session)} /></ol>;
+  return (
+    <>
+      {session.degraded !== null && <p className="small" role="status">{`Kept less safely than usual: ${session.degraded}`}</p>}
+      {session.term > 1 ? <TakenTerms session={session} /> : <ol className="terms"><TermView term={firstOf(session)} /></ol>}
+    </>
+  );
 }
 
 function TakenTerms({ session }: { readonly session: Session }): ReactNode {
@@ -39,13 +43,7 @@ function TakenTerms({ session }: { readonly session: Session }): ReactNode {
       </p>
     );
   }
-  const { terms, degraded } = detail.data;
-  return (
-    <>
-      {degraded !== null && <p className="small" role="status">{`Kept less safely than usual: ${degraded}`}</p>}
-      <ol className="terms">{terms.map((term) => <TermView key={term.term} term={term} />)}</ol>
-    </>
-  );
+  return <ol className="terms">{detail.data.terms.map((term) => <TermView key={term.term} term={term} />)}</ol>;
 }
 
 function TermView({ term }: { readonly term: Term }): ReactNode {
