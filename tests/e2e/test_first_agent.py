@@ -24,14 +24,16 @@ LATE_S = 8.0
 BUSY_S = 6.0
 LOAD_S = 1.5  # the worker tells its load twice a second
 WAIT_S = 90.0
-SETTLED_S = 2.0  # who came twice has left by then
+SETTLED_S = 4.0  # who came twice, or with an old worker, has left by then; who greets has begun
 
 
 class Answered(NamedTuple):
-    """Seconds from the join, and from the moment a worker could take the job, to the voice."""
+    """Seconds from the join to the first voice, and from the moment a worker could take the job
+    to that of the agent who stays; `greeted`: it spoke by itself."""
 
     waited_s: float
     after_worker_s: float
+    greeted: bool
 
 
 Outcome = Answered | BaseException
@@ -116,14 +118,36 @@ async def _all_answered(house: House, callers: Sequence[Caller], *, ready: float
 
 
 async def _answered(house: House, caller: Caller, *, ready: float) -> Answered:
-    """The agent has greeted, and is the only one there."""
-    heard = await caller.hear(after=caller.joined, within_s=WAIT_S)
-    await asyncio.sleep(SETTLED_S)
-    agents = [p.identity for p in caller.room.remote_participants.values() if _is_agent(p)]
-    assert len(agents) == 1, f"{len(agents)} agents in the room"
+    """One agent is there and is heard: it greets, or answers, when a former one had begun to."""
+    agent = await _one_agent(caller)
     room = await asyncio.to_thread(house.get, f"/rooms/{caller.room.name}")
     assert room["waiting"] is None
-    return Answered(heard - caller.joined, heard - ready)
+    greeted = bool(_first(caller, agent))
+    if not greeted:
+        await caller.say("Hello, is anybody there?")
+    async with asyncio.timeout(WAIT_S):
+        while not _first(caller, agent):
+            await asyncio.sleep(0.02)
+    waited_s = caller.sounded(after=caller.joined) - caller.joined
+    return Answered(waited_s, _first(caller, agent) - ready, greeted)
+
+
+async def _one_agent(caller: Caller) -> str:
+    """Who has been there alone for SETTLED_S, and was not told to end."""
+    since, last = time.monotonic(), ""
+    async with asyncio.timeout(WAIT_S):
+        while not last or time.monotonic() - since < SETTLED_S:
+            here = [p.identity for p in caller.room.remote_participants.values() if _is_agent(p)]
+            one = here[0] if len(here) == 1 else ""
+            if one != last:
+                since, last = time.monotonic(), one
+            await asyncio.sleep(0.05)
+    return last
+
+
+def _first(caller: Caller, agent: str) -> float:
+    """When that agent was first heard; 0: not yet."""
+    return next((at for at, who in caller.voices if who == agent), 0.0)
 
 
 def _is_agent(participant: rtc.Participant) -> bool:
