@@ -111,6 +111,7 @@ async def _intend(
     """Write the intent and wait for its level."""
     arguments = msgspec.json.encode(said, order="sorted").decode()
     _refuse_unknown(live, effect_)
+    _refuse_deposed(live, effect_)
     n = live.record(
         ToolStarted(call_id, effect_.tool, arguments, key=effect_.key, retry=effect_.retry)
     )
@@ -118,6 +119,15 @@ async def _intend(
     if not is_safe and gate.at_bound == "refuse":
         raise LevelUnavailable(
             f"{effect_.tool} was not done: its intent is not safe at {gate.level} yet"
+        )
+    _refuse_deposed(live, effect_)
+
+
+def _refuse_deposed(live: Live, effect_: Effect) -> None:
+    """Also where the level says nothing of the service: the next holder does what is to be done."""
+    if live.is_fenced or live.is_ended:
+        raise LevelUnavailable(
+            f"{effect_.tool} was not done: the session is another agent's, or over"
         )
 
 

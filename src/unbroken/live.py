@@ -39,7 +39,16 @@ BEAT_S = 0.25
 LOOK_S = 0.005  # how often a waiter looks at the ack file
 WATCH_S = 0.02
 SILENT_US = 2_000_000  # entries wait and no ack for this long: degraded
+LINES_MAX = 100  # of the newest lines it can be told that they were lost
 UNSAFE_MAX = 10_000  # timestamps kept of entries that the service has not acked: the oldest
+
+
+class Line(msgspec.Struct, frozen=True):
+    """What a person or an agent said: the entry that has it, its item's id, and who."""
+
+    n: int
+    item_id: str
+    role: str
 
 
 class LevelLag(msgspec.Struct, frozen=True):
@@ -63,7 +72,7 @@ class Live:
         self.session = session or Session()
         self.journal = journal
         self.ack = journal.ack
-        self.newest: tuple[int, str, str] | None = None  # n, item id and role of the newest line
+        self.lines: deque[Line] = deque(maxlen=LINES_MAX)  # the newest last
         self.on_level: Callable[[int, Level], None] = lambda _n, _level: None
         self._env: Env = spool.env
         self._spool = spool
@@ -117,6 +126,16 @@ class Live:
         return bool(self.ack.flags & ENDED)
 
     @property
+    def newest(self) -> Line | None:
+        """The newest line that was said."""
+        return self.lines[-1] if self.lines else None
+
+    def is_lost(self, n: int) -> bool:
+        """Whether entry `n` is not kept as it was recorded."""
+        self._hear_losses()
+        return bool(self._unrecorded.of(n) or self._unstored.of(n))
+
+    @property
     def lost(self) -> int:
         """How many entries are not kept as they were recorded."""
         self._hear_losses()
@@ -154,7 +173,7 @@ class Live:
         else:
             self._utterances.add(way, item["id"], role, text)
         n = self.record(ItemPut(item, after=after, **placed))  # type: ignore[arg-type]
-        self.newest = (n, item["id"], role)
+        self.lines.append(Line(n, item["id"], role))
         return str(item["id"])
 
     def say(self, way: str, role: str, text: str, *, extra: dict[str, object]) -> str:
@@ -164,7 +183,7 @@ class Live:
         item = message(self._env, role, text, extra)
         self._utterances.add(way, item["id"], role, text)
         after = self.session.order[-1] if self.session.order else None
-        self.newest = (self.record(ItemPut(item, after=after)), item["id"], role)
+        self.lines.append(Line(self.record(ItemPut(item, after=after)), item["id"], role))
         self.journal.sync()
         return str(item["id"])
 

@@ -9,6 +9,8 @@ from livekit.agents.llm.utils import build_legacy_openai_schema
 from tests.agents.scripted import ScriptedLLM
 from tests.core.conftest import new_header, store
 from unbroken import current_effect, effect
+from unbroken.ack import ENDED, FENCED
+from unbroken.errors import JournalUnwritable
 from unbroken.keeper import Keeper
 from unbroken.live import Live, by_agent_session
 from unbroken.livekit.hooks import Hooks
@@ -18,6 +20,8 @@ __all__ = ["store"]
 RULES = [
     ("table", {"tool": "book", "arguments": {"day": "friday"}}),
     ("taxi", {"tool": "ride", "arguments": {"day": "friday"}}),
+    ("note", {"tool": "jot", "arguments": {}}),
+    ("ring", {"tool": "ring", "arguments": {}}),
     ("", "Yes."),
 ]
 
@@ -51,6 +55,20 @@ class Desk(Agent):
         """
         self.keys.append(current_effect().key)
         return "Ordered."
+
+    @function_tool
+    @effect(retry="safe", level="process")
+    async def jot(self, context: RunContext) -> str:
+        """Jot something down."""
+        self.keys.append(current_effect().key)
+        return "Jotted."
+
+    @function_tool
+    @effect(retry="safe", at_bound="run", wait_s=0.01)
+    async def ring(self, context: RunContext) -> str:
+        """Ring, whether or not anybody knows that it was meant to be done."""
+        self.keys.append(current_effect().key)
+        return "Rang."
 
 
 @pytest.fixture
@@ -86,6 +104,72 @@ async def test_without_the_service_it_refuses(desk):
     (tool,) = live.session.tools.values()
     assert tool.status == "error"
     assert agent.keys == []
+
+
+WISHES = ["a table please", "a taxi please", "note this", "ring please"]
+
+
+async def statuses(session, live, wish):
+    await session.generate_reply(user_input=wish)
+    return [tool.status for tool in live.session.tools.values()]
+
+
+async def test_with_nobody_to_tell_only_what_may_run_then_runs(desk):
+    agent, session, live = desk
+    assert await statuses(session, live, "note this") == ["done"]
+    assert await statuses(session, live, "ring please") == ["done", "done"]
+    assert len(agent.keys) == 2
+
+
+@pytest.mark.parametrize("wish", WISHES)
+@pytest.mark.parametrize("flag", [FENCED, ENDED])
+async def test_a_deposed_agent_does_nothing_any_more(desk, wish, flag):
+    agent, session, live = desk
+    live.ack.flag(flag)
+    live.ack.confirm(acked=1_000, term=1, boot_us=1)  # as if all that it says were stored
+    assert await statuses(session, live, wish) == ["error"]
+    assert agent.keys == []
+
+
+@pytest.mark.parametrize("wish", WISHES)
+async def test_behind_the_end_of_a_call_nothing_is_done(desk, wish):
+    agent, session, live = desk
+    await live.close("left")
+    live.ack.confirm(acked=1_000, term=1, boot_us=1)
+    await session.generate_reply(user_input=wish)
+    assert agent.keys == []
+
+
+@pytest.mark.parametrize("wish", WISHES)
+async def test_what_was_meant_and_is_lost_is_not_done(desk, wish, monkeypatch):
+    agent, session, live = desk
+
+    def refuse(*_: object, **__: object) -> int:
+        raise JournalUnwritable("the disk takes nothing")
+
+    monkeypatch.setattr(live.journal, "append", refuse)
+    live.ack.confirm(acked=1_000, term=1, boot_us=1)
+    assert await statuses(session, live, wish) == ["error"]
+    assert agent.keys == []
+
+
+@pytest.mark.parametrize("wish", ["a table please", "a taxi please"])
+async def test_what_was_meant_and_the_service_lost_is_not_done(desk, wish):
+    agent, session, live = desk
+    losing = asyncio.create_task(lose_next_intent(live))
+    assert await statuses(session, live, wish) == ["error"]
+    await losing
+    assert agent.keys == []
+
+
+async def lose_next_intent(live):
+    """The keeper names it lost, and confirms what is behind it."""
+    async with asyncio.timeout(30):
+        while not any(tool.key for tool in live.session.tools.values()):
+            await asyncio.sleep(0)
+    n = live.journal.appended
+    live.ack.lose(n)
+    live.ack.confirm(acked=n, term=1, boot_us=1)
 
 
 def test_the_schema_is_the_tools_own():

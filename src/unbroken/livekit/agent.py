@@ -263,7 +263,7 @@ class Call(Shown, Generic[T]):
         room.on("reconnected", lambda: fence.suspect(0))
         room.local_participant.register_rpc_method(ALIVE, _alive)
         rooms.link_whoever_comes(session, room)
-        Safety(live, room)
+        self._spawn(Safety(live, room).watch(), "unbroken safety")
         live.ack.ready()
 
     async def _go_on(self, session: AgentSession[T], restored: Restored, known: set[str]) -> None:
