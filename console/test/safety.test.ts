@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { bind, isUnseen, parseSafety, type Safety } from "../src/call/safety";
+import { bind, isUnseen, parseDegraded, parseSafety, type Safety } from "../src/call/safety";
 import { hear, type Line } from "../src/call/transcript";
 
 function lines(...roles: readonly ("user" | "assistant")[]): readonly Line[] {
@@ -51,6 +51,14 @@ describe("binding", () => {
     expect(isUnseen(lines("assistant"), safe({ role: "assistant" }))).toBe(false);
   });
 
+  test("a line that is lost is never shown as safe, whatever is said later or behind it", () => {
+    const all = bind(bind(lines("user", "assistant"), safe({ level: "process" })), safe({ level: null }));
+    expect(all.map((line) => [line.level, line.lost])).toEqual([[null, true], [null, false]]);
+    expect(bind(all, safe({ level: "service" }))).toBe(all);
+    const later = bind(all, safe({ id: "item_b", role: "assistant", level: "service" }));
+    expect(later.map((line) => [line.level, line.lost])).toEqual([[null, true], ["service", false]]);
+  });
+
   test("two items never share a line", () => {
     const one = bind(lines("user"), safe());
     expect(bind(one, safe({ id: "item_b" }))).toBe(one);
@@ -60,6 +68,15 @@ describe("binding", () => {
 describe("the message", () => {
   test("is read when it is version 1", () => {
     expect(parseSafety('{"v":1,"id":"item_x","role":"assistant","level":"disk"}', "a")).toEqual({ id: "item_x", role: "assistant", level: "disk", by: "a" });
+  });
+
+  test("may say that a line is lost, or what degrades the call", () => {
+    expect(parseSafety('{"v":1,"id":"item_x","role":"user","lost":true}', "a")).toEqual({ id: "item_x", role: "user", level: null, by: "a" });
+    expect(parseDegraded('{"v":1,"degraded":"the disk is full"}', "a")).toEqual({ words: "the disk is full", by: "a" });
+    expect(parseDegraded('{"v":1,"degraded":null}', "a")).toEqual({ words: null, by: "a" });
+    for (const other of ['{"v":1,"id":"i","role":"user","level":"disk"}', '{"v":2,"degraded":"x"}', '{"v":1,"degraded":7}', "x"]) {
+      expect(parseDegraded(other, "a")).toBeNull();
+    }
   });
 
   test.each([

@@ -77,6 +77,7 @@ export class CallController {
       closed: mine(({ lost, reason }) => this.#finish(lost ? "lost" : "ended", { endReason: reason })),
       heard: mine((heard) => this.#heard(heard)),
       safety: mine((safety) => this.#safety(safety, answer.conversationId, attempt)),
+      degraded: mine((degraded) => this.#set({ degraded })),
       people: mine((full) => this.#people(full)),
       sound: mine((allowed) => this.#set({ soundBlocked: !allowed })),
     });

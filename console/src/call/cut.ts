@@ -38,7 +38,7 @@ export function asLogged(lines: readonly Line[], messages: readonly Message[]): 
     if (found === undefined || found.earlier || (found.level === "service" && !message.interrupted)) return all;
     return all.map((line): Line => {
       if (line === found) return logged(line, message);
-      return line.item === message.id ? { ...line, item: null, level: null, by: null } : line;
+      return line.item === message.id ? { ...line, item: null, level: null, lost: false, by: null } : line;
     });
   }, lines);
 }

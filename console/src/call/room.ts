@@ -1,8 +1,8 @@
 /** Connects to LiveKit and reports what happens in the room; loads LiveKit's client when first needed. */
 
 import type { DisconnectReason, Room } from "livekit-client";
-import type { Safety } from "./safety";
-import { onTranscripts, readSafety } from "./streams";
+import type { Degraded, Safety } from "./safety";
+import { onTranscripts, readDegraded, readSafety } from "./streams";
 import type { Heard } from "./transcript";
 
 export class MediaUnreachable extends Error {
@@ -22,6 +22,7 @@ export interface RoomEvents {
   readonly closed: (closed: Closed) => void;
   readonly heard: (heard: Heard) => void;
   readonly safety: (safety: Safety) => void;
+  readonly degraded: (degraded: Degraded) => void;
   readonly people: (room: Room) => void;
   readonly sound: (allowed: boolean) => void;
 }
@@ -70,6 +71,8 @@ export async function connectRoom(url: string, token: string, on: RoomEvents): P
     .on(RoomEvent.DataReceived, (payload, from, _kind, topic) => {
       const safety = readSafety(payload, topic, from?.identity ?? "");
       if (safety !== null) on.safety(safety);
+      const degraded = readDegraded(payload, topic, from?.identity ?? "");
+      if (degraded !== null) on.degraded(degraded);
     });
   on.opened(room);
   try {

@@ -2,6 +2,7 @@
 
 import type { LocalAudioTrack, RemoteAudioTrack, Room } from "livekit-client";
 import { type Failover, NO_FAILOVER } from "./takeover";
+import type { Degraded } from "./safety";
 import type { Line } from "./transcript";
 
 export type Phase = "idle" | "starting" | "joining" | "live" | "reconnecting" | "ended" | "lost" | "failed";
@@ -35,6 +36,8 @@ export interface CallSnapshot {
   readonly endReason: string | null;
   readonly room: Room | null;
   readonly failover: Failover;
+  /** The newest word of an agent about it. */
+  readonly degraded: Degraded | null;
 }
 
 export const NO_AGENT: Agent = { identity: null, state: null, track: null, seen: false, late: false };
@@ -42,7 +45,7 @@ export const NO_AGENT: Agent = { identity: null, state: null, track: null, seen:
 export const IDLE: CallSnapshot = {
   phase: "idle", roomName: null, conversationId: null, startedAt: null, endedAt: null, agent: NO_AGENT,
   microphone: "starting", localTrack: null, soundBlocked: false, lines: [], error: null, endReason: null, room: null,
-  failover: NO_FAILOVER,
+  failover: NO_FAILOVER, degraded: null,
 };
 
 export const AGENT_PATIENCE_MS = 10_000;

@@ -1,7 +1,7 @@
 /** Listens to a room: transcripts (LiveKit's text streams), safety messages, and who the agent is. */
 
 import type { RemoteAudioTrack, RemoteParticipant, Room, TextStreamReader } from "livekit-client";
-import { parseSafety, SAFETY_TOPIC, type Safety } from "./safety";
+import { type Degraded, parseDegraded, parseSafety, SAFETY_TOPIC, type Safety } from "./safety";
 import type { Heard } from "./transcript";
 
 const TRANSCRIPTION_TOPIC = "lk.transcription";
@@ -41,6 +41,10 @@ export function onTranscripts(room: Room, hear: (heard: Heard) => void): void {
 
 export function readSafety(payload: Uint8Array, topic: string | undefined, by: string): Safety | null {
   return topic === SAFETY_TOPIC ? parseSafety(new TextDecoder().decode(payload), by) : null;
+}
+
+export function readDegraded(payload: Uint8Array, topic: string | undefined, by: string): Degraded | null {
+  return topic === SAFETY_TOPIC ? parseDegraded(new TextDecoder().decode(payload), by) : null;
 }
 
 export interface AgentInRoom {

@@ -23,6 +23,8 @@ export interface Line {
   /** The item of the log that this line is; null until the agent names it. */
   readonly item: string | null;
   readonly level: Level | null;
+  /** It is not in the log, and never will be. */
+  readonly lost: boolean;
   /** The process of the assistant that named the item. */
   readonly by: string | null;
   /** Ended before it was said to its end. */
@@ -65,7 +67,7 @@ function continues(last: Line | undefined, heard: Heard): boolean {
 
 function newLine(heard: Heard): Line {
   return {
-    key: heard.segment, role: heard.role, from: heard.from, segments: [], at: heard.at, item: null, level: null, by: null,
+    key: heard.segment, role: heard.role, from: heard.from, segments: [], at: heard.at, item: null, level: null, lost: false, by: null,
     cut: false, heardMs: null, heard: null, earlier: false,
   };
 }
@@ -102,7 +104,7 @@ function clean(lines: readonly Line[]): readonly Line[] {
 function earlierLine(message: Message): Line | null {
   if (message.role !== "user" && message.role !== "assistant") return null;
   return {
-    key: message.id, role: message.role, from: null, at: message.createdAt, item: message.id, level: "service", by: null,
+    key: message.id, role: message.role, from: null, at: message.createdAt, item: message.id, level: "service", lost: false, by: null,
     segments: [{ id: message.id, text: message.content, final: true }],
     cut: message.interrupted, heardMs: message.heardMs, heard: null, earlier: true,
   };

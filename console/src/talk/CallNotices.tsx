@@ -57,7 +57,7 @@ export function CallNotices({ call }: { readonly call: CallSnapshot }): ReactNod
       {(state === "waiting" || state === "absent") && !call.agent.seen && call.roomName !== null && (
         <WaitingNotice call={call} roomName={call.roomName} />
       )}
-      {call.phase === "live" && call.failover.sessionId !== null && <DegradedNotice sessionId={call.failover.sessionId} />}
+      {call.phase === "live" && <DegradedNotice call={call} />}
       {call.soundBlocked && (
         <Notice tone="warning" title="The browser holds the sound back" actions={
           <button type="button" className="button" onClick={controller.allowSound}><Icon name="sound" />Turn sound on</button>

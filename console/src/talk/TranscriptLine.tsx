@@ -2,18 +2,20 @@
 
 import type { ReactNode } from "react";
 import { type Halves, halves } from "../call/cut";
-import { LEVEL_WORDS } from "../call/safety";
+import { LEVEL_WORDS, LOST_WORDS } from "../call/safety";
 import { isFinal, type Line } from "../call/transcript";
 import { delay } from "../lib/format";
 
 export function TranscriptLine({ line }: { readonly line: Line }): ReactNode {
   const level = line.level === null ? null : LEVEL_WORDS[line.level];
+  const title = line.lost ? LOST_WORDS : level === null ? "Being said" : `${level.short}: ${level.long}`;
+  const words = line.lost ? "lost" : level === null ? "not safe yet" : `safe in: ${level.short}`;
   const parts = halves(line);
   return (
-    <article className={`line ${line.role}`} data-testid={`line-${line.role}`} data-level={line.level ?? "none"} data-final={isFinal(line)}>
+    <article className={`line ${line.role}`} data-testid={`line-${line.role}`} data-level={line.lost ? "lost" : (line.level ?? "none")} data-final={isFinal(line)}>
       <span className="line-who">{line.role === "user" ? "You" : "Assistant"}</span>
-      <span className="node" title={level === null ? "Being said" : `${level.short}: ${level.long}`}>
-        <span className="hidden">{level === null ? "not safe yet" : `safe in: ${level.short}`}</span>
+      <span className="node" title={title}>
+        <span className="hidden">{words}</span>
       </span>
       <p className="line-text">
         {parts === null ? <Segments line={line} /> : <span>{parts.heard} </span>}
