@@ -13,12 +13,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, TypeVar
 
 from bench import figures
 from bench.mutants.mutant import Mutant, Stale
@@ -26,19 +26,23 @@ from bench.mutants.table import MUTANTS
 from bench.report import ROOT, Noise, Run
 
 AT_ONCE = 2
-LIMIT_S = 45  # the slowest of the named tests takes a few seconds
-BASELINE_S = 300
+LIMIT_S, TIMES, LIMIT_MAX_S = 10.0, 5, 60.0  # so often its usual time, and a test does not end
+BASELINE_S = 120.0
 FAILED = 1  # of pytest: tests ran, and some failed
 KILLED, HANGS, SURVIVED, BROKEN = "killed", "killed (does not end)", "survived", "does not run"
 QUICK = 4
+
+T, R = TypeVar("T"), TypeVar("R")
 
 
 def measure(run: Run) -> None:
     """Exits 1 unless every mutant is killed."""
     mutants = MUTANTS[:QUICK] if run.is_quick else MUTANTS
     with Noise.watched() as noise, trees(AT_ONCE) as copies:
-        problems = unsound(mutants, copies[0])
-        results = [] if problems else tried(run, mutants, copies)
+        problems = stale(mutants, copies[0])
+        usual, failing = ({}, []) if problems else baseline(run, mutants, copies)
+        problems += failing
+        results = [] if problems else tried(run, mutants, copies, usual)
     problems += [f"{r['mutant']}: {r['fate']}" for r in results if r["fate"] not in (KILLED, HANGS)]
     run.keep({"problems": problems, "mutants": results}, noise, page(problems, results))
     if problems:
@@ -58,43 +62,71 @@ def trees(count: int) -> Iterator[list[Path]]:
         yield copies
 
 
-def unsound(mutants: Sequence[Mutant], tree: Path) -> list[str]:
-    """What is wrong with the table: a place that is gone, a test that fails or is skipped."""
+def stale(mutants: Sequence[Mutant], tree: Path) -> list[str]:
+    """The mutants whose place or test is gone."""
     problems = []
     for mutant in mutants:
         try:
             mutant.check(tree)
-        except Stale as stale:
-            problems.append(str(stale))
-    if not problems:
-        code, output = pytest(tree, sorted({m.test for m in mutants}), limit_s=BASELINE_S)
-        if code != 0 or " skipped" in output:
-            problems.append(f"the tests do not pass without a mutant:\n{output[-2000:]}")
+        except Stale as gone:
+            problems.append(str(gone))
     return problems
 
 
-def tried(run: Run, mutants: Sequence[Mutant], copies: Sequence[Path]) -> list[dict[str, Any]]:
+def baseline(
+    run: Run, mutants: Sequence[Mutant], copies: Sequence[Path]
+) -> tuple[dict[str, float], list[str]]:
+    """How long each named test takes without a mutant, and those that do not pass."""
+    problems = []
+
+    def one(test: str, tree: Path) -> tuple[str, float]:
+        began = time.monotonic()
+        code, output = pytest(tree, test, limit_s=BASELINE_S)
+        if code != 0 or " skipped" in output:
+            problems.append(f"tests/{test} does not pass without a mutant:\n{output[-2000:]}")
+        return test, time.monotonic() - began
+
+    tests = sorted({mutant.test for mutant in mutants})
+    run.say(f"{len(tests)} tests without a mutant")
+    return dict(side_by_side(one, tests, copies)), problems
+
+
+def tried(
+    run: Run, mutants: Sequence[Mutant], copies: Sequence[Path], usual: dict[str, float]
+) -> list[dict[str, Any]]:
+    def one(mutant: Mutant, tree: Path) -> dict[str, Any]:
+        result = fate_of(
+            mutant, tree, limit_s=min(LIMIT_S + TIMES * usual[mutant.test], LIMIT_MAX_S)
+        )
+        run.say(f"{result['fate']:8} {mutant.name} ({result['seconds']} s)")
+        return result
+
+    return side_by_side(one, mutants, copies)
+
+
+def side_by_side(
+    work: Callable[[T, Path], R], things: Sequence[T], copies: Sequence[Path]
+) -> list[R]:
+    """`work` for each thing, as many at once as there are copies, each in one of its own."""
     free: SimpleQueue[Path] = SimpleQueue()
     for copy in copies:
         free.put(copy)
 
-    def one(mutant: Mutant) -> dict[str, Any]:
+    def one(thing: T) -> R:
         tree = free.get()
         try:
-            result = fate_of(mutant, tree)
+            return work(thing, tree)
         finally:
             free.put(tree)
-        run.say(f"{result['fate']:8} {mutant.name} ({result['seconds']} s)")
-        return result
 
     with ThreadPoolExecutor(len(copies)) as pool:
-        return list(pool.map(one, mutants))
+        return list(pool.map(one, things))
 
 
-def fate_of(mutant: Mutant, tree: Path) -> dict[str, Any]:
+def fate_of(mutant: Mutant, tree: Path, *, limit_s: float) -> dict[str, Any]:
     began = time.monotonic()
     with mutant.applied(tree):
-        code, _ = pytest(tree, [mutant.test], limit_s=LIMIT_S)
+        code, _ = pytest(tree, mutant.test, limit_s=limit_s)
     fates = {None: HANGS, 0: SURVIVED, FAILED: KILLED}
     return {
         "mutant": mutant.name,
@@ -106,11 +138,10 @@ def fate_of(mutant: Mutant, tree: Path) -> dict[str, Any]:
     }
 
 
-def pytest(tree: Path, tests: Sequence[str], *, limit_s: float) -> tuple[int | None, str]:
+def pytest(tree: Path, test: str, *, limit_s: float) -> tuple[int | None, str]:
     """pytest's exit code (None: it had to be stopped), and what it said."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
-        + [f"tests/{test}" for test in tests],
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", f"tests/{test}"],
         cwd=tree,
         env=os.environ | {"PYTHONPATH": str(tree / "src"), "PYTHONDONTWRITEBYTECODE": "1"},
         stdout=subprocess.PIPE,
