@@ -17,6 +17,7 @@ from unbroken.keeper import Keeper
 from unbroken.keeper.beat import KeeperBeat
 from unbroken.keeper.shipping import BYTES_MIN
 from unbroken.live import Live
+from unbroken.trouble import Trouble, describe
 
 
 @pytest.fixture
@@ -270,6 +271,22 @@ async def test_what_is_wrong_is_told_to_the_service_and_once_to_the_log(
     await until(keeper, lambda: live.ack.acked == 2)
     env.ahead_us += 1_000_001
     await until(keeper, lambda: between.appends[-1].batches[0].degraded is None)
+    await live.close("left")
+
+
+async def test_an_agents_own_trouble_goes_with_the_next_batch(spool, env, between, caplog):
+    live = new_live(spool, env, "r")
+    live.record(Noted("a"))
+    keeper = Keeper(spool, between)
+    await until(keeper, lambda: live.ack.acked == 1)
+    with caplog.at_level(logging.WARNING):
+        for trouble in (Trouble.FULL, Trouble.NONE):
+            live.ack.tell(trouble)
+            env.ahead_us += 1_000_001
+            await keeper.step()
+            assert between.appends[-1].batches[0].degraded == describe(trouble)
+    assert "the disk is full" in caplog.text
+    assert "well again" in caplog.text
     await live.close("left")
 
 

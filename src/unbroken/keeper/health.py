@@ -3,6 +3,7 @@
 import logging
 from uuid import UUID
 
+from unbroken import trouble
 from unbroken.ack import DEGRADED, Ack
 from unbroken.archive import BATCH_ENTRIES_MAX, Batch
 from unbroken.env import Env
@@ -76,7 +77,8 @@ class Health:
         """All that is wrong; None when all is well."""
         count = self._ack.lost_count
         lost = f"{count} entries are lost" if count else None
-        return "; ".join(filter(None, (*reasons, self._failure, lost))) or None
+        told = trouble.describe(self._ack.trouble)
+        return "; ".join(filter(None, (told, *reasons, self._failure, lost))) or None
 
     def say(self, words: str | None) -> None:
         """Tell the log at each change, once."""
