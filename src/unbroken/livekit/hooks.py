@@ -96,8 +96,12 @@ class Hooks:
         self._keys[agent] = key
 
     def silence(self, agent: Agent) -> None:
-        """The next `on_enter` of this agent was begun by an earlier holder, if the log says so."""
-        if self.key_of(agent) in self._live.session.entered:
+        """The next `on_enter` of this agent was begun by an earlier holder, if the log says so.
+
+        Where nobody has said a word since, it begins again: its caller was not greeted.
+        """
+        session = self._live.session
+        if self.key_of(agent) in session.entered and session.message_count:
             self._silenced.add(agent)
 
     def _record_entry(self, agent: Agent, key: str) -> None:
