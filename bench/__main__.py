@@ -1,7 +1,7 @@
 """`python -m bench [NAME|all] [--quick] [--date YYYY-MM-DD] [--minutes N] [--seed N]`: measure.
 
-NAME is append, talk, setup, failover, kills, long, first, mutants or host; only `host` knows
-minutes and a seed.
+NAME is append, talk, setup, failover, kills, long, first, mutants, host or wishes; only `host`
+knows minutes and a seed.
 
 Each writes bench/results/DATE-NAME.json (raw) and .md (summary). `--quick` measures few times, to
 see that all works, and writes nothing. Needs what `make test` needs.
@@ -13,7 +13,9 @@ from datetime import UTC, datetime
 
 from bench.report import Run
 
-NAMES = ("append", "talk", "setup", "kills", "failover", "long", "first", "mutants", "host")
+NAMES = (
+    "append", "talk", "setup", "kills", "failover", "long", "first", "mutants", "host", "wishes",
+)  # fmt: skip
 
 
 def main() -> None:

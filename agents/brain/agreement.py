@@ -6,7 +6,7 @@ from rapidfuzz import fuzz
 
 from agents.brain.words import plain
 
-ALIKE = 84  # of 100
+ALIKE = 82  # of 100
 
 _YES_LIST = """
     yes yeah yep yup yea ya yas yess yet sure okay ok right correct exactly perfect absolutely

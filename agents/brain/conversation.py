@@ -16,7 +16,7 @@ from agents.brain.slots import read as read_slots
 from agents.brain.slots import slot_named
 from agents.brain.wish import ORDER, Slot, Wish
 
-MESSAGES_MAX = 80
+MESSAGES_MAX = 60
 CERTAIN = 0.93  # so clear an intent is no answer to a question, even if it names a day
 SLOTS_OF_A_WISH = 2  # "four people, tomorrow at eight" asks for a table without the word
 

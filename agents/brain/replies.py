@@ -109,6 +109,7 @@ REPLIES: Mapping[str, tuple[str, ...]] = {
         "I cannot do that from here. I can make a note of it, so that you do not forget.",
         "That is out of my reach. I could note it for you: say, make a note.",
     ),
+    "other_bookings": ("I can only book tables. I can make a note of it, so that you remember.",),
     "food": ("I do not know the menu. I can book you a table: for which day would you like it?",),
     "place": (
         "I do not know that about the restaurant. I can book you a table there.",
@@ -124,7 +125,7 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = {
     "day": ("For which day would you like the table?", "Which day shall it be?"),
     "time": ("At what time?", "What time would you like to come?"),
     "party": ("For how many people?", "How many people will you be?"),
-    "name": ("Under what name shall I book it?", "What name may I put it under?"),
+    "name": ("Under what name, please?", "What name may I put it under?"),
 }
 UNHEARD: tuple[str, ...] = (
     "Sorry, I did not get that.",

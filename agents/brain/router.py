@@ -5,14 +5,14 @@ word weighs what it tells the intents apart, and a misheard word counts for as m
 the right one. Pure: the same words give the same intent.
 """
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
-from itertools import islice
 from typing import NamedTuple
 
-from rapidfuzz import fuzz
+from rapidfuzz import fuzz, process
 
 from agents.brain.phrases import LEADING, OPEN, PHRASES
 from agents.brain.words import plain
@@ -20,9 +20,12 @@ from agents.brain.words import plain
 GOOD = 0.62  # from here on it is that intent
 SURE = 0.8  # ...and so clearly that a question waiting for its answer gives way
 ALIKE = 0.72  # words that resemble less are different ones
+SAID, EXPLAINED = 0.6, 0.4  # what counts: how much of the phrase was said, and it explains
 SHORT = 3  # letters; short words are the same or are not
 LEAD_WORDS = 3  # may stand before a phrase that begins a sentence
 COMMON_WEIGHT, UNKNOWN_WEIGHT = 0.12, 0.55
+POLITE_LIST = "please can could you i would like to and also hey okay so um uh er"
+POLITE = frozenset(POLITE_LIST.split())
 COMMON_LIST = """
     a an and the to of i you me my your is it that this please can could would will do so well
     um uh er like for in on at be am are just okay oh now then very some with us we one two
@@ -46,8 +49,30 @@ class _Phrase(NamedTuple):
     intent: str
     words: tuple[str, ...]
     joined: str
-    is_open: bool
-    is_leading: bool
+    weight: float
+    open_most: float | None  # of a phrase in a longer sentence; None: it is the whole sentence
+
+
+class _Heard:
+    """An utterance, compared with all words of all phrases at once."""
+
+    def __init__(self, text: str) -> None:
+        self.words = tuple(text.split())
+        self.joined = "".join(self.words)
+        vocabulary = tuple(_weights())
+        alike = process.cdist(self.words, vocabulary, scorer=fuzz.ratio) / 100
+        best = alike.max(axis=0)
+        self.near = {
+            word: 1.0 if word in self.words else float(best[n])
+            for n, word in enumerate(vocabulary)
+            if word in self.words or (best[n] >= ALIKE and len(word) > SHORT)
+        }
+
+    def coverage(self, phrase: _Phrase) -> float:
+        """How much of `phrase`, by weight, was said."""
+        return (
+            sum(_weight(word) * self.near.get(word, 0.0) for word in phrase.words) / phrase.weight
+        )
 
 
 def route(said: str) -> Match:
@@ -57,12 +82,12 @@ def route(said: str) -> Match:
 
 @lru_cache(maxsize=512)
 def _route(text: str) -> Match:
-    words = tuple(text.split())
-    if not words:
-        return Match(None)
     best = Match(None)
+    if not text:
+        return best
+    heard = _Heard(text)
     for phrase in _phrases():
-        score = _score(phrase, words)
+        score = _score(phrase, heard, best.score)
         if score > best.score:
             best = Match(phrase.intent, score)
     return best if best.score >= GOOD else Match(None, best.score)
@@ -71,10 +96,9 @@ def _route(text: str) -> Match:
 @cache
 def _phrases() -> Sequence[_Phrase]:
     return [
-        _Phrase(intent, tuple(words), "".join(words), intent in OPEN, intent in LEADING)
+        _Phrase(intent, words, "".join(words), sum(map(_weight, words)), OPEN.get(intent))
         for intent, phrases in PHRASES.items()
-        for phrase in phrases
-        if (words := plain(phrase).split())
+        for words in (tuple(plain(phrase).split()) for phrase in phrases)
     ]
 
 
@@ -97,15 +121,33 @@ def _weight(word: str) -> float:
     return _weights().get(word, COMMON_WEIGHT if word in COMMON else UNKNOWN_WEIGHT)
 
 
-def _score(phrase: _Phrase, words: tuple[str, ...]) -> float:
-    if phrase.is_leading:
-        words = words[: len(phrase.words) + LEAD_WORDS]
-    said = _coverage(phrase.words, words)
-    explained = 1.0 if phrase.is_open else _coverage(words, phrase.words)
-    score = 0.6 * said + 0.4 * explained if said > ALIKE or not phrase.is_open else said * 0.8
-    if len(words) <= len(phrase.words) + 1:  # words that ran together, or fell apart
-        score = max(score, fuzz.ratio("".join(words), phrase.joined) / 100 - 0.1)
+def _score(phrase: _Phrase, heard: _Heard, least: float) -> float:
+    """How well `phrase` fits; any lower number where that is not above `least`."""
+    if phrase.intent in LEADING:
+        return _leading_score(phrase, heard)
+    said = SAID * heard.coverage(phrase)
+    score = said
+    if phrase.open_most is not None:
+        fits = said > ALIKE * SAID
+        score = min(phrase.open_most, said + EXPLAINED) if fits else said
+    elif said + EXPLAINED > least:
+        score = said + EXPLAINED * _coverage(heard.words, phrase.words)
+    if len(heard.words) <= len(phrase.words) + 1:  # words that ran together, or fell apart
+        score = max(score, fuzz.ratio(heard.joined, phrase.joined) / 100 - 0.1)
     return score
+
+
+def _leading_score(phrase: _Phrase, heard: _Heard) -> float:
+    """How well the sentence begins with it; what follows says nothing about the intent."""
+    lead = _without_polite_lead(phrase.words)
+    begin = _without_polite_lead(heard.words)[: len(lead)]
+    if not begin:
+        return 0.0
+    return SAID * _coverage(lead, begin) + EXPLAINED * _coverage(begin, lead)
+
+
+def _without_polite_lead(words: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(itertools.dropwhile(POLITE.__contains__, words))
 
 
 def _coverage(wanted: tuple[str, ...], there: tuple[str, ...]) -> float:
@@ -136,4 +178,4 @@ def without_lead(said: str, intent: str) -> str:
             alike = fuzz.ratio(" ".join(heard[start:end]), " ".join(phrase.words))
             if alike / 100 >= SURE and (alike, end) > (best, cut):
                 best, cut = alike, end
-    return " ".join(islice(words, cut, None))
+    return " ".join(itertools.islice(words, cut, None))

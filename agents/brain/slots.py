@@ -15,6 +15,8 @@ from agents.tools.times import find_time, hour_of
 from agents.tools.wishes import NUMBERS, PARTY_MAX, day_in, name_from, name_in, party_in
 
 DAY_ALIKE = 80  # of 100
+NUMBER_ALIKE = 84
+HEARD_WORDS_MAX = 4
 _DAY_NAMES = """
     monday tuesday wednesday thursday friday saturday sunday today tonight tomorrow
 """
@@ -65,7 +67,25 @@ _TOO_MANY = re.compile(
     r"a thousand|twenty (?:one|two|three|four|five|six|seven|eight|nine))"
     r"(?: \w+)? (?:people|guests|persons)\b"
 )
-_SPELLING_SLIPS = {"and": "Ann", "an": "Ann", "pizza": "Peter", "bop": "Bob", "mary's": "Mary"}
+_HEARD_NUMBERS = {
+    1: ("one", "won", "at one", "i want", "at one oclock", "i want a clock"),
+    2: ("two", "at two", "at to", "too"), 3: ("three", "tree", "at three"),
+    4: ("four", "at four", "at for", "for"), 5: ("five", "at five", "fife"),
+    6: ("six", "at six", "sicks", "at sicks"), 7: ("seven", "at seven", "sevin"),
+    8: ("eight", "at eight", "ate", "at ate", "adate", "ive ate", "ait", "a date"),
+    9: ("nine", "at nine", "nein"), 10: ("ten", "at ten", "tan", "attend"),
+    11: ("eleven", "at eleven"), 12: ("twelve", "at twelve"),
+}  # fmt: skip
+_SPELLING_SLIPS = {
+    "and": "Ann",
+    "an": "Ann",
+    "in": "Ann",
+    "am": "Ann",
+    "en": "Ann",
+    "pizza": "Peter",
+    "bop": "Bob",
+    "mary's": "Mary",
+}
 
 
 def read(said: str, expected: Slot | None = None) -> Wish:
@@ -129,11 +149,24 @@ def _spoken_numbers(text: str) -> str:
 
 
 def _bare(text: str) -> int | None:
-    """The one number in an answer, also one that is only heard as a word like it."""
+    """The one number in an answer, also one that is only heard as words like it."""
     if (number := next((n for w in text.split() if (n := _number(w)) is not None), None)) is None:
         left = _FILLERS.sub(" ", text).split() or text.split()
         number = _number(_SOUNDS.get(left[0], "")) if len(left) == 1 else None
-    return number
+    return number or _sounding_like(text)
+
+
+def _sounding_like(text: str) -> int | None:
+    """The number that a short answer sounds most like."""
+    joined = re.sub(r"\W", "", text)
+    if not joined or len(text.split()) > HEARD_WORDS_MAX:
+        return None
+    alike = {
+        number: max(fuzz.ratio(joined, spoken.replace(" ", "")) for spoken in ways)
+        for number, ways in _HEARD_NUMBERS.items()
+    }
+    best = max(alike, key=lambda number: alike[number])
+    return best if alike[best] >= NUMBER_ALIKE else None
 
 
 def _number(word: str) -> int | None:
@@ -142,7 +175,7 @@ def _number(word: str) -> int | None:
 
 def _is_bare(text: str) -> bool:
     left = _FILLERS.sub(" ", text).replace(";", " ").split()
-    return len(left) <= 1
+    return len(left) <= 2 or _sounding_like(text) is not None  # noqa: PLR2004 - "add eight" is heard for "at eight"
 
 
 def _name(said: str, expected: Slot | None, other: object) -> str | None:
@@ -150,10 +183,10 @@ def _name(said: str, expected: Slot | None, other: object) -> str | None:
         return named
     if expected != "name" or other:
         return None
+    if slip := _SPELLING_SLIPS.get(said.lower().strip(" .,!?")):
+        return slip
     bare = _NAME_LEADS.sub("", said).strip()
-    words = bare.lower().strip(" .,!?").split()
-    if len(words) == 1 and words[0] in _SPELLING_SLIPS:
-        return _SPELLING_SLIPS[words[0]]
+    words = bare.split()
     return name_from(bare) if len(words) <= len("four") else None
 
 

@@ -49,6 +49,7 @@ _SLIPS = [
          "tell me history|tell me a sorry"), "tell me a story"),
         (("my name s|my named is|mine name is|my name as|my names|my mame is|my aim is|"
          "my name his"), "my name is"),
+        ("(?:and|can|could|would) you (?:know|not|no|node|notes?) that", "can you note that"),
         ("good buy|good by|goodby|bye bye", "goodbye"),
         ("thank s|tanks|thanx", "thanks"),
     )
