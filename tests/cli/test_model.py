@@ -1,6 +1,7 @@
 """Who answers in the demo, and which model server of this machine is offered and never used."""
 
 import json
+import tomllib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,7 +9,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from unbroken.cli import model
+from tests.agents.conftest import ROOT
+from unbroken.cli import model, parts
 from unbroken.cli.model import Model
 from unbroken.cli.refusal import Refusal
 
@@ -83,3 +85,20 @@ def test_a_model_that_is_not_installed_is_one_sentence(monkeypatch):
     monkeypatch.setattr(model.importlib.util, "find_spec", missing)
     with pytest.raises(Refusal, match=r"unbroken\[smollm2\]"):
         model.chosen(Model.SMOLLM2, {})
+
+
+def test_the_assistant_is_found_in_the_installed_package(tmp_path, monkeypatch):
+    package = tmp_path / "site" / "unbroken"
+    worker = package / "demo" / "agents" / "worker.py"
+    worker.parent.mkdir(parents=True)
+    worker.touch()
+    monkeypatch.setattr(parts.unbroken, "__file__", str(package / "__init__.py"))
+    monkeypatch.chdir(tmp_path)
+    assert parts.home_of("agents.worker") == str(package / "demo")
+
+
+def test_the_wheel_takes_the_assistant_along():
+    built = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]
+    wheel = built["targets"]["wheel"]
+    assert {"src/unbroken", "agents"} == set(wheel["only-include"])
+    assert wheel["sources"]["agents"] == "unbroken/demo/agents"
