@@ -40,7 +40,7 @@ from unbroken.remote import RemoteArchive
 from unbroken.spool import Spool
 
 SMALL = 12  # entries of the journal whose every bit is flipped
-LOOKS = 3  # a keeper looks again and again
+LOOKS = 12  # a keeper looks again and again, and may search a slice at each look
 SIZES = (1, 7, 8, 9, 100, 4_096, 70_000, (2 << 20) - 1, 2 << 20, (2 << 20) + 1, 5 << 20)
 PLANTED = 30  # entries of a journal that is shipped
 COUNT = 60  # journals a round

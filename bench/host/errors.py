@@ -3,7 +3,8 @@ while or for good, each holder by a plan of its own.
 
 `record` never raises. What was told to be safe from SIGKILL is shipped to the store; what was told
 to be safe from a power loss is in the files as a power loss leaves them: only what a successful
-sync covered, and nothing of a file behind its first failed sync.
+sync covered, nothing of a file behind its first failed sync, and no file whose folder was not
+synced.
 """
 
 import asyncio
@@ -36,7 +37,17 @@ ERRORS = (
     *(errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EAGAIN, errno.EFBIG),
     *(errno.ENOMEM, errno.EMFILE),
 )
-CALLS = ("write", "write", "sync", "sync", "create", "rename", "make_folder", "open_words")
+CALLS = (
+    "write",
+    "write",
+    "sync",
+    "sync",
+    "create",
+    "rename",
+    "make_folder",
+    "open_words",
+    "sync_folder",
+)
 HOLDERS_MAX = 150  # a round
 ENTRIES = 60
 LARGE = range(said.LARGE_AT, ENTRIES, said.LARGE_EACH)  # the entries with a blob
@@ -50,7 +61,8 @@ class FailingHost(TouchedHost):
 
     def __init__(self, chance: random.Random) -> None:
         super().__init__()
-        self.safe_bytes: dict[str, int] = {}
+        self.safe_bytes: dict[str, int] = {}  # of each file
+        self.safe_names: set[str] = set()  # of the files whose names a power loss leaves
         self.refused = 0
         self._chance = chance
         self._counts: Counter[str] = Counter()
@@ -66,7 +78,7 @@ class FailingHost(TouchedHost):
         name = self._chance.choice(CALLS)
         return name, first if name == "write" else first // 8, length, self._chance.choice(ERRORS)
 
-    def touch(self, name: str, work: Callable[..., Any], *given: Any) -> Any:
+    def touch(self, name: str, work: Callable[..., Any], *given: Any, **how: Any) -> Any:
         self._counts[name] += 1
         for call, first, length, error in self._plan:
             if call == name and first <= self._counts[name] < first + length:
@@ -77,7 +89,10 @@ class FailingHost(TouchedHost):
                 raise OSError(error, os.strerror(error))
         if name == "write" and self._slow and self._counts[name] == 3:
             time.sleep(SLOW_S)
-        return work(*given)
+        done = work(*given, **how)
+        if name == "sync_folder":
+            self.safe_names |= set(self.list_folder(given[0]))
+        return done
 
     def _opened(self, create: Callable[..., File], path: str) -> "WitnessedFile":
         return WitnessedFile(create(path), self, path)
@@ -143,10 +158,10 @@ def _one(a: Attack, folder: Path, seed: int, where: str) -> Claim:
     if "unwritable" in facts or "header" not in facts:
         a.counts["refused holders"] += 1
         return Claim(UUID(int=0), seed)
-    _lose_power(a, folder, facts.get("disk", [0, {}]), about)
     written, kept, has_refused_blobs = facts.get("end", [0, [], False])
     a.counts["healed holders"] += written == ENTRIES
     lost = {*range(written + 1, ENTRIES + 1), *(LARGE if has_refused_blobs else ())} - {*kept}
+    _lose_power(a, folder, facts.get("disk", [0, {}, []]), lost, about)
     return Claim(UUID(facts["header"][0]), seed, told=written, may_be_lost=lost)
 
 
@@ -167,7 +182,7 @@ async def _live(tell: Callable[..., None], folder: str, host: FailingHost, seed:
         if await _is_safe(live, "process", n, 0.0):
             kept.append(n)
         if n % 10 == 0 and await _is_safe(live, "disk", n, 0.3):
-            tell("disk", n, host.safe_bytes)
+            tell("disk", n, host.safe_bytes, sorted(host.safe_names))
         await asyncio.sleep(0.001)
     await asyncio.sleep(0.05)
     tell("end", live.journal.written, kept, host.has_refused_blobs)
@@ -182,20 +197,21 @@ async def _is_safe(live: Live, level: Level, n: int, timeout_s: float) -> bool:
         return False
 
 
-def _lose_power(a: Attack, folder: Path, disk: Any, about: str) -> None:
+def _lose_power(a: Attack, folder: Path, disk: Any, lost: set[int], about: str) -> None:
     """What was told to be on the disk is in what a power loss leaves of the files."""
-    on_disk, safe_bytes = disk
+    on_disk, safe_bytes, safe_names = disk
     if not on_disk:
         return
     a.counts["disk acknowledgements"] += on_disk
     (left := folder / "left").mkdir(exist_ok=True)
     found: set[int] = set()
     for path, size in safe_bytes.items():
-        if path.removesuffix(".new").endswith(JOURNAL):
-            copy = left / Path(path).name.removesuffix(".new")
-            copy.write_bytes(Path(path.removesuffix(".new")).read_bytes()[:size])
+        place = Path(path.removesuffix(".new"))
+        if place.name.endswith(JOURNAL) and place.name in safe_names:
+            copy = left / place.name
+            copy.write_bytes(place.read_bytes()[:size])
             found |= _entries(copy)
-    missing = set(range(1, on_disk + 1)) - found
+    missing = set(range(1, on_disk + 1)) - found - lost
     a.require(
         not missing, f"{about}: on the disk up to {on_disk}, but {sorted(missing)[:9]} are not"
     )

@@ -37,10 +37,10 @@ RESERVE_S = 30
 class FullHost(TouchedHost):
     """Makes no journal."""
 
-    def touch(self, name: str, work: Callable[..., Any], *given: Any) -> Any:
+    def touch(self, name: str, work: Callable[..., Any], *given: Any, **how: Any) -> Any:
         if name == "create" and JOURNAL in given[0]:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return work(*given)
+        return work(*given, **how)
 
 
 def attack(a: Attack) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -159,5 +160,7 @@ def _run(work: Callable[[Callable[..., None]], None], told: int) -> None:
     try:
         work(lambda *fact: os.write(told, json.dumps(fact).encode() + b"\n"))
         code = 0
+    except Exception:  # noqa: BLE001 - told here, as nothing of this process ends as usual
+        traceback.print_exc()
     finally:
         os._exit(code)  # no clean-up of the parent's things

@@ -46,22 +46,22 @@ class CrashingHost(TouchedHost):
         self._life, self._way, self._at = life, way, at
         self._count = itertools.count(1)
 
-    def touch(self, name: str, work: Callable[..., Any], *given: Any) -> Any:
+    def touch(self, name: str, work: Callable[..., Any], *given: Any, **how: Any) -> Any:
         if next(self._count) != self._at:
-            return self._done(name, work, *given)
+            return self._done(name, work, *given, **how)
         if self._way == "half":
             _half(name, work, *given)
         elif self._way == "after":
-            self._done(name, work, *given)
+            self._done(name, work, *given, **how)
         os.kill(os.getpid(), signal.SIGKILL)
         raise AssertionError("we are dead")
 
-    def _done(self, name: str, work: Callable[..., Any], *given: Any) -> Any:
+    def _done(self, name: str, work: Callable[..., Any], *given: Any, **how: Any) -> Any:
         if self._life == "failed sync" and name == "sync":
             raise OSError(errno.EIO, "Input/output error")
         if self._life == "slow disk" and name == "write":
             time.sleep(SLOW_S)
-        return work(*given)
+        return work(*given, **how)
 
 
 def _half(name: str, work: Callable[..., Any], *given: Any) -> None:

@@ -18,9 +18,10 @@ FILE_CHANGING = {"write", "sync", "truncate"}
 class TouchedHost(Host):
     """Every call that changes something goes through `touch`, those of files too."""
 
-    def touch(self, _name: str, work: Callable[..., Any], *given: Any) -> Any:
-        """Do it: `work(*given)`. The first of `given` is a path, or what a file is to write."""
-        return work(*given)
+    def touch(self, _name: str, work: Callable[..., Any], *given: Any, **how: Any) -> Any:
+        """Do it: `work(*given, **how)`. The first of `given` is a path, or what a file is to
+        write."""
+        return work(*given, **how)
 
     def __getattribute__(self, name: str) -> Any:
         found = super().__getattribute__(name)

@@ -8,7 +8,7 @@ from bench.mutants.mutant import Mutant, Stale
 from bench.mutants.table import MUTANTS
 
 ROOT = Path(__file__).parents[2]
-ENOUGH = 16
+ENOUGH = 40
 
 
 def test_each_place_stands_once_and_each_test_exists():
