@@ -17,6 +17,9 @@ BATCH_BYTES_MAX = 1 << 20
 HOST_BYTES_MAX = 8 << 20  # payloads of one request; a batch that begins below it may end above
 MESSAGE_BYTES_MAX = HOST_BYTES_MAX + 2 * BATCH_BYTES_MAX  # a whole request, before compression
 PAYLOAD_BYTES_MAX = 256 << 10
+KIND_CHARS_MAX = 64
+NUMBER_MAX = (1 << 63) - 1  # of times and flags; none is below 0
+TERM_MAX = 1 << 53
 
 Outcome = Literal["acked", "gap", "fenced", "retry", "ended", "unknown", "refused"]
 
@@ -41,6 +44,17 @@ class WireEntry(msgspec.Struct, frozen=True, array_like=True):
     at_us: int
     flags: int
     payload: bytes
+
+
+def refusal(entry: WireEntry) -> str | None:
+    """The code with which every store refuses this entry, or None."""
+    if len(entry.payload) > PAYLOAD_BYTES_MAX:
+        return "payload_too_large"
+    kind = entry.kind
+    if not (0 < len(kind) <= KIND_CHARS_MAX and kind.isascii() and kind.isprintable()):
+        return "bad_kind"
+    is_sane = 0 <= entry.at_us <= NUMBER_MAX and 0 <= entry.flags <= NUMBER_MAX
+    return None if is_sane else "bad_number"
 
 
 class WireMark(msgspec.Struct, frozen=True):

@@ -92,6 +92,18 @@ def _allocate(descriptor: int, size: int) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
 
 
+def trim(path: str, size: int) -> None:
+    """Cut a log that has grown beyond `size` down to its newer half, where it is."""
+    descriptor = open_regular(path, os.O_RDWR)
+    try:
+        if (found := os.fstat(descriptor).st_size) > size:
+            newer = os.pread(descriptor, size // 2, found - size // 2)
+            os.ftruncate(descriptor, 0)  # who appends goes on at the new end
+            os.pwrite(descriptor, newer[newer.find(b"\n") + 1 :], 0)
+    finally:
+        os.close(descriptor)
+
+
 def own_folder(path: str) -> None:
     """Make a folder if it is absent, for us alone. Raises OSError: it cannot be made, is a link or
     no folder, or is somebody else's. One of ours that others may enter is closed to them."""

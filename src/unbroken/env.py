@@ -9,6 +9,7 @@ import errno
 import fcntl
 import os
 import platform
+import resource
 import signal
 import struct
 import subprocess
@@ -134,6 +135,18 @@ class Env(Protocol):
         ...
 
     def exists(self, path: str) -> bool: ...
+    def age_us(self, path: str) -> int | None:
+        """How long ago a file was last written, by the wall clock; None if it is not there."""
+        ...
+
+    def trim(self, path: str, size: int) -> None:
+        """Cut a log that has grown beyond `size` down to its newer half."""
+        ...
+
+    def allow_files(self) -> int:
+        """Let this process open as many files as the system allows it; returns how many."""
+        ...
+
     def lock(self, path: str) -> bool:
         """Take the lock file for the life of this process; False if another process has it.
 
@@ -241,6 +254,22 @@ class Host:
 
     def exists(self, path: str) -> bool:
         return os.path.exists(path)
+
+    def age_us(self, path: str) -> int | None:
+        try:
+            return (time.time_ns() - os.lstat(path).st_mtime_ns) // 1_000
+        except FileNotFoundError:
+            return None
+
+    def trim(self, path: str, size: int) -> None:
+        if self.exists(path):
+            disk.trim(path, size)
+
+    def allow_files(self) -> int:
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
     def lock(self, path: str) -> bool:
         # Opened once and kept: closing any descriptor of a locked file drops a POSIX lock.

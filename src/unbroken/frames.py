@@ -8,12 +8,17 @@
     bound  = [2, base, at_us, "", 0, session_id, term]                  the session was taken
     closed = [3, 0, at_us, cause, 0, ""]                                the holder's last word
 
-A plain CRC per frame: a damaged frame costs itself, never those behind it. `alg` and `key_id`
-are reserved for encrypted journals.
+A plain CRC per frame: a damaged frame costs itself, never those behind it. In front of its body
+each frame has a zero byte, the highest of its length, and a payload is JSON, which has none: what
+looks like a frame inside a damaged one is not taken for one. A header with one flipped bit is
+mended. `alg` and `key_id` are reserved for encrypted journals. Versions are two bits apart (1, 2,
+4, 7, 8), so that a flipped bit never makes one of another.
 """
 
+import re
 import struct
 import zlib
+from collections.abc import Iterator
 from uuid import UUID
 
 import msgspec
@@ -26,6 +31,10 @@ VERSION = 1
 PREFIX = struct.Struct("<4sBBH")
 LENGTHS = struct.Struct("<II")
 FRAME_BYTES_MAX = 1 << 20  # four times the largest payload
+FRAME_BYTES_MIN = LENGTHS.size + 8  # of an entry
+START_BYTES = LENGTHS.size + 2  # lengths, and how the body of every frame begins
+HEADER_BYTES_MAX = 64 << 10
+MENDED_BYTES_MAX = 2 << 10  # of a header: trying its bits takes some 30 ms
 
 ENTRY, MARK, BOUND, CLOSED = range(4)
 
@@ -70,6 +79,9 @@ class Frame(msgspec.Struct, frozen=True, array_like=True):
 _ENCODER = msgspec.msgpack.Encoder(uuid_format="bytes")
 _HEADER = msgspec.msgpack.Decoder(Header)
 _FRAME = msgspec.msgpack.Decoder(Frame)
+# The body is an array of seven, its first a type; in front of it stand the CRC and a length of at
+# most a megabyte. In this order a search is as quick as one for the first byte.
+_START = re.compile(rb"(?s)\x97[\x00-\x0f](?<=[\x00-\x10]\x00.{6})")
 
 
 def encode_header(header: Header) -> bytes:
@@ -81,22 +93,21 @@ def encode_frame(frame: Frame) -> bytes:
 
 
 def decode_header(data: bytes) -> tuple[Header, int] | None:
-    """The header and where the frames begin; None while it is not yet whole.
+    """The header and where the frames begin; None if no sound one is there, perhaps not yet.
 
-    Raises JournalUnreadable for a file that is no journal, or of another version.
+    Raises JournalUnreadable for a file of another version.
     """
     if len(data) < PREFIX.size:
         return None
     magic, version, _, _ = PREFIX.unpack_from(data)
-    if magic != MAGIC or version != VERSION:
+    if magic == MAGIC and (version ^ VERSION).bit_count() > 1:
         raise JournalUnreadable(f"not a journal of version {VERSION}")
-    body = _body(data, PREFIX.size)
-    if body is None:
+    if (body := _body(data, PREFIX.size) or _mended(data, PREFIX.size)) is None:
         return None
     try:
         return _HEADER.decode(body), PREFIX.size + LENGTHS.size + len(body)
-    except msgspec.DecodeError as error:
-        raise JournalUnreadable(f"its header cannot be read: {error}") from None
+    except msgspec.DecodeError:
+        return None
 
 
 def decode_frame(data: bytes, at: int) -> tuple[Frame, int] | None:
@@ -110,16 +121,58 @@ def decode_frame(data: bytes, at: int) -> tuple[Frame, int] | None:
         return None
 
 
+def starts(data: bytes, at: int) -> Iterator[tuple[int, int]]:
+    """Where at or behind `at` a frame may begin, judged by its first bytes, and how long it is."""
+    for found in _START.finditer(data, at + LENGTHS.size):
+        offset = found.start() - LENGTHS.size
+        if 0 < (length := _length(data, offset)) <= FRAME_BYTES_MAX:
+            yield offset, LENGTHS.size + length
+
+
+def extent(data: bytes, at: int) -> int | None:
+    """How long the frame at `at` says that it is; None if that is not to be known or believed."""
+    if at + LENGTHS.size > len(data) or not 0 < (length := _length(data, at)) <= FRAME_BYTES_MAX:
+        return None
+    return LENGTHS.size + length
+
+
 def resync(data: bytes, at: int) -> int:
     """The offset of the next sound frame at or behind `at`; the end of `data` if there is none."""
-    for offset in range(at, len(data) - LENGTHS.size):
-        if decode_frame(data, offset):
-            return offset
-    return len(data)
+    found = (offset for offset, _ in starts(data, at) if decode_frame(data, offset))
+    return next(found, len(data))
 
 
 def _wrap(body: bytes) -> bytes:
     return LENGTHS.pack(len(body), zlib.crc32(body)) + body
+
+
+def _mended(data: bytes, at: int) -> bytes | None:
+    """The body of a frame of which one bit is flipped: the CRC tells which one."""
+    if at + LENGTHS.size > len(data):
+        return None
+    length, crc = LENGTHS.unpack_from(data, at)
+    for bit in range(32):
+        if body := _body(LENGTHS.pack(length ^ 1 << bit, crc) + data[at + LENGTHS.size :], 0):
+            return body
+    body = data[at + LENGTHS.size : at + LENGTHS.size + length]
+    if not len(body) == length <= MENDED_BYTES_MAX:
+        return None
+    if (zlib.crc32(body) ^ crc).bit_count() == 1:
+        return body
+    return _turned(bytearray(body), crc)
+
+
+def _turned(body: bytearray, crc: int) -> bytes | None:
+    for bit in range(len(body) * 8):
+        body[bit // 8] ^= 1 << bit % 8
+        if zlib.crc32(body) == crc:
+            return bytes(body)
+        body[bit // 8] ^= 1 << bit % 8
+    return None
+
+
+def _length(data: bytes, at: int) -> int:
+    return int.from_bytes(data[at : at + 4], "little")
 
 
 def _body(data: bytes, at: int) -> bytes | None:

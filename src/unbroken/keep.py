@@ -35,6 +35,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     env = Host()
+    env.allow_files()
     log = logging.getLogger(__name__)
     try:
         asyncio.run(

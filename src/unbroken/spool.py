@@ -102,8 +102,10 @@ class Spool(msgspec.Struct, frozen=True):
             self.env.remove(new)
 
     def holders(self) -> list[UUID]:
+        """Those with a journal, each once."""
         names = self.env.list_folder(self.folder)
-        return [holder for name in names if (holder := _holder(name))]
+        found = (_holder_of(name) for name in names if name.endswith(JOURNAL))
+        return [holder for holder in dict.fromkeys(found) if holder]
 
     def journal(self, holder: UUID, part: int = 0) -> str:
         return f"{self.folder}/{holder}{f'.{part}' if part else ''}{JOURNAL}"
@@ -111,9 +113,12 @@ class Spool(msgspec.Struct, frozen=True):
     def lock(self, holder: UUID) -> str:
         return f"{self.folder}/{holder}.lock"
 
+    def ack_file(self, holder: UUID) -> str:
+        return f"{self.folder}/{holder}.ack"
+
     def ack(self, holder: UUID) -> Ack:
         """Raises OSError, when the disk has no room for it, too."""
-        return Ack(self.env.open_words(self._ack(holder), WORDS))
+        return Ack(self.env.open_words(self.ack_file(holder), WORDS))
 
     def put_blob(self, holder: UUID, name: str, content: bytes) -> None:
         """Keep it as long as the holder's journal; one that is there already is no change.
@@ -156,7 +161,7 @@ class Spool(msgspec.Struct, frozen=True):
         for part in range(PARTS_MAX):
             self.env.remove(self.journal(holder, part))
         self.env.remove(self.lock(holder))
-        self.env.remove(self._ack(holder))
+        self.env.remove(self.ack_file(holder))
         if self.env.exists(self._blobs):
             for name in self.env.list_folder(self._blobs):
                 if name.startswith(f"{holder}."):
@@ -166,15 +171,22 @@ class Spool(msgspec.Struct, frozen=True):
         """The file of a journal that never got its name."""
         self.env.remove(f"{self.journal(holder)}.new")
 
+    def leftovers(self) -> Iterator[tuple[str, UUID | None, bool]]:
+        """What belongs to nothing when its holder is dead: path, holder, and whether a journal of
+        that holder would make it belong."""
+        for name in self.env.list_folder(self.folder):
+            if name.endswith((".lock", ".ack", ".new")) and name != "keeper.lock":
+                yield f"{self.folder}/{name}", _holder_of(name), not name.endswith(".new")
+        if self.env.exists(self._blobs):
+            for name in self.env.list_folder(self._blobs):
+                yield f"{self._blobs}/{name}", _holder_of(name), not name.endswith(".new")
+
     @property
     def _blobs(self) -> str:
         return f"{self.folder}/blobs"
 
     def _blob(self, holder: UUID, name: str) -> str:
         return f"{self._blobs}/{holder}.{name}"
-
-    def _ack(self, holder: UUID) -> str:
-        return f"{self.folder}/{holder}.ack"
 
     def _rewrite_blob(self, holder: UUID, name: str) -> None:
         content = self.get_blob(holder, name)
@@ -228,10 +240,8 @@ class Spool(msgspec.Struct, frozen=True):
             raise JournalUnwritable(f"{what}: {error.strerror}") from error
 
 
-def _holder(name: str) -> UUID | None:
-    if not name.endswith(JOURNAL):
-        return None
+def _holder_of(name: str) -> UUID | None:
     try:
-        return UUID(name.removesuffix(JOURNAL))
+        return UUID(name.partition(".")[0])
     except ValueError:
-        return None  # not a journal of ours: left alone
+        return None  # not of ours

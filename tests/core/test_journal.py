@@ -6,19 +6,16 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests.core.conftest import new_header
 from tests.core.faults import FaultyHost
 from unbroken.entries import Noted
 from unbroken.errors import (
-    JournalUnreadable,
     JournalUnwritable,
     LevelUnavailable,
     SettingsInvalid,
 )
-from unbroken.frames import CLOSED, ENTRY, MARK, Frame, decode_frame, decode_header, resync
+from unbroken.frames import CLOSED, ENTRY, MARK, Frame
 from unbroken.journal import PENDING_BYTES_MAX, Journal, JournalReader, writer
 from unbroken.live import Live
 from unbroken.spool import Spool
@@ -284,50 +281,3 @@ async def test_a_spool_on_a_network_is_refused(faulty, host, monkeypatch):
     monkeypatch.setattr(host, "network_file_system", lambda _: "nfs4")
     with pytest.raises(SettingsInvalid, match="nfs4"):
         Spool.open(host, faulty.folder)
-
-
-async def test_every_flipped_bit_costs_only_its_frame(spool):
-    journal = made(spool)
-    for _ in range(12):
-        journal.append("note", b"some words that were said")
-    journal.close("left")
-    path = Path(spool.journal(journal.header.holder))
-    whole = path.read_bytes()
-    _, start = decode_header(whole)
-    for at in range(start, len(whole), 7):
-        damaged = bytearray(whole)
-        damaged[at] ^= 1 << (at % 8)
-        path.write_bytes(damaged)
-        missing = set(range(1, 13)) - set(numbers(read(spool, journal, is_living=False)))
-        assert len(missing) <= 1
-
-
-async def test_a_torn_end_is_not_yet_while_the_holder_lives(spool):
-    journal = made(spool)
-    journal.append("note", b"first")
-    journal.append("note", b"second")
-    path = Path(spool.journal(journal.header.holder))
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-3])
-    reader = JournalReader(spool.env, str(path))
-    assert numbers(reader.read(is_living=True)) == [1]
-    assert reader.damaged_bytes == 0
-    path.write_bytes(whole)
-    assert numbers(reader.read(is_living=True)) == [2]
-    reader.close()
-    journal.close("left")
-
-
-@pytest.mark.parametrize("content", [b"", b"UNBJ", b"NOPE" * 50, b"UNBJ\x09\0\0\0" + b"x" * 99])
-async def test_what_is_no_journal_is_said_to_be_none(spool, content):
-    path = Path(spool.folder) / "x.journal"
-    path.write_bytes(content)
-    with pytest.raises(JournalUnreadable):
-        JournalReader(spool.env, str(path))
-
-
-@given(st.binary(max_size=300), st.integers(0, 300))
-@settings(deadline=None)
-def test_no_bytes_make_the_reader_fail(data, at):
-    assert decode_frame(data, at) is None or at < len(data)
-    assert min(at, len(data)) <= resync(data, at) <= len(data)

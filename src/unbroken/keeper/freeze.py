@@ -1,9 +1,13 @@
 """Whether a holder still works: its lock says that it lives, its beat that it is not frozen."""
 
+import logging
+
 from unbroken.ack import Ack
 from unbroken.cause import FROZEN
 from unbroken.env import Env
 from unbroken.frames import Header
+
+log = logging.getLogger(__name__)
 
 FREEZE_US = 3_000_000  # a stopped process
 BUSY_US = 10_000_000  # a loop that is busy: a synchronous tool must not cost an agent its life
@@ -31,11 +35,20 @@ class Holder:
     def __init__(self, env: Env, header: Header, ack: Ack, *, lock: str) -> None:
         self.is_living = True
         self.killed_for: str | None = None
+        self._is_hidden = False
         self._env, self._header, self._ack, self._lock = env, header, ack, lock
         self._pulse = Pulse()
 
     def look(self) -> None:
-        self.is_living = self._env.is_locked(self._lock)
+        """A lock that cannot be looked at says nothing: what may live is not called dead."""
+        try:
+            self.is_living = self._env.is_locked(self._lock)
+        except OSError as error:
+            if not self._is_hidden:
+                log.warning("%s cannot be looked at: %s", self._lock, error.strerror)
+            self._is_hidden = True
+        else:
+            self._is_hidden = False
 
     def kill_if_frozen(self, now_us: int) -> bool:
         """Kill a holder whose loop stands still: a thawed agent would speak beside its successor.
@@ -60,7 +73,7 @@ class Holder:
 
 def kill(env: Env, pid: int, pid_start: int | None) -> bool:
     """Kill a process, if the one with this pid began at `pid_start` and is not this one."""
-    if not pid or pid == env.pid() or env.started(pid) != pid_start:
+    if pid <= 0 or pid == env.pid() or env.started(pid) != pid_start:
         return False
     env.kill(pid)
     return True

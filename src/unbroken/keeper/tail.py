@@ -7,18 +7,20 @@ sent again), and what stands in the log with its blobs. Only the latter is ackno
 import logging
 from uuid import UUID
 
-from unbroken.ack import DEGRADED, ENDED, FENCED
+from unbroken.ack import DEGRADED, ENDED, FENCED, WORDS, Ack
 from unbroken.archive import BATCH_BYTES_MAX, Answer, Batch, Taken, WireEntry, WireMark
 from unbroken.cause import CRASHED, REFUSED
 from unbroken.entries import BLOBS
 from unbroken.errors import CallTaken, UnbrokenError
-from unbroken.journal import JournalReader
+from unbroken.journal import PartsReader
 from unbroken.keeper.backlog import Backlog
 from unbroken.keeper.blobs import BlobLane
 from unbroken.keeper.claim import Claim
 from unbroken.keeper.freeze import Holder
 from unbroken.keeper.health import FAILING, Health
+from unbroken.keeper.nameless import header_of
 from unbroken.keeper.standing import Standing
+from unbroken.keeper.words import KeptWords
 from unbroken.spool import Spool
 
 log = logging.getLogger(__name__)
@@ -31,13 +33,12 @@ MARK_US = 1_000_000  # a mark goes to the store at most this often, and once at 
 class Tail:
     """Counts in n, the holder's own numbers; the store counts `base + n`."""
 
-    def __init__(self, spool: Spool, holder: UUID, blobs: BlobLane) -> None:
-        """Raises FileNotFoundError, JournalUnreadable."""
-        env = spool.env
+    def __init__(self, spool: Spool, parts: PartsReader, blobs: BlobLane, *, host_id: UUID) -> None:
+        env, holder = spool.env, parts.holder
         self._env = env
-        reader = JournalReader(env, spool.journal(holder))
-        self.header = reader.header
-        self.ack = spool.ack(holder)
+        self.header = parts.header or header_of(holder, host_id)
+        self._words = KeptWords(env, spool.ack_file(holder), WORDS)
+        self.ack = Ack(self._words)
         self.holder = Holder(env, self.header, self.ack, lock=spool.lock(holder))
         self.session_id = self.header.session_id
         self.term = self.header.term
@@ -45,13 +46,12 @@ class Tail:
         self.is_over = False  # the store has heard of our end, or ended the session itself
         self.claim = Claim(env, self.header)
         self.health = Health(env, holder, self.ack)
-        self._backlog = Backlog(env, reader)
+        self._backlog = Backlog(env, parts)
         self._blobs = blobs
         self._standing = Standing(self.ack, self._backlog, blobs, holder)
         self._last: tuple[int, WireEntry] | None = None  # the newest that was sent
         self._mark_sent_us = 0
         self._knows_head = False  # until then the store is asked, not told
-        self._is_read = False  # all of the file is in the backlog, as far as there is room
         self._heard_us = 0  # when the store last answered for us, since boot
         self._over_us = 0
         self._remember()
@@ -92,7 +92,7 @@ class Tail:
     def _is_wanted(self) -> bool:
         """Whether its session is to be taken for it: else its holder is about to."""
         had = self.claim.granted_term is not None
-        return had or bool(self._backlog) or not self.is_living
+        return had or bool(self._backlog) or (not self.is_living and self._backlog.is_read)
 
     def is_earlier(self, other: "Tail") -> bool:
         """Whether this holder had the session, that the other one wants, before it."""
@@ -100,15 +100,19 @@ class Tail:
         return other.claim.session_id in ids and self.order < other.order
 
     def look(self) -> None:
-        """See whether the holder lives, and read on."""
+        """See whether the holder lives: in front of `read_on`, as after its death nothing is
+        written any more."""
         self.health.say(self.degraded)
         if self._standing.owed and self.is_bound:
             self._standing.tell(term=self.ack.term)
         if self.is_over:
-            return
-        self.holder.look()  # first: after its death nothing is written any more
-        self._backlog.fill(is_living=self.is_living)
-        self._is_read = True
+            self._rest()
+        else:
+            self.holder.look()
+
+    def read_on(self, room: int) -> None:
+        """Read what is new, as far as there is room in memory. Raises OSError."""
+        self._backlog.fill(is_living=self.is_living, appended=self.ack.appended, room=room)
         bound, self._backlog.binding = self._backlog.binding, None
         if bound and not self.is_bound and self.claim.granted_term is None:
             self.session_id, self.term, self.base = bound.session_id, bound.term, bound.base
@@ -212,6 +216,10 @@ class Tail:
         is_old = now_us - self._over_us >= RESHIP_US
         return self.is_over and is_old and not (self._backlog or self._standing.owed)
 
+    def skip_bad_blocks(self) -> None:
+        """What the disk does not read is lost, from now on."""
+        self._backlog.skip_bad_blocks()
+
     def close(self) -> None:
         self._backlog.close()
         self._blobs.forget(self.header.holder)
@@ -235,7 +243,7 @@ class Tail:
     # What goes next.
 
     def _has_next(self, now_us: int) -> bool:
-        if not self._knows_head or not self._is_read:
+        if not self._knows_head:
             return False
         first = next(iter(self._backlog), None)
         return first is not None and (first[0] != self.stored + 1 or self._may_go(*first, now_us))
@@ -291,7 +299,7 @@ class Tail:
         self._arrive(batch, end, is_end=True)
         self._standing.tell(term=batch.term)
         self.ack.flag(flag)
-        if not self._backlog and not self.is_living and self._is_read:
+        if not self._backlog and self._backlog.is_read:
             self._end(now_us)
 
     def _arrive(self, batch: Batch, head: int, *, is_end: bool = False) -> None:
@@ -323,7 +331,6 @@ class Tail:
             return
         self._standing.owed.forget()
         self._backlog.rewind(upto)
-        self._is_read = False
 
     def _forget_session(self) -> None:
         """The store does not know it, or our term of it: it went back. It is taken again."""
@@ -344,9 +351,14 @@ class Tail:
             if batch.entries:
                 self._backlog.name_lost(0, answer.code or "refused")
 
+    def _rest(self) -> None:
+        """Nothing is open for what is over; it is opened again if the store went back."""
+        self._backlog.rest()
+        if not self._standing.owed:
+            self._words.rest()
+
     def _is_final(self) -> bool:
-        is_read = self._is_read and not self._backlog.is_full
-        return not self.is_living and is_read and not self.is_over
+        return self._backlog.is_read and not self.is_over
 
     def _cause(self) -> str:
         return self._backlog.last_word or self.holder.killed_for or CRASHED

@@ -37,9 +37,6 @@ from unbroken.stores.sqlite.database import Database, Row, Transaction
 
 BATCHES_MAX = 10_000  # of one host in one request
 TTL_MS_MIN, TTL_MS_MAX = 100, 60_000
-KIND_CHARS_MAX = 64
-TERM_MAX = 1 << 53
-_INT_MAX = (1 << 63) - 1
 _TIMELINE_MAX = (1 << 53) - 1  # what JavaScript's numbers hold exactly
 
 
@@ -121,9 +118,9 @@ class SqliteArchive:
         session_id: bytes,
         *,
         after: int = 0,
-        upto: int = _INT_MAX,
+        upto: int = wire.NUMBER_MAX,
         limit: int = -1,
-        bytes_max: int = _INT_MAX,
+        bytes_max: int = wire.NUMBER_MAX,
     ) -> list[StoredEntry]:
         """The log of a session, in order; stops behind the entry that reaches `bytes_max`.
 
@@ -299,20 +296,17 @@ def end_session(tx: Transaction, session_id: bytes, term: int, holder: bytes, re
 
 def refusal(batch: Batch) -> str | None:
     """The code with which this batch alone is refused, or None."""
-    if batch.first < 1 or not 0 <= batch.term <= TERM_MAX:
+    if batch.first < 1 or not 0 <= batch.term <= wire.TERM_MAX:
         return "bad_first"
     if len(batch.entries) > wire.BATCH_ENTRIES_MAX:
         return "too_many_entries"
-    if any(len(entry.payload) > wire.PAYLOAD_BYTES_MAX for entry in batch.entries):
-        return "payload_too_large"
     if batch.mark and len(batch.mark.payload) > wire.PAYLOAD_BYTES_MAX:
         return "payload_too_large"
-    if any(not _is_kind(entry.kind) for entry in batch.entries):
-        return "bad_kind"
+    if code := next(filter(None, map(wire.refusal, batch.entries)), None):
+        return code
     numbers = [batch.first + len(batch.entries)]
-    numbers += [n for entry in batch.entries for n in (entry.at_us, entry.flags)]
     numbers += [batch.mark.at_us, batch.mark.after_seq] if batch.mark else []
-    return None if all(0 <= n <= _INT_MAX for n in numbers) else "bad_number"
+    return None if all(0 <= n <= wire.NUMBER_MAX for n in numbers) else "bad_number"
 
 
 def _ignore(_session_id: UUID, _words: str | None) -> None:
@@ -322,10 +316,6 @@ def _ignore(_session_id: UUID, _words: str | None) -> None:
 def _stored(row: Row) -> StoredEntry:
     payload = row["payload"] or b""
     return StoredEntry(row["seq"], row["term"], row["kind"], row["at"], row["flags"], payload)
-
-
-def _is_kind(kind: str) -> bool:
-    return 0 < len(kind) <= KIND_CHARS_MAX and kind.isascii() and kind.isprintable()
 
 
 def _input(k: int, batch: Batch) -> tuple[Any, ...]:
@@ -346,8 +336,8 @@ def _check_names(request: TakeRequest) -> None:
         names.check(what, getattr(request, what))
     for what in ("agent_identity", "agent_name", "user_id"):
         names.check(what, getattr(request, what) or "", may_be_empty=True)
-    if not 0 <= (request.granted_term or 0) <= TERM_MAX:
-        raise InvalidInput(f"granted_term is from 0 to {TERM_MAX}")
+    if not 0 <= (request.granted_term or 0) <= wire.TERM_MAX:
+        raise InvalidInput(f"granted_term is from 0 to {wire.TERM_MAX}")
     if not request.holder.int:
         raise InvalidInput("the nil uuid holds nothing")
 
