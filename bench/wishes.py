@@ -79,16 +79,18 @@ def _noisy(sound: Pcm, speech: Pcm, decibels: float, seed: int) -> Pcm:
     return np.clip(mixed, -INT16_MAX, INT16_MAX).astype(np.int16)
 
 
-async def call(line: Line, number: int, script: Script, folder: Path) -> dict[str, Any]:
-    """One caller, from the greeting to the wish's fate."""
-    manner = MANNERS[number * STEP % len(MANNERS)]
+async def call(
+    line: Line, number: int, script: Script, folder: Path, *, seed: int
+) -> dict[str, Any]:
+    """One caller, from the greeting to the wish's fate. `seed` gives manners and noise."""
+    manner = MANNERS[(number * STEP + seed) % len(MANNERS)]
     book = folder / f"{number}.sqlite"
     os.environ["UNBROKEN_BOOKINGS"] = str(book)
     turns: list[dict[str, str]] = []
     async with talking() as session:
 
         async def answer(said: str) -> str:
-            heard = await line.hear(said, manner, seed=1_000 * number + len(turns))
+            heard = await line.hear(said, manner, seed=100_000 * seed + 1_000 * number + len(turns))
             reply = await say(session, heard) if heard else ""
             turns.append({"said": said, "heard": heard, "answer": reply})
             return reply
@@ -101,7 +103,7 @@ async def campaign(run: Run, scripts: Sequence[Script]) -> list[dict[str, Any]]:
     line, found = Line(), []
     with tempfile.TemporaryDirectory() as folder:
         for number, script in enumerate(scripts):
-            found.append(await call(line, number, script, Path(folder)))
+            found.append(await call(line, number, script, Path(folder), seed=run.seed or 0))
             last = found[-1]
             said = "" if last["met"] else f": {last['turns']}"
             run.say(f"{number} {'met' if last['met'] else 'NOT MET'} ({last['manner']}){said}")

@@ -24,7 +24,7 @@ SAID, EXPLAINED = 0.6, 0.4  # what counts: how much of the phrase was said, and 
 SHORT = 3  # letters; short words are the same or are not
 LEAD_WORDS = 3  # may stand before a phrase that begins a sentence
 COMMON_WEIGHT, UNKNOWN_WEIGHT = 0.12, 0.55
-POLITE_LIST = "please can could you i would like to and also hey okay so um uh er"
+POLITE_LIST = "please can could we you i would like to and also hey okay so um uh er"
 POLITE = frozenset(POLITE_LIST.split())
 COMMON_LIST = """
     a an and the to of i you me my your is it that this please can could would will do so well

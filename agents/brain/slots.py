@@ -180,7 +180,7 @@ def _is_bare(text: str) -> bool:
 
 def _name(said: str, expected: Slot | None, other: object) -> str | None:
     if named := name_in(plain_name(said)):
-        return named
+        return _SPELLING_SLIPS.get(named.lower(), named)
     if expected != "name" or other:
         return None
     if slip := _SPELLING_SLIPS.get(said.lower().strip(" .,!?")):

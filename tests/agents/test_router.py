@@ -23,6 +23,7 @@ note: Please make a note that I am coming at seven. | make a not that my sister 
 note: Remember that the train leaves at nine. | Take a note. | Make a knot that we come early
 note: And you know that I like the window seat. | Write down that we need a high chair.
 note: Don't forget that grandma is coming, too. | Remind me to buy flowers. | make note buy milk
+note: We can note that I called.
 notes_read: Read my nodes. | Read my notes back to me, please. | What are my knots? | Liz, my notes.
 notes_read: What did I ask you to remember? | Could you read my notes back to me, please?
 name_tell: My name is Ann. | My name's Bob. | Hello, my name is Robert. | You can call me Maria.
@@ -88,6 +89,7 @@ PARTS: list[tuple[str, Slot | None, dict[str, object]]] = [
     ("Adate.", "time", {"time": "20:00"}), ("Add eight.", "time", {"time": "20:00"}),
     ("I've ate.", "time", {"time": "20:00"}), ("I want a clock.", "time", {"time": "13:00"}),
     ("for eight", "time", {"time": "20:00"}), ("730", "time", {"time": "19:30"}),
+    ("the name is am", None, {"name": "Ann"}),
     ("Ann", "name", {"name": "Ann"}), ("And.", "name", {"name": "Ann"}),
     ("In.", "name", {"name": "Ann"}),
     ("It's Ann Miller.", "name", {"name": "Ann Miller"}), ("For Peter", "name", {"name": "Peter"}),
