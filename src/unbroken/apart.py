@@ -39,6 +39,8 @@ def put_apart(spool: Spool, holder: UUID, payload: bytes) -> tuple[bytes, list[s
     """
     if len(payload) > RECORD_BYTES_MAX:
         raise TooLarge(f"an entry of {len(payload)} bytes: {RECORD_BYTES_MAX} are the most")
+    if len(payload) > PAYLOAD_BYTES_MAX and _longest(payload) <= PART_BYTES_MAX:
+        raise TooLarge(_TOO_MANY)  # there is nothing to put apart: no need to look closer
     parts = _Parts()
     left = parts.replaced(msgspec.json.decode(payload))
     if parts.contents:
@@ -107,6 +109,11 @@ class _Parts:
         name = hashlib.sha256(content).hexdigest()
         self.contents[name] = content
         return {BLOB: name, "bytes": len(content)}
+
+
+def _longest(payload: bytes) -> int:
+    """No string of it is longer."""
+    return max(map(len, payload.replace(b'\\"', b"''").split(b'"')))
 
 
 def _escaped(key: str) -> str:

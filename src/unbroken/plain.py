@@ -10,7 +10,7 @@ import msgspec
 JSON: TypeAlias = Any
 
 DEPTH_MAX = 100  # deeper nesting is cut: decoders of other languages stop near 1,000
-VALUES_MAX = 1 << 17  # no entry holds more: each takes two bytes, and an entry has 256 kB
+VALUES_MAX = 1 << 16  # each costs a microsecond or two, and a circle has no end
 CUT = "…"
 
 

@@ -1,6 +1,7 @@
 """An effect's intent is in the log, as safe as asked, before the tool runs."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 from livekit.agents import Agent, AgentSession, RunContext, function_tool
@@ -8,7 +9,7 @@ from livekit.agents.llm.utils import build_legacy_openai_schema
 
 from tests.agents.scripted import ScriptedLLM
 from tests.core.conftest import new_header, store
-from unbroken import current_effect, effect
+from unbroken import LevelUnavailable, current_effect, effect
 from unbroken.ack import ENDED, FENCED
 from unbroken.errors import JournalUnwritable
 from unbroken.keeper import Keeper
@@ -24,6 +25,10 @@ RULES = [
     ("ring", {"tool": "ring", "arguments": {}}),
     ("", "Yes."),
 ]
+
+
+class Told:
+    """Stands for an AgentSession."""
 
 
 class Desk(Agent):
@@ -182,3 +187,40 @@ def test_the_schema_is_the_tools_own():
 def test_outside_of_an_effect_there_is_none():
     with pytest.raises(LookupError):
         current_effect()
+
+
+@pytest.mark.parametrize("at_bound", ["refuse", "run"])
+@pytest.mark.parametrize("level", ["process", "disk", "service"])
+async def test_without_a_recorded_intent_it_does_not_run(env, spool, level, at_bound):
+    ran = []
+
+    @effect(retry="safe", level=level, wait_s=20, at_bound=at_bound)
+    async def send(context, what):
+        ran.append(what)
+
+    live = Live.open(spool, new_header(env, spool))
+    by_agent_session[session := Told()] = live
+    context = SimpleNamespace(session=session, function_call=SimpleNamespace(call_id="c"))
+    with pytest.raises(LevelUnavailable, match="is lost"):  # beyond every bound
+        await send(context, "x" * (18 << 20))
+    await live.close("left")
+    with pytest.raises(LevelUnavailable, match="closed"):
+        await send(context, "behind close")
+    assert ran == []
+
+
+@pytest.mark.parametrize("flag", [FENCED, ENDED])
+async def test_a_deposed_agents_effect_does_not_run(env, spool, flag):
+    ran = []
+
+    @effect(retry="safe", wait_s=20, at_bound="run")
+    async def send(context, what):
+        ran.append(what)
+
+    live = Live.open(spool, new_header(env, spool))
+    by_agent_session[session := Told()] = live
+    live.ack.flag(flag)
+    with pytest.raises(LevelUnavailable):
+        await send(SimpleNamespace(session=session, function_call=SimpleNamespace(call_id="c")), 1)
+    assert ran == []
+    await live.close("left")
