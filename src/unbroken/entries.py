@@ -193,6 +193,7 @@ KINDS: dict[str, type[Payload]] = {
 # Reserved: recording_started, recording_ended, whispered, handover_offered.
 KIND_OF = {payload: kind for kind, payload in KINDS.items()}
 
+SHALLOW_BYTES = 1_000  # brackets alone nest no deeper than 500 in less: every decoder takes that
 _ENCODER = msgspec.json.Encoder(order="sorted")
 _STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
 _BRACKETS = re.compile(rb"[\[\]{}]")
@@ -204,7 +205,7 @@ def encode(payload: Payload) -> tuple[bytes, int]:
     by the rules of `plain`."""
     try:
         data = _ENCODER.encode(payload)
-        if not _is_deep(data):
+        if len(data) < SHALLOW_BYTES or not _is_deep(data):
             return data, 0
     except Exception:  # noqa: BLE001, S110 - whatever a value does that JSON cannot say
         pass

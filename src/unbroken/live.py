@@ -150,11 +150,17 @@ class Live:
         stands in its place; where the disk is, the keeper names it.
         """
         try:
-            n = self._append(payload)
+            data, flags = entries.encode(payload)
+            self.session.apply(payload)
+            kind = entries.KIND_OF[type(payload)]
+            if len(data) <= PART_BYTES_MAX:
+                n = self.journal.append(kind, data, flags=flags)
+            else:
+                n = self._append_apart(kind, data, flags)
         except Exception as error:  # noqa: BLE001 - no value may cost the call its agent
             n = self._lose(payload, error)
         if len(self._unsafe) < UNSAFE_MAX:
-            self._unsafe.append((n, self._env.boot_us()))
+            self._unsafe.append((n, self.journal.put_us))
         self._new.set()
         return n
 
@@ -234,12 +240,7 @@ class Live:
             self._unrecorded.add(n, "the disk took nothing until the end")
         self._tell()
 
-    def _append(self, payload: Payload) -> int:
-        kind = entries.KIND_OF[type(payload)]
-        data, flags = entries.encode(payload)
-        self.session.apply(payload)
-        if len(data) <= PART_BYTES_MAX:
-            return self.journal.append(kind, data, flags=flags)
+    def _append_apart(self, kind: str, data: bytes, flags: int) -> int:
         data, blobs = put_apart(self._spool, self.journal.header.holder, data)
         return self.journal.append(kind, data, flags=flags | BLOBS if blobs else flags, blobs=blobs)
 

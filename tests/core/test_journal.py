@@ -140,7 +140,7 @@ async def test_an_append_on_a_full_disk_tries_one_piece_only(faulty, host, monke
     host.room_bytes = 0
     tried: list[int] = []
     monkeypatch.setattr(writer, "SLOW_WRITE_US", 60_000_000)  # it stays in this thread
-    monkeypatch.setattr(writer, "_write", lambda _, data: refused(tried, data))
+    monkeypatch.setattr(writer, "write", lambda _, data: refused(tried, data))
     for _ in range(1_000):
         journal.append("note", b"x" * 1_000)
     assert max(tried) <= writer.PIECE_BYTES

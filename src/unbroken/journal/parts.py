@@ -16,6 +16,17 @@ from unbroken.spool import PARTS_MAX, Spool
 TRIES_MAX = 10  # of an fsync that a signal interrupts
 
 
+def write(file: File, data: bytes) -> tuple[int, OSError | None]:
+    """How much was written, and what stopped it."""
+    done = 0
+    try:
+        while done < len(data):
+            done += file.write(data[done:] if done else data)
+    except OSError as error:
+        return done, error
+    return done, None
+
+
 class Synced(msgspec.Struct, frozen=True):
     """What became of a sync. With `file` the journal goes on in that one, from `part` on.
 
@@ -91,14 +102,11 @@ class Parts:
         env, path = self._spool.env, self._new(header, self._number + 1)
         env.remove(path)
         file = env.create(path)
-        try:
-            data, done = encode_header(header) + b"".join(frames), 0
-            while done < len(data):
-                done += file.write(data[done:])
-        except OSError:
+        _, error = write(file, encode_header(header) + b"".join(frames))
+        if error:
             file.close()
             env.remove(path)
-            raise
+            raise error
         return file
 
     def _appear(self, header: Header, file: File) -> None:

@@ -9,47 +9,47 @@ class Records:
     could not be recorded: there is nothing to write, only a number to pass."""
 
     def __init__(self) -> None:
-        self._bytes = 0
-        self._records: deque[tuple[int, bytes]] = deque()
+        self.size = 0  # in bytes
+        self.all: deque[tuple[int, bytes]] = deque()
 
     def __len__(self) -> int:
-        """In bytes."""
-        return self._bytes
+        """In bytes, as what is written."""
+        return self.size
 
     def __bool__(self) -> bool:
-        return bool(self._records)
+        return bool(self.all)
 
     def __iter__(self) -> Iterator[tuple[int, bytes]]:
-        return iter(self._records)
+        return iter(self.all)
 
     def add(self, n: int, frame: bytes) -> None:
-        self._records.append((n, frame))
-        self._bytes += len(frame)
+        self.all.append((n, frame))
+        self.size += len(frame)
 
     def skip(self, n: int) -> None:
         """Pass `n`. However many are passed in a row, it is one record."""
-        if self._records and not self._records[-1][1]:
-            self._records.pop()
-        self._records.append((n, b""))
+        if self.all and not self.all[-1][1]:
+            self.all.pop()
+        self.all.append((n, b""))
 
     def add_first(self, records: list[tuple[int, bytes]]) -> None:
-        self._records.extendleft(reversed(records))
-        self._bytes += sum(len(frame) for _, frame in records)
+        self.all.extendleft(reversed(records))
+        self.size += sum(len(frame) for _, frame in records)
 
     def pop(self) -> tuple[int, bytes]:
-        n, frame = self._records.popleft()
-        self._bytes -= len(frame)
+        n, frame = self.all.popleft()
+        self.size -= len(frame)
         return n, frame
 
     @property
     def first_bytes(self) -> int:
-        return len(self._records[0][1])
+        return len(self.all[0][1])
 
     def first(self, bytes_max: int) -> list[tuple[int, bytes]]:
         """Whole frames from the front: what fits, and at least one."""
         taken: list[tuple[int, bytes]] = []
         size = 0
-        for n, frame in self._records:
+        for n, frame in self.all:
             size += len(frame)
             if taken and size > bytes_max:
                 break
@@ -58,12 +58,12 @@ class Records:
 
     def drop(self, upto: int) -> None:
         """Let go of all up to `upto`."""
-        while self._records and self._records[0][0] <= upto:
+        while self.all and self.all[0][0] <= upto:
             self.pop()
 
     def behind(self, n: int) -> list[tuple[int, bytes]]:
-        return [record for record in self._records if record[0] > n]
+        return [record for record in self.all if record[0] > n]
 
     def clear(self) -> None:
-        self._records.clear()
-        self._bytes = 0
+        self.all.clear()
+        self.size = 0

@@ -34,7 +34,7 @@ from unbroken.ack import Ack
 from unbroken.env import File
 from unbroken.errors import JournalUnwritable
 from unbroken.frames import BOUND, CLOSED, ENTRY, MARK, Frame, Header, encode_frame, encode_header
-from unbroken.journal.parts import Parts, Synced
+from unbroken.journal.parts import Parts, Synced, write
 from unbroken.journal.records import Records
 from unbroken.spool import Spool
 from unbroken.trouble import Trouble
@@ -58,6 +58,7 @@ class Journal:
         self.appended = 0  # the n of the newest entry, recorded or not
         self.written = 0  # up to here entries survive SIGKILL
         self.synced = 0  # up to here they survive power loss
+        self.put_us = 0  # when the newest entry was put here, since boot
         self.disk_failed = False  # it never will again
         self.on_trouble: Callable[[], None] = lambda: None
         self._spool, self._env = spool, spool.env
@@ -118,7 +119,8 @@ class Journal:
         self.header = header
         session_id, term = header.session_id, header.term
         assert session_id is not None and term is not None  # noqa: S101, PT018 - it was taken
-        bound = Frame(BOUND, header.base or 0, self._now_us(), "", 0, session_id.bytes, term)
+        now_us, base = max(self._env.now_us(), 0), header.base or 0
+        bound = Frame(BOUND, base, now_us, "", 0, session_id.bytes, term)
         self._put(self.appended, encode_frame(bound))
 
     @property
@@ -151,7 +153,7 @@ class Journal:
         Raises JournalUnwritable when it is closed, or the disk has taken nothing for
         PENDING_BYTES_MAX and still takes nothing; then `skip` its n.
         """
-        if self._closed or (len(self._pending) > PENDING_BYTES_MAX and not self._make_room()):
+        if self._closed or (self._pending.size > PENDING_BYTES_MAX and not self._make_room()):
             raise JournalUnwritable(self.degraded or "the journal is closed")
         frame = self._frame(ENTRY, self.appended + 1, kind, flags, payload)
         n = self.appended = self.appended + 1
@@ -207,27 +209,30 @@ class Journal:
             self._file.close()
         self._env.unlock(self._spool.lock(self.header.holder))
 
-    def _now_us(self) -> int:
-        return max(self._env.now_us(), 0)  # a clock before 1970 is no clock
-
     def _frame(self, type_: int, n: int, kind: str, flags: int, payload: bytes) -> bytes:
-        return encode_frame(Frame(type_, n, self._now_us(), kind, flags, payload))
+        now_us = max(self._env.now_us(), 0)  # a clock before 1970 is no clock
+        return encode_frame(Frame(type_, n, now_us, kind, flags, payload))
 
     def _put(self, n: int, frame: bytes) -> None:
-        if self._threaded or self._pending:
+        if self._threaded or self._pending.all:
+            self.put_us = self._env.boot_us()
             self._pending.add(n, frame)
             self._try()
             return
         began_us = self._env.boot_us()
-        done, error = _write(self._file, frame)
-        if error is None:
+        try:
+            done = self._file.write(frame)
+        except OSError:
+            done = 0  # the next try says why
+        if done == len(frame):
             self.written = n
             self._keep(n, frame)
         else:
             self._pending.add(n, frame)
             self._torn = done
-            self._stop(error)
-        self._threaded = self._env.boot_us() - began_us > SLOW_WRITE_US
+            self._flush()
+        self.put_us = self._env.boot_us()
+        self._threaded = self.put_us - began_us > SLOW_WRITE_US
 
     def _make_room(self) -> bool:
         self._try()
@@ -245,7 +250,7 @@ class Journal:
     def _flush(self) -> None:
         while self._pending:
             data = b"".join(frame for _, frame in self._pending.first(PIECE_BYTES))
-            done, error = _write(self._file, data[self._torn :])
+            done, error = write(self._file, data[self._torn :])
             self._advance(done)
             if error:
                 self._stop(error)
@@ -266,11 +271,13 @@ class Journal:
         """In memory until it is synced. What has no n, the next file's header says."""
         if not n:
             return
-        if len(self._unsynced) > 4 * UNSYNCED_BYTES_MAX or self.disk_failed:
+        unsynced = self._unsynced
+        if unsynced.size > 4 * UNSYNCED_BYTES_MAX or self.disk_failed:
             self._unkept = n
             return
-        self._unsynced.add(n, frame)
-        if len(self._unsynced) > UNSYNCED_BYTES_MAX and not (self._job or self._unsyncable):
+        unsynced.all.append((n, frame))
+        unsynced.size += len(frame)
+        if unsynced.size > UNSYNCED_BYTES_MAX and not (self._job or self._unsyncable):
             self.sync()
 
     def _stop(self, error: OSError) -> None:
@@ -319,7 +326,7 @@ class Journal:
         self, data: bytes, frames: Sequence[bytes] | None, blobs: Sequence[str]
     ) -> tuple[int, OSError | None, Synced | None]:
         """In the thread."""
-        done, error = _write(self._file, data)
+        done, error = write(self._file, data)
         if error or self.disk_failed:
             return done, error, None
         return done, None, self._parts.sync(self.header, blobs, frames)
@@ -386,14 +393,3 @@ def _leave_nothing(spool: Spool, header: Header) -> None:
     for remove in (spool.remove, spool.remove_new):
         with contextlib.suppress(OSError):  # a disk that takes nothing had nothing to leave
             remove(header.holder)
-
-
-def _write(file: File, data: bytes) -> tuple[int, OSError | None]:
-    """How much was written, and what stopped it."""
-    done = 0
-    try:
-        while done < len(data):
-            done += file.write(data[done:] if done else data)
-    except OSError as error:
-        return done, error
-    return done, None
