@@ -9,6 +9,7 @@ import pytest
 from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.env import Env, Host
 from unbroken.frames import Header
+from unbroken.journal import writer
 from unbroken.spool import Spool
 from unbroken.stores.sqlite import SqliteStore
 
@@ -21,6 +22,12 @@ def env() -> Env:
 @pytest.fixture
 def spool(env: Env, tmp_path: Path) -> Spool:
     return Spool.open(env, str(tmp_path / "spool"))
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine makes no write so slow that the journal takes a thread for it."""
+    monkeypatch.setattr(writer, "SLOW_WRITE_US", 600_000_000)
 
 
 @pytest.fixture

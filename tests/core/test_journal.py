@@ -20,6 +20,8 @@ from unbroken.journal import PENDING_BYTES_MAX, Journal, JournalReader, writer
 from unbroken.live import Live
 from unbroken.spool import Spool
 
+pytestmark = pytest.mark.usefixtures("at_once")
+
 
 @pytest.fixture
 def host() -> FaultyHost:
@@ -107,7 +109,6 @@ def fill(journal: Journal) -> None:
 
 
 async def test_when_there_is_room_again_all_that_waited_is_written(faulty, host, monkeypatch):
-    monkeypatch.setattr(writer, "SLOW_WRITE_US", 60_000_000)  # it stays in this thread
     journal = made(faulty)
     host.room_bytes = 0
     fill(journal)
@@ -139,7 +140,6 @@ async def test_an_append_on_a_full_disk_tries_one_piece_only(faulty, host, monke
     journal = made(faulty)
     host.room_bytes = 0
     tried: list[int] = []
-    monkeypatch.setattr(writer, "SLOW_WRITE_US", 60_000_000)  # it stays in this thread
     monkeypatch.setattr(writer, "write", lambda _, data: refused(tried, data))
     for _ in range(1_000):
         journal.append("note", b"x" * 1_000)
@@ -231,7 +231,8 @@ async def test_without_threads_the_disk_level_waits(faulty, host, monkeypatch):
     journal.close("left")
 
 
-async def test_after_a_slow_write_a_thread_writes(faulty, host):
+async def test_after_a_slow_write_a_thread_writes(faulty, host, monkeypatch):
+    monkeypatch.setattr(writer, "SLOW_WRITE_US", 10_000)
     journal = made(faulty)
     host.write_s = 0.03
     journal.append("note", b"slow")
@@ -247,7 +248,8 @@ async def test_after_a_slow_write_a_thread_writes(faulty, host):
     journal.close("left")
 
 
-async def test_a_close_with_work_under_way_writes_everything_once(faulty, host):
+async def test_a_close_with_work_under_way_writes_everything_once(faulty, host, monkeypatch):
+    monkeypatch.setattr(writer, "SLOW_WRITE_US", 10_000)
     journal = made(faulty)
     host.write_s = 0.02
     for _ in range(20):

@@ -19,6 +19,8 @@ from unbroken.losses import RUNS_MAX
 from unbroken.spool import Spool
 from unbroken.trouble import Trouble
 
+pytestmark = pytest.mark.usefixtures("at_once")
+
 LARGE = "x" * 40_000  # travels apart
 
 

@@ -17,6 +17,8 @@ from unbroken.journal import Journal, JournalReader, writer
 from unbroken.live import Live
 from unbroken.spool import PARTS_MAX, Spool
 
+pytestmark = pytest.mark.usefixtures("at_once")
+
 
 @pytest.fixture
 def host() -> FaultyHost:
@@ -32,9 +34,7 @@ def spool(host, tmp_path) -> Spool:
 async def journal(request, spool, host):
     made = Journal.create(spool, new_header(host, spool))
     if request.param == "in the thread":
-        host.write_s = 0.02
-        made.mark(b"slow")
-        host.write_s = 0
+        made._threaded = True
     yield made
     made.close("left")
 

@@ -30,6 +30,8 @@ from unbroken.mark import CHARACTERS_MAX, Mark, Speech
 from unbroken.mark import decode as decode_mark
 from unbroken.plain import CUT, plain
 
+pytestmark = pytest.mark.usefixtures("at_once")
+
 
 class Refuses:
     """All that Python asks of a value is an error."""

@@ -14,6 +14,8 @@ from unbroken.errors import JournalUnreadable, JournalUnwritable, SettingsInvali
 from unbroken.journal import Journal
 from unbroken.spool import IDS_MAX, Spool
 
+pytestmark = pytest.mark.usefixtures("at_once")
+
 ROOT = os.geteuid() == 0
 
 
