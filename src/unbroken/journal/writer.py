@@ -358,6 +358,8 @@ class Journal:
         else:
             self.synced = max(self.synced, job.upto)
             self._unsynced.drop(job.upto)
+            if self._unsynced.size > UNSYNCED_BYTES_MAX:
+                self._sync_upto = self.appended  # as much came meanwhile
             if synced.file:
                 self._go_on_in(synced.file)
         if bool(was) != bool(synced.error):
