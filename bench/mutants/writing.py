@@ -46,8 +46,8 @@ MUTANTS = (
     Mutant(
         name="the next file begins empty",
         file="journal/parts.py",
-        old='encode_header(header) + b"".join(frames), 0',
-        new="encode_header(header), 0",
+        old='encode_header(header) + b"".join(frames))',
+        new="encode_header(header))",
         promise="What was not synced stands in the holder's next file.",
         test="core/test_parts.py::test_what_was_not_synced_begins_the_next_file",
     ),
@@ -71,7 +71,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a short write counts as whole",
-        file="journal/writer.py",
+        file="journal/parts.py",
         old="            done += file.write(data[done:] if done else data)\n",
         new="            file.write(data)\n            done = len(data)\n",
         promise="A short write tears nothing: the rest follows.",
@@ -80,16 +80,16 @@ MUTANTS = (
     Mutant(
         name="what waits counts as written",
         file="journal/writer.py",
-        old="            self._torn = done\n            self._stop(error)\n",
-        new="            self._torn = done\n            self.written = n\n"
-        "            self._stop(error)\n",
+        old="            self._torn = done\n            self._flush()\n",
+        new="            self._torn = done\n            self._flush()\n"
+        "            self.written = n\n",
         promise="Nothing is acknowledged before it is written.",
         test="core/test_journal.py::test_a_short_write_and_a_full_disk_tear_nothing",
     ),
     Mutant(
         name="memory without a bound",
         file="journal/writer.py",
-        old="len(self._pending) > PENDING_BYTES_MAX and not self._make_room()",
+        old="self._pending.size > PENDING_BYTES_MAX and not self._make_room()",
         new="len(self._pending) < 0",
         promise="What waits for a full disk has a bound, and is refused loudly beyond it.",
         test="core/test_journal.py::test_a_disk_that_stays_full_refuses_loudly_and_bounded",

@@ -209,7 +209,7 @@ async def test_a_journal_that_cannot_be_made_leaves_nothing(faulty, host, monkey
         Journal.create(faulty, header)
     monkeypatch.undo()
     assert sorted(path.name for path in Path(faulty.folder).iterdir()) == before
-    assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
+    assert len(list(Path("/proc/self/fd").iterdir())) <= descriptors
     assert not host.is_locked(faulty.lock(header.holder))
 
 
