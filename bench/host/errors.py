@@ -27,7 +27,12 @@ from bench.host.store import Store
 from bench.host.touched import TouchedFile, TouchedHost
 from tests.core.conftest import new_header
 from unbroken.env import File, Host
-from unbroken.errors import JournalUnreadable, JournalUnwritable, LevelUnavailable
+from unbroken.errors import (
+    JournalUnreadable,
+    JournalUnwritable,
+    LevelUnavailable,
+    SettingsInvalid,
+)
 from unbroken.frames import ENTRY
 from unbroken.journal import JournalReader
 from unbroken.live import Level, Live
@@ -170,7 +175,7 @@ async def _live(tell: Callable[..., None], folder: str, host: FailingHost, seed:
     tell("header", str(header.new_session_id))
     try:
         live = Live.open(Spool.open(host, folder), header)
-    except (JournalUnwritable, OSError) as error:
+    except (JournalUnwritable, SettingsInvalid) as error:
         tell("unwritable", str(error))
         return
     kept = []
