@@ -1,5 +1,5 @@
 """All mutants, in the order in which an entry meets their places."""
 
-from bench.mutants import shipping, storing, writing
+from bench.mutants import reading, shipping, storing, writing
 
-MUTANTS = (*writing.MUTANTS, *shipping.MUTANTS, *storing.MUTANTS)
+MUTANTS = (*writing.MUTANTS, *reading.MUTANTS, *shipping.MUTANTS, *storing.MUTANTS)

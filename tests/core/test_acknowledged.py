@@ -1,15 +1,22 @@
 """What is acknowledged stands in the store, at every moment and whatever is answered."""
 
+from contextlib import suppress
+from pathlib import Path
+
 import msgspec
 import pytest
 
 from tests.core.archives import Later
 from tests.core.conftest import new_header
+from tests.core.faults import FaultyHost
 from tests.core.test_keeper import Doubtful, log_of, until
+from unbroken import entries
 from unbroken.archive import HostAnswer, HostBatch
 from unbroken.entries import Noted
+from unbroken.errors import LevelUnavailable
 from unbroken.keeper import Keeper
 from unbroken.live import Live
+from unbroken.spool import Spool
 
 
 @pytest.fixture
@@ -72,3 +79,23 @@ async def test_the_answer_about_one_session_says_nothing_of_another(spool, store
     await until(keeper, lambda: [live.ack.acked for live in lives] == [10, 2])
     for live in lives:
         await live.close("left")
+
+
+async def test_what_stands_in_two_files_is_stored_once(store, tmp_path):
+    host = FaultyHost()
+    spool = Spool.open(host, str(tmp_path / "faulty"))
+    live = Live.open(spool, new_header(host, spool))
+    for number in range(4):
+        live.record(Noted("n", number))
+    host.sync_fails = True
+    with suppress(LevelUnavailable):
+        await live.durable("disk", timeout_s=0.1)
+    host.sync_fails = False
+    for number in range(4, 8):
+        live.record(Noted("n", number))
+    assert await live.durable("disk", timeout_s=20)
+    assert Path(spool.journal(live.journal.header.holder, 1)).exists()
+    await until(Keeper(spool, store.archive), lambda: live.ack.acked == 8)
+    log = await log_of(store, live.session_id)
+    assert [entries.decode(e.kind, e.payload).data for e in log] == list(range(8))
+    await live.close("left")

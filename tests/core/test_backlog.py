@@ -1,0 +1,20 @@
+"""The backlog of a holder has no gap: what cannot be read is named where it stood."""
+
+from tests.core.files import dead_header, entry, lay
+from unbroken.journal import PartsReader
+from unbroken.keeper.backlog import Backlog
+
+
+def test_what_cannot_be_read_between_two_entries_is_named_between_them(spool, env):
+    header = dead_header(env, spool)
+    damaged = bytearray(entry(3))
+    damaged[-2] ^= 1
+    lay(spool, header, entry(1), entry(2), bytes(damaged), entry(4))
+    backlog = Backlog(env, PartsReader(spool, header.holder))
+    backlog.fill(is_living=False)
+    kinds = [(n, found.kind) for n, found in backlog]
+    assert kinds == [(1, "note"), (2, "note"), (3, "lost"), (4, "note")]
+    backlog.rewind(0)
+    backlog.fill(is_living=False)
+    assert [(n, found.kind) for n, found in backlog] == kinds
+    backlog.close()
