@@ -30,10 +30,18 @@ MUTANTS = (
     Mutant(
         name="the holder's later files are not read",
         file="journal/parts_reader.py",
-        old="if part < PARTS_MAX and",
-        new="if part < 1 and",
+        old="for part in range(1, PARTS_MAX):",
+        new="for part in range(1, 1):",
         promise="What a failed fsync put into the next file is shipped, too.",
         test="core/test_reader.py::test_the_files_of_a_holder_are_read_as_one",
+    ),
+    Mutant(
+        name="a missing file hides the later ones",
+        file="journal/parts_reader.py",
+        old="for part in range(1, PARTS_MAX):",
+        new="for part in range(len(self._readers), len(self._readers) + 1):",
+        promise="A file that is missing or destroyed hides none of the holder's later ones.",
+        test="core/test_reader.py::test_a_part_that_is_missing_or_destroyed_hides_no_later_one",
     ),
     Mutant(
         name="what is missing between is passed over",

@@ -275,6 +275,20 @@ def test_a_part_that_comes_later_is_read_on(env, spool):
     parts.rest()
 
 
+@pytest.mark.parametrize("first", [None, b"", b"nothing sound" * 9])
+def test_a_part_that_is_missing_or_destroyed_hides_no_later_one(env, spool, first):
+    header = dead_header(env, spool)
+    lay(spool, header, *SOUND[:3])
+    if first is not None:
+        lay_bytes(spool, header, first, part=1)
+    lay(spool, header, *SOUND[2:6], part=2)
+    parts = PartsReader(spool, header.holder)
+    assert [*dict.fromkeys(numbers(all_of(parts)))] == [*range(1, 7)]
+    lay(spool, header, *SOUND[5:], part=3)
+    assert numbers(all_of(parts)) == [6, 7, 8]
+    parts.rest()
+
+
 @pytest.mark.parametrize("content", [b"", b"UNBJ", b"NOPE" * 50, b"UNBJ\x09\0\0\0" + b"x" * 99])
 def test_what_is_no_journal_is_said_to_be_none(env, spool, content):
     path = Path(spool.folder) / "x.journal"

@@ -6,6 +6,7 @@ and n decides what comes next.
 """
 
 from collections import deque
+from contextlib import suppress
 from uuid import UUID
 
 from unbroken.errors import JournalUnreadable
@@ -22,6 +23,7 @@ class PartsReader:
         self.holder = holder
         self._spool = spool
         self._readers: list[JournalReader] = []
+        self._met: set[int] = set()  # the parts that they read
         self._frames: list[deque[Frame]] = []  # of each file, read and not yet given out
         self._skips_bad_blocks = skips_bad_blocks
         self._met_us = 0
@@ -78,17 +80,17 @@ class PartsReader:
             reader.rest()
 
     def _meet(self, *, is_living: bool) -> None:
-        """Open the next part, once it is there: while its holder lives, now and then."""
+        """Open further parts, once they are there: while their holder lives, now and then. A disk
+        that failed in the middle of one may have passed its number."""
         now_us = self._spool.env.boot_us()
         if is_living and now_us - self._met_us < MEET_US:
             return
         self._met_us = now_us
-        part = len(self._readers)
-        if part < PARTS_MAX and self._spool.env.exists(self._spool.journal(self.holder, part)):
-            try:
-                self._open(part)
-            except JournalUnreadable:
-                return  # its header is not yet whole, or nothing in it is
+        for part in range(1, PARTS_MAX):
+            path = self._spool.journal(self.holder, part)
+            if part not in self._met and self._spool.env.exists(path):
+                with suppress(JournalUnreadable):  # not yet whole, or nothing in it is
+                    self._open(part)
 
     def _open(self, part: int) -> None:
         reader = JournalReader(
@@ -96,6 +98,7 @@ class PartsReader:
             self._spool.journal(self.holder, part),
             skips_bad_blocks=self._skips_bad_blocks,
         )
+        self._met.add(part)
         self._readers.append(reader)
         self._frames.append(deque())
 
