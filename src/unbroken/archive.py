@@ -47,14 +47,14 @@ class WireEntry(msgspec.Struct, frozen=True, array_like=True):
 
 
 def refusal(entry: WireEntry) -> str | None:
-    """The code with which every store refuses this entry, or None."""
+    """The code with which every store refuses this entry, or None. No time is a reason: one that
+    no column holds is stored as the nearest that it does."""
     if len(entry.payload) > PAYLOAD_BYTES_MAX:
         return "payload_too_large"
     kind = entry.kind
     if not (0 < len(kind) <= KIND_CHARS_MAX and kind.isascii() and kind.isprintable()):
         return "bad_kind"
-    is_sane = 0 <= entry.at_us <= NUMBER_MAX and 0 <= entry.flags <= NUMBER_MAX
-    return None if is_sane else "bad_number"
+    return None if 0 <= entry.flags <= NUMBER_MAX else "bad_number"
 
 
 class WireMark(msgspec.Struct, frozen=True):

@@ -219,7 +219,7 @@ def decode(kind: str, payload: bytes) -> Payload | Unknown:
     decoder = _DECODERS.get(kind)
     try:
         return decoder.decode(payload) if decoder else Unknown(kind, payload)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, ValueError, RecursionError):  # no UTF-8 is a ValueError
         return Unknown(kind, payload)
 
 

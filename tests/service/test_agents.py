@@ -71,7 +71,8 @@ async def test_a_bomb_is_refused_before_it_goes_off(client):
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"\xc1", b"\x91" * 20_000, b"{}", msgspec.msgpack.encode({"v": 1})]
+    "body",
+    [b"", b"\xc1", b"\x91" * 20_000, b"{}", b"\x81\xa1v\xa1\xff", msgspec.msgpack.encode({"v": 1})],
 )
 @pytest.mark.parametrize("path", [TAKE, JOURNAL])
 @pytest.mark.parametrize("coding", ["identity", "zstd", "br"])

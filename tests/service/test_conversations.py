@@ -1,6 +1,9 @@
 """/conversations and /sessions: what people read."""
 
+import hashlib
 import re
+
+import msgspec
 
 from unbroken import entries
 from unbroken.archive import WireEntry
@@ -13,6 +16,15 @@ TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")
 def put(after: str, **what) -> WireEntry:
     payload, _ = entries.encode(entries.ItemPut(item=what, after=after))
     return WireEntry("item", ENV.now_us(), 0, payload)
+
+
+def part(text: str) -> dict[str, object]:
+    """What stands in an entry for a text that is a blob."""
+    return {"$blob": hashlib.sha256(text.encode()).hexdigest(), "bytes": len(text)}
+
+
+def apart(said: WireEntry) -> WireEntry:
+    return msgspec.structs.replace(said, flags=entries.BLOBS)
 
 
 async def a_call(archive):
@@ -202,6 +214,77 @@ async def test_hostile_payloads_are_shown_as_they_are(client, archive):
     await holder.append(1, *[entry(payload) for payload in sent])
     answer = await client.get(f"{API}/sessions/{taken.session_id}/entries")
     assert [e["seq"] for e in answer.json()["entries"]] == [1, 2, 3, 4]
+
+
+async def test_large_parts_are_shown_and_named_where_they_are_not_there(client, archive):
+    large, gone = "long " * 10_000, "gone" * 10_000
+    holder = Holder(archive)
+    taken = await holder.take()
+    await archive.put_blob(hashlib.sha256(large.encode()).digest(), large.encode())
+    await holder.append(
+        1,
+        apart(item("u", part(large), after=None)),
+        apart(item("a", part(gone), after="u", role="assistant")),
+        item("b", "well", after="a", role="assistant"),
+    )
+    url = f"{API}/conversations/{taken.conversation_id}"
+    found = (await client.get(f"{url}/messages")).json()["messages"]
+    missing = "[40000 bytes that were here are missing]"
+    assert [m["content"] for m in found] == [large, missing, "well"]
+    (turn,) = (await client.get(f"{url}/turns")).json()["turns"]
+    assert [turn["user"]["content"], turn["assistant"][0]["content"]] == [large, missing]
+    assert (await client.get(url)).json()["title"] == "[a large part, stored apart]"
+    log = (await client.get(f"{API}/sessions/{taken.session_id}/entries")).json()["entries"]
+    assert [e["payload"]["item"]["content"][0] for e in log] == [part(large), part(gone), "well"]
+    await archive.put_blob(hashlib.sha256(gone.encode()).digest(), gone.encode())
+    found = (await client.get(f"{url}/messages")).json()["messages"]
+    assert [m["content"] for m in found] == [large, gone, "well"]
+
+
+async def test_the_large_parts_of_a_tool_are_shown(client, archive):
+    large = "long " * 10_000
+    holder = Holder(archive)
+    taken = await holder.take()
+    await archive.put_blob(hashlib.sha256(large.encode()).digest(), large.encode())
+    call = {"id": "f", "type": "function_call", "call_id": "c", "name": "look"}
+    output = {"id": "o", "type": "function_call_output", "call_id": "c", "output": part(large)}
+    await holder.append(
+        1, apart(put("u", arguments=part(large), **call)), apart(put("f", is_error=False, **output))
+    )
+    (turn,) = (await client.get(f"{API}/conversations/{taken.conversation_id}/turns")).json()[
+        "turns"
+    ]
+    (tool,) = turn["tools"]
+    assert (tool["name"], tool["arguments"], tool["output"]) == ("look", large, large)
+
+
+async def test_what_looks_like_a_reference_and_is_none_is_data(client, archive):
+    holder = Holder(archive)
+    taken = await holder.take()
+    await holder.append(1, item("u", part("x"), after=None), item("a", "well", after="u"))
+    found = await client.get(f"{API}/conversations/{taken.conversation_id}/messages")
+    assert [m["content"] for m in found.json()["messages"]] == ["", "well"]
+
+
+async def test_a_list_holds_a_bounded_size_of_large_parts(client, archive):
+    texts = [f"{n:02}" * 1_000_000 for n in range(9)]
+    holder = Holder(archive)
+    taken = await holder.take()
+    for text in texts:
+        await archive.put_blob(hashlib.sha256(text.encode()).digest(), text.encode())
+    await holder.append(1, *[apart(item(text[:2], part(text), after=None)) for text in texts])
+    answer = await client.get(f"{API}/conversations/{taken.conversation_id}/messages")
+    assert answer.status_code == 200
+    assert len(answer.content) < 8_000_000
+    assert "[a large part, stored apart]" in {m["content"] for m in answer.json()["messages"]}
+
+
+async def test_delays_beyond_any_number_are_left_out(client, archive):
+    holder = Holder(archive)
+    taken = await holder.take()
+    await holder.append(1, item("u", "hi", after=None, metrics={"end_of_turn_delay": 1e307}))
+    answer = await client.get(f"{API}/conversations/{taken.conversation_id}/turns")
+    assert answer.json()["turns"][0]["delays_ms"] == {}
 
 
 async def test_the_side_lane(client, archive):

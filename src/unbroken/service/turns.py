@@ -93,5 +93,5 @@ def _delays(message: Message | None, names: dict[str, str]) -> dict[str, float]:
         for ours, theirs in names.items()
         if isinstance(seconds := metrics.get(theirs), int | float)
         and not isinstance(seconds, bool)
-        and math.isfinite(seconds)
+        and math.isfinite(seconds * 1_000)
     }

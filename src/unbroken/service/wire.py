@@ -48,7 +48,7 @@ async def answer(message: msgspec.Struct) -> Response:
 def _decode(plain: bytes, form: type[M]) -> M:
     try:
         return msgspec.msgpack.decode(plain, type=form)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:  # no UTF-8: ValueError
         raise InvalidInput(f"not a {form.__name__}: {error}") from error
 
 

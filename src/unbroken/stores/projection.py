@@ -4,7 +4,7 @@ A payload that says nothing this version understands changes nothing. What comes
 any store: text without NUL or lone surrogates, integers of 64 bits.
 """
 
-import math
+import logging
 from typing import Any, TypeAlias
 
 import msgspec
@@ -19,6 +19,9 @@ from unbroken.entries import (
     ParticipantLeft,
     Recovered,
 )
+from unbroken.stores import parts
+
+log = logging.getLogger(__name__)
 
 ID_CHARS_MAX = 256
 TITLE_CHARS_MAX = 80
@@ -72,7 +75,17 @@ Change: TypeAlias = (
 )
 
 
-def changes(kind: str, payload: bytes, at_us: int) -> Change | None:  # noqa: PLR0911 - one a kind
+def changes(kind: str, payload: bytes, at_us: int, flags: int = 0) -> Change | None:
+    """None too for what cannot be read: the entry stands in the log all the same."""
+    try:
+        said = parts.without_parts(payload) if flags & entries.BLOBS else payload
+        return _change(kind, said, at_us)
+    except Exception:  # whatever a payload is, it may concern nobody else
+        log.exception("entry not projected", extra={"kind": kind})
+        return None
+
+
+def _change(kind: str, payload: bytes, at_us: int) -> Change | None:  # noqa: PLR0911 - one a kind
     match entries.decode(kind, payload):
         case ItemPut() as put:
             return _message(put, at_us)
@@ -108,6 +121,12 @@ def clean(text: str) -> str:
     """`text` as a text column can hold it: nothing of it is lost but what no column can say."""
     plain = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
     return plain if plain.isascii() else plain.encode("utf-8", "replace").decode("utf-8")
+
+
+def text_of(payload: bytes) -> str:
+    """The words of an `item`, as a text column has them."""
+    put = entries.decode("item", payload)
+    return clean(_text(put.item)) if isinstance(put, ItemPut) else ""
 
 
 def title_of(text: str) -> str:
@@ -170,7 +189,7 @@ def _created_us(item: entries.Item, at_us: int) -> int:
     seconds = item.get("created_at")
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         return at_us
-    if not math.isfinite(seconds) or not 0 < seconds < _INT_MAX // 1_000_000:
+    if not 0 < seconds < _INT_MAX // 1_000_000:  # nor NaN, nor an integer of 400 digits
         return at_us
     return int(seconds * 1_000_000)
 

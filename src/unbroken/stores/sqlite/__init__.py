@@ -25,7 +25,7 @@ class SqliteStore:
     def __init__(self, database: Database, blobs: Blobs, env: Env) -> None:
         self._database = database
         self.archive = SqliteArchive(database, blobs, env)
-        self.conversations = SqliteConversations(database)
+        self.conversations = SqliteConversations(database, blobs)
         self.ownership = SqliteOwnership(database)
         self.sessions = SqliteSessions(database, env)
         self.rooms = SqliteRooms(database, env)

@@ -1,18 +1,13 @@
 """The archive end of the store: `take` and `append`, guarded by the statements of stores/sql."""
 
 import asyncio
-import hashlib
 from collections.abc import Callable
-from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from unbroken import archive as wire
 from unbroken import names
 from unbroken.archive import (
-    Answer,
-    Batch,
     HostAnswer,
     HostBatch,
     StoredEntry,
@@ -24,19 +19,13 @@ from unbroken.archive import (
 from unbroken.blobs import Blobs
 from unbroken.env import Env
 from unbroken.errors import ArchiveUnavailable, CallTaken, InvalidInput
-from unbroken.stores.projection import (
-    Change,
-    EndSession,
-    PutMessage,
-    PutReport,
-    changes,
-    clean,
-)
-from unbroken.stores.sqlite import calls, messages, sessions, taking
+from unbroken.stores.sqlite import taking
+from unbroken.stores.sqlite.appending import Appending, check_ttl
 from unbroken.stores.sqlite.database import Database, Row, Transaction
+from unbroken.stores.sqlite.steadiness import Steadiness
 
 BATCHES_MAX = 10_000  # of one host in one request
-TTL_MS_MIN, TTL_MS_MAX = 100, 60_000
+INLINE_BYTES_MAX = 64 << 10  # beyond it a thread reads the payloads, so that the loop goes on
 _TIMELINE_MAX = (1 << 53) - 1  # what JavaScript's numbers hold exactly
 
 
@@ -61,7 +50,7 @@ class SqliteArchive:
 
     async def take(self, request: TakeRequest) -> Taken:
         _check_names(request)
-        ttl_us = _ttl_us(request.ttl_ms)
+        ttl_us = check_ttl(request.ttl_ms)
         lost_hosts = self._steadiness.lasts(ttl_us)
         grant = await self._database.write(
             lambda tx: taking.take(tx, request, ttl_us=ttl_us, lost_hosts=lost_hosts)
@@ -97,7 +86,10 @@ class SqliteArchive:
     async def append(self, batch: HostBatch) -> HostAnswer:
         if len(batch.batches) > BATCHES_MAX:
             raise InvalidInput(f"a request holds at most {BATCHES_MAX} batches")
-        work = Appending(batch)
+        if _size(batch) <= INLINE_BYTES_MAX:
+            work = Appending(batch)
+        else:
+            work = await asyncio.to_thread(Appending, batch)
         answers = await self._database.write(work.run)
         if work.has_orphaned:
             self.orphaned.set()
@@ -157,156 +149,8 @@ class SqliteArchive:
         return self._steadiness.listened_us()
 
 
-class Steadiness:
-    """Since when this process could have heard every host.
-
-    A host that is silent is lost only if we listened for a whole lease: not right after a
-    start or a pause of this process. Steps of the wall clock are the store's clock's matter.
-    """
-
-    PAUSE_US = 3_000_000
-
-    def __init__(self, env: Env) -> None:
-        self._env = env
-        self._since = self._pulse = env.boot_us()
-
-    def now_us(self) -> int:
-        return self._env.now_us()
-
-    def pulse(self) -> None:
-        now = self._env.boot_us()
-        if now - self._pulse > self.PAUSE_US:
-            self._since = now
-        self._pulse = now
-
-    def lasts(self, duration_us: int) -> bool:
-        return self.listened_us() >= duration_us
-
-    def listened_us(self) -> int:
-        """How long we have been able to hear every host."""
-        return self._env.boot_us() - self._since
-
-
-class Appending:
-    """One host batch on its way into the log. What is costly is done before the transaction."""
-
-    def __init__(self, batch: HostBatch, *, is_live: bool = True) -> None:
-        self._batch = batch
-        self._ttl_us = _ttl_us(batch.ttl_ms) if is_live else 0
-        self._refused = {k: why for k, b in enumerate(batch.batches) if (why := refusal(b))}
-        self.has_orphaned = False  # a dispatch is due
-        self.degraded: list[tuple[UUID, str | None]] = []  # what changed of it
-
-    def run(self, tx: Transaction) -> list[Answer]:
-        name = clean(self._batch.host_name)[: names.CHARS_MAX]
-        tx.one("renew_host", host_id=self._batch.host_id, name=name, version=None, ttl=self._ttl_us)
-        self._stage(tx)
-        rows = {row["k"]: row for row in tx.all("append")}
-        has_orders = sessions.has_orders(tx)
-        for k, row in sorted(rows.items()):
-            if row["outcome"] == "acked":
-                self._follow(tx, self._batch.batches[k], row["last_seq"])
-                self._degrade(tx, self._batch.batches[k], row["degraded"])
-        answers = [self._answer(k, rows.get(k)) for k in range(len(self._batch.batches))]
-        return [self._ordered(tx, k, a) for k, a in enumerate(answers)] if has_orders else answers
-
-    def _stage(self, tx: Transaction) -> None:
-        accepted = [(k, b) for k, b in enumerate(self._batch.batches) if k not in self._refused]
-        tx.many("put_input", [_input(k, batch) for k, batch in accepted])
-        entries = [row for k, batch in accepted for row in _entries(k, batch)]
-        tx.many("put_batch", entries)
-
-    def _follow(self, tx: Transaction, batch: Batch, last_seq: int) -> None:
-        """What new entries change elsewhere, and the end of the holder."""
-        skip = max(0, last_seq + 1 - batch.first)
-        new = [
-            (seq, change)
-            for seq, e in enumerate(batch.entries[skip:], batch.first + skip)
-            if (change := changes(e.kind, e.payload, e.at_us)) is not None
-        ]
-        if new:
-            apply(tx, batch, new)
-        if batch.final is not None:
-            self.has_orphaned |= orphan(tx, batch, batch.final)
-        else:
-            revived = {"session_id": batch.session_id, "term": batch.term, "holder": batch.holder}
-            tx.one("revive", **revived)
-
-    def _degrade(self, tx: Transaction, batch: Batch, before: str | None) -> None:
-        words = clean(batch.degraded)[: names.CHARS_MAX] if batch.degraded else None
-        if words != before:
-            tx.one("set_degraded", session_id=batch.session_id, degraded=words)
-            self.degraded.append((batch.session_id, words))
-
-    def _ordered(self, tx: Transaction, k: int, answer: Answer) -> Answer:
-        """With what its holder is to do now."""
-        batch = self._batch.batches[k]
-        if answer.outcome != "acked" or batch.final is not None:
-            return answer
-        orders = sessions.orders(tx, batch.session_id, batch.term)
-        return msgspec.structs.replace(answer, orders=orders)
-
-    def _answer(self, k: int, row: Row | None) -> Answer:
-        session_id = self._batch.batches[k].session_id
-        if row is None:
-            return Answer(session_id=session_id, outcome="refused", seq=0, code=self._refused[k])
-        return Answer(session_id=session_id, outcome=row["outcome"], seq=row["seq"])
-
-
-def apply(tx: Transaction, batch: Batch, new: list[tuple[int, Change]]) -> None:
-    """Bring the rows that people read up to the entries just stored."""
-    session = tx.one("get_holder", session_id=batch.session_id)
-    if session is None:
-        return
-    puts = [change for _, change in new if isinstance(change, PutMessage)]
-    history = messages.History(tx, batch.session_id, session["conversation_id"])
-    for seq, change in new:
-        if isinstance(change, EndSession):
-            end(tx, session["call_id"], batch, change.reason)
-        elif isinstance(change, PutReport):
-            about = {"session_id": batch.session_id, "term": batch.term}
-            tx.one("put_report", **about, report=change.report)
-        elif not history.apply(seq, change):
-            calls.apply(tx, session["call_id"], change)
-    if puts:
-        last_at = min(max(put.at_us for put in puts), tx.now_us)
-        tx.one("touch_conversation", conversation_id=session["conversation_id"], at=last_at)
-        messages.suggest_title(tx, session["conversation_id"], puts)
-
-
-def orphan(tx: Transaction, batch: Batch, cause: str) -> bool:
-    """True if a dispatch is due now."""
-    cause = clean(cause)[: names.CHARS_MAX]
-    who = {"session_id": batch.session_id, "term": batch.term, "holder": batch.holder}
-    row = tx.one("orphan", **who, cause=cause)
-    return row is not None and bool(row["next_dispatch_at"])
-
-
-def end(tx: Transaction, call_id: bytes, batch: Batch, reason: str) -> None:
-    end_session(tx, batch.session_id.bytes, batch.term, batch.holder.bytes, reason)
-    tx.one("end_call", call_id=call_id, reason=reason[: names.CHARS_MAX])
-
-
-def end_session(tx: Transaction, session_id: bytes, term: int, holder: bytes, reason: str) -> bool:
-    """Close the term; True if this holder's term was the open one."""
-    reason = clean(reason)[: names.CHARS_MAX]
-    row = tx.one("end_session", session_id=session_id, term=term, holder=holder, reason=reason)
-    return row is not None
-
-
-def refusal(batch: Batch) -> str | None:
-    """The code with which this batch alone is refused, or None."""
-    if batch.first < 1 or not 0 <= batch.term <= wire.TERM_MAX:
-        return "bad_first"
-    if len(batch.entries) > wire.BATCH_ENTRIES_MAX:
-        return "too_many_entries"
-    if batch.mark and len(batch.mark.payload) > wire.PAYLOAD_BYTES_MAX:
-        return "payload_too_large"
-    if code := next(filter(None, map(wire.refusal, batch.entries)), None):
-        return code
-    numbers = [batch.first + len(batch.entries)]
-    numbers += [batch.mark.at_us, batch.mark.after_seq] if batch.mark else []
-    return None if all(0 <= n <= wire.NUMBER_MAX for n in numbers) else "bad_number"
+def _size(batch: HostBatch) -> int:
+    return sum(len(entry.payload) for one in batch.batches for entry in one.entries)
 
 
 def _ignore(_session_id: UUID, _words: str | None) -> None:
@@ -318,19 +162,6 @@ def _stored(row: Row) -> StoredEntry:
     return StoredEntry(row["seq"], row["term"], row["kind"], row["at"], row["flags"], payload)
 
 
-def _input(k: int, batch: Batch) -> tuple[Any, ...]:
-    mark = batch.mark
-    content = (mark.payload, mark.after_seq, mark.at_us) if mark else (None, None, None)
-    return (k, batch.session_id.bytes, batch.term, batch.holder.bytes, *content)
-
-
-def _entries(k: int, batch: Batch) -> list[tuple[Any, ...]]:
-    return [
-        (k, seq, e.kind, e.flags, e.at_us, e.payload, hashlib.sha256(e.payload).digest())
-        for seq, e in enumerate(batch.entries, batch.first)
-    ]
-
-
 def _check_names(request: TakeRequest) -> None:
     for what in ("room_name", "room_sid", "role"):
         names.check(what, getattr(request, what))
@@ -340,9 +171,3 @@ def _check_names(request: TakeRequest) -> None:
         raise InvalidInput(f"granted_term is from 0 to {wire.TERM_MAX}")
     if not request.holder.int:
         raise InvalidInput("the nil uuid holds nothing")
-
-
-def _ttl_us(ttl_ms: int) -> int:
-    if not TTL_MS_MIN <= ttl_ms <= TTL_MS_MAX:
-        raise InvalidInput(f"ttl_ms is from {TTL_MS_MIN} to {TTL_MS_MAX}")
-    return ttl_ms * 1_000

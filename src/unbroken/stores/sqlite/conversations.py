@@ -4,9 +4,11 @@ import json
 from typing import Any
 from uuid import UUID
 
+from unbroken.blobs import Blobs
 from unbroken.conversation import Call, Conversation, Message, SessionRow
 from unbroken.errors import NotFound
-from unbroken.stores.projection import clean
+from unbroken.stores import parts
+from unbroken.stores.projection import clean, text_of
 from unbroken.stores.sqlite.database import Database, Row, Transaction
 
 _LAST_ID = b"\xff" * 16
@@ -17,8 +19,9 @@ _LAST_AT = (1 << 63) - 1
 class SqliteConversations:
     """`Conversations` over one SQLite file, and what the service asks beyond it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, blobs: Blobs) -> None:
         self._database = database
+        self._blobs = blobs
 
     async def list_conversations(
         self, *, limit: int, before: tuple[int, UUID] | None = None
@@ -48,7 +51,8 @@ class SqliteConversations:
     ) -> list[Message]:
         asked = _page(conversation_id, limit, before) | {"all_items": not spoken_only}
         rows = await self._database.read(lambda tx: tx.all("list_messages", **asked))
-        return [_message(row) for row in reversed(rows)]
+        whole = await self._whole(rows)
+        return [_message(row, payload) for row, payload in zip(rows, whole, strict=True)][::-1]
 
     async def list_items(
         self, conversation_id: UUID, *, limit: int, before: tuple[UUID, bytes] | None = None
@@ -56,7 +60,17 @@ class SqliteConversations:
         """As `list_messages` with all items; those of tools with their payload."""
         asked = _page(conversation_id, limit, before)
         rows = await self._database.read(lambda tx: tx.all("list_items", **asked))
-        return [(_message(row), row["payload"]) for row in reversed(rows)]
+        found = [
+            (_message(row, payload), row["payload"] and (payload or row["payload"]))
+            for row, payload in zip(rows, await self._whole(rows), strict=True)
+        ]
+        return found[::-1]
+
+    async def _whole(self, rows: list[Row]) -> list[bytes | None]:
+        """The payloads of those with large parts, put together."""
+        payloads = [row["apart"] for row in rows]
+        content = await parts.fetch(self._blobs, filter(None, payloads))
+        return [parts.put_together(one, content) if one else None for one in payloads]
 
     async def get_session(self, session_id: UUID) -> SessionRow:
         """Raises NotFound."""
@@ -117,13 +131,13 @@ def _conversation(row: Row) -> Conversation:
     )
 
 
-def _message(row: Row) -> Message:
+def _message(row: Row, payload: bytes | None) -> Message:
     return Message(
         session_id=UUID(bytes=row["session_id"]),
         place=row["place"],
         id=row["item_id"],
         role=row["role"],
-        content=row["text"],
+        content=text_of(payload) if payload else row["text"],
         at_us=row["at"],
         interrupted=bool(row["interrupted"]),
         heard_ms=row["heard_ms"],

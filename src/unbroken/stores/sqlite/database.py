@@ -15,7 +15,7 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar
 from uuid import UUID
@@ -29,6 +29,12 @@ QUERIES = queries.load("sqlite")
 MIGRATIONS = queries.migrations("sqlite")
 BUSY_TIMEOUT_S = 5.0
 READERS = 2
+OF_VALUES = (
+    sqlite3.DataError,
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+)
 AHEAD_US_MAX = 60_000_000  # the longest lease; no dispatch is put off for longer
 TENANT = 1
 LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
@@ -61,6 +67,19 @@ class Transaction:
         (statement,) = QUERIES[query]
         bound = {"tenant": TENANT, **{k: _bound(v) for k, v in values.items()}}
         yield from self._connection.execute(statement, bound)
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """All that is done in it, or nothing."""
+        self._connection.execute("savepoint part")
+        try:
+            yield
+        except BaseException:
+            if self._connection.in_transaction:  # a full disk has ended it already
+                self._connection.execute("rollback to part")
+                self._connection.execute("release part")
+            raise
+        self._connection.execute("release part")
 
     def many(self, query: str, rows: list[tuple[Any, ...]]) -> None:
         for statement in QUERIES[query]:
@@ -107,9 +126,9 @@ class Database:
     async def _run(self, threads: ThreadPoolExecutor, work: Callable[..., T], *given: Any) -> T:
         try:
             return await asyncio.get_running_loop().run_in_executor(threads, work, *given)
-        except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
-            raise  # ours to mend, not to try again
         except sqlite3.Error as error:
+            if is_of_values(error):
+                raise  # ours to mend, not to try again
             raise ArchiveUnavailable(f"the database did not answer: {error}") from error
 
     def _start(self) -> None:
@@ -183,6 +202,11 @@ class Database:
         self._writer.shutdown()
         for connection in reversed(self._open):
             connection.close()
+
+
+def is_of_values(error: Exception) -> bool:
+    """It failed for what was to be stored, and will again; not for the file or its disk."""
+    return not isinstance(error, sqlite3.Error) or isinstance(error, OF_VALUES)
 
 
 class _Chain:

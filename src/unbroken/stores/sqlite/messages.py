@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+import msgspec
+
 from unbroken.stores.place import between, nth
 from unbroken.stores.projection import Change, PutMessage, RemoveMessages, title_of
 from unbroken.stores.sqlite.database import Transaction
@@ -24,8 +26,8 @@ class History:
             case PutMessage():
                 self._put(seq, change)
             case RemoveMessages(item_ids=item_ids):
-                for item_id in item_ids:
-                    self._tx.one("remove_message", session_id=self._session_id, item_id=item_id)
+                gone = msgspec.json.encode(item_ids).decode()
+                self._tx.one("remove_messages", session_id=self._session_id, item_ids=gone)
             case _:
                 return False
         return True

@@ -6,7 +6,7 @@ import msgspec
 
 from unbroken.dispatch import Said
 from unbroken.stores.sqlite import calls, said
-from unbroken.stores.sqlite.archive import end_session
+from unbroken.stores.sqlite.appending import end_session
 from unbroken.stores.sqlite.database import Database, Row, Transaction
 from unbroken.stores.sqlite.taking import CRASH_WINDOW_US
 

@@ -12,7 +12,7 @@ from unbroken.env import Env
 from unbroken.errors import Conflict, NotFound
 from unbroken.stores.projection import LeaveParticipant, PutParticipant, as_json, clean
 from unbroken.stores.sqlite import calls, said
-from unbroken.stores.sqlite.archive import TTL_MS_MIN, Appending
+from unbroken.stores.sqlite.appending import TTL_MS_MIN, Appending
 from unbroken.stores.sqlite.database import Database, Row, Transaction
 from unbroken.stores.sqlite.waiting import Awaited, await_agent
 

@@ -3,7 +3,7 @@
 create temp table input  (k integer primary key, session_id blob not null, term integer not null, holder blob not null, mark blob, mark_n integer, mark_at integer);
 create temp table batch  (k integer not null, seq integer not null, kind text not null, flags integer not null, at integer not null, payload blob, sha256 blob not null,
                           primary key (k, seq)) without rowid;
-create temp table answer (k integer primary key, session_id blob not null, outcome text not null, seq integer not null, last_seq integer not null, degraded text);
+create temp table answer (k integer primary key, session_id blob not null, outcome text not null, seq integer not null, last_seq integer not null, degraded text, is_full integer not null default 0);
 
 -- name: put_input
 insert into input values (?, ?, ?, ?, ?, ?, ?);
@@ -12,8 +12,9 @@ insert into input values (?, ?, ?, ?, ?, ?, ?);
 insert into batch values (?, ?, ?, ?, ?, ?, ?);
 
 -- name: append
--- The last one answers, unordered. chain() is an aggregate that the store registers. Term 0 was never granted: all of it goes to the side lane.
-insert into answer
+-- The last one answers, unordered. chain() is an aggregate that the store registers. Term 0 was never granted: all of it goes to the side lane,
+-- which takes no more when it is full.
+insert into answer (k, session_id, outcome, seq, last_seq, degraded)
 select i.k, i.session_id,
        case when s.session_id is null then 'unknown'
             when i.term = 0 then 'fenced'
@@ -38,9 +39,12 @@ from answer a where sessions.session_id = a.session_id and a.outcome = 'acked' a
 update sessions set mark = i.mark, mark_n = i.mark_n, mark_at = i.mark_at
 from answer a join input i using (k) where sessions.session_id = a.session_id and a.outcome = 'acked' and i.mark is not null and i.mark_n <= a.seq
  and (sessions.mark_n is null or (i.mark_n, i.mark_at) > (sessions.mark_n, sessions.mark_at));
+update answer set is_full = (select count(*) >= :side_max or coalesce(sum(length(e.payload)), 0) >= :side_bytes_max
+                             from side_entries e where e.session_id = answer.session_id) where outcome in ('fenced', 'ended');
 insert into side_entries (session_id, term, holder, seq, tenant, reason, kind, flags, at, payload, received_at)
 select i.session_id, i.term, i.holder, b.seq, :tenant, case when i.term = 0 then 'unowned' when a.outcome = 'ended' then 'ended' else 'late' end, b.kind, b.flags, b.at, b.payload, :now
-from answer a join input i using (k) join batch b using (k) where a.outcome in ('fenced', 'ended') and b.seq > a.seq on conflict do nothing;
+from answer a join input i using (k) join batch b using (k) where a.outcome in ('fenced', 'ended') and b.seq > a.seq
+ and not a.is_full on conflict do nothing;
 delete from input;
 delete from batch;
 delete from answer returning k, session_id, outcome, seq, last_seq, degraded;

@@ -18,8 +18,8 @@ on conflict (session_id, item_id) do update
    set seq = excluded.seq, role = excluded.role, text = excluded.text, interrupted = excluded.interrupted, speaker = excluded.speaker,
        at = excluded.at, heard_ms = excluded.heard_ms, metrics = excluded.metrics;
 
--- name: remove_message
-delete from messages where session_id = :session_id and item_id = :item_id;
+-- name: remove_messages
+delete from messages where session_id = :session_id and item_id in (select value from json_each(:item_ids));
 
 -- name: list_places
 select item_id from messages where tenant = :tenant and conversation_id = :conversation_id and session_id = :session_id order by place;
@@ -28,9 +28,10 @@ select item_id from messages where tenant = :tenant and conversation_id = :conve
 update messages set place = :place where session_id = :session_id and item_id = :item_id;
 
 -- name: list_messages
--- Newest first. A message belongs to the turn of the last user message at or before it.
+-- Newest first. apart: of those with large parts. A message belongs to the turn of the last user message at or before it.
 select m.session_id, m.place, m.item_id, m.seq, m.role, m.text, m.interrupted, m.speaker, m.at, m.heard_ms, m.metrics,
-  (select u.item_id from messages u where u.session_id = m.session_id and u.role = 'user' and u.place <= m.place order by u.place desc limit 1) as turn_id
+  (select u.item_id from messages u where u.session_id = m.session_id and u.role = 'user' and u.place <= m.place order by u.place desc limit 1) as turn_id,
+  (select e.payload from entries e where e.session_id = m.session_id and e.seq = m.seq and e.flags & 4) as apart
 from messages m
 where m.tenant = :tenant and m.conversation_id = :conversation_id and (m.session_id, m.place) < (:before_session, :before_place)
   and (:all_items or m.role in ('user', 'assistant'))
@@ -43,6 +44,7 @@ select item_id from messages where tenant = :tenant and conversation_id = :conve
 -- As list_messages, with the payloads of tools.
 select m.session_id, m.place, m.item_id, m.seq, m.role, m.text, m.interrupted, m.speaker, m.at, m.heard_ms, m.metrics,
   (select u.item_id from messages u where u.session_id = m.session_id and u.role = 'user' and u.place <= m.place order by u.place desc limit 1) as turn_id,
+  (select e.payload from entries e where e.session_id = m.session_id and e.seq = m.seq and e.flags & 4) as apart,
   (select e.payload from entries e where e.session_id = m.session_id and e.seq = m.seq
     and m.role in ('function_call', 'function_call_output')) as payload
 from messages m

@@ -1,0 +1,233 @@
+"""One host batch on its way into the log, what people read, and the ends of holders.
+
+Theory of operation. What is costly, decoding payloads and hashing them, is done before the
+transaction. All batches of a host are stored in one step. If that step fails for what is in it,
+it is undone and done again by halves, so that what cannot be stored is alone: that one is stored
+without what people read of it, and only if even the log does not take it, refused.
+"""
+
+import hashlib
+import logging
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from unbroken import archive as wire
+from unbroken import names
+from unbroken.archive import Answer, Batch, HostBatch
+from unbroken.errors import InvalidInput
+from unbroken.stores.projection import (
+    Change,
+    EndSession,
+    PutMessage,
+    PutReport,
+    changes,
+    clean,
+)
+from unbroken.stores.sqlite import calls, messages, sessions
+from unbroken.stores.sqlite.database import Row, Transaction, is_of_values
+
+TTL_MS_MIN, TTL_MS_MAX = 100, 60_000
+SIDE_ENTRIES_MAX = 5_000  # beside one log; what comes when it is full is answered, and not kept
+SIDE_BYTES_MAX = 64 << 20
+
+log = logging.getLogger(__name__)
+
+Numbered = list[tuple[int, Change]]
+
+
+class Appending:
+    """Run once, in one transaction."""
+
+    def __init__(self, batch: HostBatch, *, is_live: bool = True) -> None:
+        self._batch = batch
+        self._ttl_us = check_ttl(batch.ttl_ms) if is_live else 0
+        self._refused = {k: why for k, b in enumerate(batch.batches) if (why := refusal(b))}
+        accepted = [(k, b) for k, b in enumerate(batch.batches) if k not in self._refused]
+        self._rows = {k: _entries(k, b) for k, b in accepted}
+        self._changes = {k: _changes(b) for k, b in accepted}
+        self.has_orphaned = False  # a dispatch is due
+        self.degraded: list[tuple[UUID, str | None]] = []  # what changed of it
+
+    def run(self, tx: Transaction) -> list[Answer]:
+        """The answers, in the order of the batches."""
+        name = clean(self._batch.host_name)[: names.CHARS_MAX]
+        tx.one("renew_host", host_id=self._batch.host_id, name=name, version=None, ttl=self._ttl_us)
+        return self._divided(tx, range(len(self._batch.batches)))
+
+    def _divided(self, tx: Transaction, ks: range) -> list[Answer]:
+        if (answers := self._tried(tx, ks)) is not None:
+            return answers
+        if len(ks) > 1:
+            half = len(ks) // 2
+            return [*self._divided(tx, ks[:half]), *self._divided(tx, ks[half:])]
+        bare = self._tried(tx, ks, is_bare=True)
+        return bare or [self._refusal(ks[0], "unstorable")]
+
+    def _tried(self, tx: Transaction, ks: range, *, is_bare: bool = False) -> list[Answer] | None:
+        """None: something in it cannot be stored, and nothing of it was."""
+        had_orphaned, told = self.has_orphaned, len(self.degraded)
+        try:
+            with tx.savepoint():
+                return self._stored(tx, ks, is_bare=is_bare)
+        except Exception as error:
+            if not is_of_values(error):
+                raise
+            self.has_orphaned = had_orphaned
+            del self.degraded[told:]
+            if len(ks) == 1:
+                session = str(self._batch.batches[ks[0]].session_id)
+                log.exception("batch not stored", extra={"session_id": session, "bare": is_bare})
+            return None
+
+    def _stored(self, tx: Transaction, ks: range, *, is_bare: bool) -> list[Answer]:
+        self._stage(tx, ks)
+        rows = {row["k"]: row for row in tx.all("append", **_SIDE_BOUNDS)}
+        has_orders = sessions.has_orders(tx)
+        for k, row in sorted(rows.items()):
+            if row["outcome"] == "acked":
+                self._follow(tx, k, row["last_seq"], is_bare=is_bare)
+                self._degrade(tx, self._batch.batches[k], row["degraded"])
+        answers = [self._answer(k, rows.get(k)) for k in ks]
+        return (
+            [self._ordered(tx, k, a) for k, a in zip(ks, answers, strict=True)]
+            if (has_orders)
+            else answers
+        )
+
+    def _stage(self, tx: Transaction, ks: range) -> None:
+        accepted = [k for k in ks if k not in self._refused]
+        tx.many("put_input", [_input(k, self._batch.batches[k]) for k in accepted])
+        tx.many("put_batch", [row for k in accepted for row in self._rows[k]])
+
+    def _follow(self, tx: Transaction, k: int, last_seq: int, *, is_bare: bool) -> None:
+        """What new entries change elsewhere, and the end of the holder."""
+        batch = self._batch.batches[k]
+        new = [
+            (seq, change)
+            for seq, change in self._changes[k]
+            if seq > last_seq and (not is_bare or isinstance(change, EndSession))
+        ]
+        if new:
+            apply(tx, batch, new)
+        if batch.final is not None:
+            self.has_orphaned |= orphan(tx, batch, batch.final)
+        else:
+            revived = {"session_id": batch.session_id, "term": batch.term, "holder": batch.holder}
+            tx.one("revive", **revived)
+
+    def _degrade(self, tx: Transaction, batch: Batch, before: str | None) -> None:
+        words = clean(batch.degraded)[: names.CHARS_MAX] if batch.degraded else None
+        if words != before:
+            tx.one("set_degraded", session_id=batch.session_id, degraded=words)
+            self.degraded.append((batch.session_id, words))
+
+    def _ordered(self, tx: Transaction, k: int, answer: Answer) -> Answer:
+        """With what its holder is to do now."""
+        batch = self._batch.batches[k]
+        if answer.outcome != "acked" or batch.final is not None:
+            return answer
+        orders = sessions.orders(tx, batch.session_id, batch.term)
+        return msgspec.structs.replace(answer, orders=orders)
+
+    def _answer(self, k: int, row: Row | None) -> Answer:
+        if row is None:
+            return self._refusal(k, self._refused[k])
+        session_id = self._batch.batches[k].session_id
+        return Answer(session_id=session_id, outcome=row["outcome"], seq=row["seq"])
+
+    def _refusal(self, k: int, code: str) -> Answer:
+        session_id = self._batch.batches[k].session_id
+        return Answer(session_id=session_id, outcome="refused", seq=0, code=code)
+
+
+def apply(tx: Transaction, batch: Batch, new: Numbered) -> None:
+    """Bring the rows that people read up to the entries just stored."""
+    session = tx.one("get_holder", session_id=batch.session_id)
+    if session is None:
+        return
+    puts = [change for _, change in new if isinstance(change, PutMessage)]
+    history = messages.History(tx, batch.session_id, session["conversation_id"])
+    for seq, change in new:
+        if isinstance(change, EndSession):
+            end(tx, session["call_id"], batch, change.reason)
+        elif isinstance(change, PutReport):
+            about = {"session_id": batch.session_id, "term": batch.term}
+            tx.one("put_report", **about, report=change.report)
+        elif not history.apply(seq, change):
+            calls.apply(tx, session["call_id"], change)
+    if puts:
+        last_at = min(max(put.at_us for put in puts), tx.now_us)
+        tx.one("touch_conversation", conversation_id=session["conversation_id"], at=last_at)
+        messages.suggest_title(tx, session["conversation_id"], puts)
+
+
+def orphan(tx: Transaction, batch: Batch, cause: str) -> bool:
+    """True if a dispatch is due now."""
+    cause = clean(cause)[: names.CHARS_MAX]
+    who = {"session_id": batch.session_id, "term": batch.term, "holder": batch.holder}
+    row = tx.one("orphan", **who, cause=cause)
+    return row is not None and bool(row["next_dispatch_at"])
+
+
+def end(tx: Transaction, call_id: bytes, batch: Batch, reason: str) -> None:
+    end_session(tx, batch.session_id.bytes, batch.term, batch.holder.bytes, reason)
+    tx.one("end_call", call_id=call_id, reason=reason[: names.CHARS_MAX])
+
+
+def end_session(tx: Transaction, session_id: bytes, term: int, holder: bytes, reason: str) -> bool:
+    """Close the term; True if this holder's term was the open one."""
+    reason = clean(reason)[: names.CHARS_MAX]
+    row = tx.one("end_session", session_id=session_id, term=term, holder=holder, reason=reason)
+    return row is not None
+
+
+def refusal(batch: Batch) -> str | None:
+    """The code with which this batch alone is refused, or None."""
+    if batch.first < 1 or not 0 <= batch.term <= wire.TERM_MAX:
+        return "bad_first"
+    if len(batch.entries) > wire.BATCH_ENTRIES_MAX:
+        return "too_many_entries"
+    if why := next(filter(None, map(wire.refusal, batch.entries)), None):
+        return why
+    if batch.mark and len(batch.mark.payload) > wire.PAYLOAD_BYTES_MAX:
+        return "payload_too_large"
+    numbers = [batch.first + len(batch.entries)]
+    numbers += [batch.mark.after_seq] if batch.mark else []
+    return None if all(0 <= n <= wire.NUMBER_MAX for n in numbers) else "bad_number"
+
+
+def check_ttl(ttl_ms: int) -> int:
+    """In microseconds. Raises InvalidInput."""
+    if not TTL_MS_MIN <= ttl_ms <= TTL_MS_MAX:
+        raise InvalidInput(f"ttl_ms is from {TTL_MS_MIN} to {TTL_MS_MAX}")
+    return ttl_ms * 1_000
+
+
+_SIDE_BOUNDS = {"side_max": SIDE_ENTRIES_MAX, "side_bytes_max": SIDE_BYTES_MAX}
+
+
+def _time(at_us: int) -> int:
+    return max(0, min(at_us, wire.NUMBER_MAX))
+
+
+def _input(k: int, batch: Batch) -> tuple[Any, ...]:
+    mark = batch.mark
+    content = (mark.payload, mark.after_seq, _time(mark.at_us)) if mark else (None, None, None)
+    return (k, batch.session_id.bytes, batch.term, batch.holder.bytes, *content)
+
+
+def _entries(k: int, batch: Batch) -> list[tuple[Any, ...]]:
+    return [
+        (k, seq, e.kind, e.flags, _time(e.at_us), e.payload, hashlib.sha256(e.payload).digest())
+        for seq, e in enumerate(batch.entries, batch.first)
+    ]
+
+
+def _changes(batch: Batch) -> Numbered:
+    return [
+        (seq, change)
+        for seq, e in enumerate(batch.entries, batch.first)
+        if (change := changes(e.kind, e.payload, _time(e.at_us), e.flags)) is not None
+    ]
