@@ -6,6 +6,7 @@ import httpx
 import pytest
 from livekit import rtc
 from livekit.agents import Agent
+from livekit.agents.voice.agent_activity import AgentActivity
 
 from tests.agents.scripted import ScriptedLLM
 from tests.core.conftest import store
@@ -22,7 +23,7 @@ from unbroken.errors import (
     UnbrokenError,
 )
 from unbroken.live import by_agent_session, by_room
-from unbroken.livekit import joining, restore
+from unbroken.livekit import joining, restore, starting
 from unbroken.spool import Spool
 
 __all__ = ["store"]
@@ -176,11 +177,11 @@ async def test_a_cancelled_start(spool, store, point):
     job.connecting = hangs if point == "connect" else None
     session.starting = hangs if point == "session" else None
     call = call_in(job, spool, archive)
-    starting = asyncio.create_task(call.start(session, agent=Agent(instructions="x")))
+    task = asyncio.create_task(call.start(session, agent=Agent(instructions="x")))
     await asyncio.sleep(0.2)
-    starting.cancel()
+    task.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await starting
+        await task
     await assert_nothing_left(call, job, spool, session)
     await shipped(spool, store.archive)
     assert (await start_anew(spool, store.archive)).term in (1, 2)
@@ -203,6 +204,30 @@ async def test_a_livekit_session_that_does_not_start_leaves_the_call_to_the_next
     row = await store.conversations.get_session(call.session_id)
     assert (row.phase, row.cause) == ("orphaned", "entrypoint_failed")
     assert (await start_anew(spool, store.archive)).term == 2
+
+
+@pytest.mark.parametrize("hangs_at_its_end", [False, True])
+async def test_what_livekit_had_begun_does_not_run_on(spool, store, monkeypatch, hangs_at_its_end):
+    job, session, begin = Job(), new_session(), AgentActivity.start
+
+    async def broken(self, *given, **more):
+        await begin(self, *given, **more)
+        if hangs_at_its_end:
+            monkeypatch.setattr(session, "aclose", hangs)
+        raise RuntimeError("LiveKit's own")
+
+    monkeypatch.setattr(AgentActivity, "start", broken)
+    monkeypatch.setattr(starting, "CLOSE_S", 0.05)
+    before = asyncio.all_tasks()
+    call = call_in(job, spool, store.archive)
+    with pytest.raises(RuntimeError, match="LiveKit's own"):
+        await call.start(session, agent=Agent(instructions="x"))
+    await assert_nothing_left(call, job, spool, session)
+    if hangs_at_its_end:
+        monkeypatch.undo()
+        await session.aclose()
+    await asyncio.sleep(0.05)
+    assert asyncio.all_tasks() - before == set()
 
 
 async def test_a_log_that_cannot_be_read_is_left_to_the_next_agent(spool, store, monkeypatch):

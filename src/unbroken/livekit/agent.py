@@ -1,7 +1,6 @@
 """`durable`: what makes an agent's call survive its process."""
 
 import asyncio
-import contextlib
 import copy
 import dataclasses
 import logging
@@ -31,7 +30,7 @@ from unbroken.livekit.restore import AgentFactories, Restored
 from unbroken.livekit.safety import Safety
 from unbroken.livekit.shown import Shown
 from unbroken.livekit.speech import Spoken
-from unbroken.livekit.starting import options_of
+from unbroken.livekit.starting import options_of, undo
 from unbroken.livekit.voice import Fence
 from unbroken.mark import Mark
 from unbroken.ownership import ALIVE
@@ -43,7 +42,6 @@ from unbroken.tend import tend
 
 log = logging.getLogger(__name__)
 
-CLOSE_S = 5.0
 ENDING = "unbroken.ending"  # the note that says that a call is over, from then until its job left
 
 T = TypeVar("T")
@@ -187,8 +185,7 @@ class Call(Shown, Generic[T]):
         self._is_over = True
         by_agent_session.pop(session, None)
         await self._stop_tasks()
-        with contextlib.suppress(Exception):  # LiveKit's own end of a session, begun or not
-            await asyncio.wait_for(session.aclose(), CLOSE_S)
+        await undo(session)
         cause = LEFT if isinstance(error, asyncio.CancelledError) else ENTRYPOINT_FAILED
         if self._live:
             reason = RAISED if cause == ENTRYPOINT_FAILED else ""
