@@ -10,11 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from unbroken import entries
-from unbroken.archive import WireEntry, WireMark
+from unbroken.archive import NUMBER_MAX, WireEntry, WireMark
 from unbroken.errors import ArchiveUnavailable, InvalidInput
 from unbroken.session import fold
 from unbroken.stores import projection
-from unbroken.archive import NUMBER_MAX
 from unbroken.stores.sqlite.appending import SIDE_ENTRIES_MAX
 from unbroken.testing.holders import Holder, entry, item, numbered, payloads
 
@@ -122,7 +121,8 @@ async def test_what_no_column_holds_is_refused(archive, bad, code):
 
 
 @pytest.mark.parametrize(
-    ("at_us", "kept"), [(-(1 << 63), 0), (-1, 0), (1 << 63, NUMBER_MAX), ((1 << 64) - 1, NUMBER_MAX)]
+    ("at_us", "kept"),
+    [(-(1 << 63), 0), (-1, 0), (1 << 63, NUMBER_MAX), ((1 << 64) - 1, NUMBER_MAX)],
 )
 async def test_a_time_that_no_column_holds_is_kept_as_the_nearest(
     archive, conversations, at_us, kept

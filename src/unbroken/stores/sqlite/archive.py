@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from unbroken import archive as wire
 from unbroken import names
 from unbroken.archive import (
     HostAnswer,
