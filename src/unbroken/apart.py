@@ -1,7 +1,8 @@
 """Large parts travel apart: a string too large for an entry becomes a reference to a blob.
 
 `{"$blob": sha256, "bytes": n}` stands for a UTF-8 string. The bytes are in the spool until the
-keeper has given them to the archive; the entry follows its blobs, never the other way round.
+keeper has given them to the archive. An entry waits for its blobs, but not long (`keeper.blobs`);
+it is acknowledged only with them.
 
 What people say is data, whatever it looks like: where parts were put apart (an entry flagged
 BLOBS) a key of theirs that reads `$blob` is written `$$blob`, one of `$$blob` `$$$blob`, and so

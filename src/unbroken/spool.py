@@ -2,6 +2,9 @@
 
 host.id             the id of this spool: leases belong to it
 keeper.lock         held by the one keeper that ships this spool
+keeper.beat         mapped by the keeper and all agents: its sign of life, and its settings
+keeper.start        held by the agent that starts a keeper, for that moment
+keeper.log          what the keepers said; bounded
 <holder>.journal    one file per holder; exists only after its lock and ack file do
 <holder>.1.journal  its next part, after a failed fsync
 <holder>.lock       held as long as the holder's process lives
