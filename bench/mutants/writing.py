@@ -71,9 +71,9 @@ MUTANTS = (
     ),
     Mutant(
         name="a short write counts as whole",
-        file="journal/parts.py",
-        old="            done += file.write(data[done:] if done else data)\n",
-        new="            file.write(data)\n            done = len(data)\n",
+        file="journal/writer.py",
+        old="        if done == len(frame):\n",
+        new="        if done:\n",
         promise="A short write tears nothing: the rest follows.",
         test="core/test_journal.py::test_a_short_write_and_a_full_disk_tear_nothing",
     ),
