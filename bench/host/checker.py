@@ -1,5 +1,6 @@
 """Compares what was acknowledged with what is stored, entry by entry."""
 
+import json
 import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -76,10 +77,17 @@ def _problem(attack: Attack, store: Store, claim: Claim) -> str | None:
 
 def _wrong(store: Store, claim: Claim, seq: int, kind: str, payload: bytes) -> str | None:
     """What is wrong with an entry of the log."""
-    if kind == "lost" and seq in claim.may_be_lost:
+    if kind == "lost" and (seq in claim.may_be_lost or _is_unwritten(claim, seq, payload)):
         return None
     if kind != "note" or not said.is_entry(payload, claim.seed, seq):
         return f"entry {seq} is not what was said: {kind} {payload[:80]!r}"
     if (blob := said.blob_of(payload)) and not store.has_blob(blob):
         return f"the blob of entry {seq} is not stored"
     return None
+
+
+def _is_unwritten(claim: Claim, seq: int, payload: bytes) -> bool:
+    """An entry that was recorded, and not yet or half written when its process was killed: it was
+    not acknowledged, and the log names it."""
+    cause = json.loads(payload).get("cause")
+    return seq > claim.told and cause in ("not_written", "unreadable")
