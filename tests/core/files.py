@@ -1,4 +1,4 @@
-"""Journals of dead holders, as bytes: to be damaged."""
+"""Journals of dead holders, as bytes: to be damaged; and what of a spool is open."""
 
 from pathlib import Path
 
@@ -48,3 +48,9 @@ def lay_bytes(spool: Spool, header: Header, content: bytes, *, part: int = 0) ->
     path = Path(spool.journal(header.holder, part))
     path.write_bytes(content)
     return path
+
+
+def open_files(folder: str) -> list[str]:
+    """The files of `folder` that this process has open, not those of other tests."""
+    links = [str(path.readlink()) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+    return [link for link in links if link.startswith(folder)]

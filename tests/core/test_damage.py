@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from tests.core.conftest import new_header
-from tests.core.files import bound, closed, dead_header, entry, lay, lay_bytes, mark
+from tests.core.files import bound, closed, dead_header, entry, lay, lay_bytes, mark, open_files
 from unbroken import entries
 from unbroken.entries import Noted
 from unbroken.env import Host
@@ -302,10 +302,6 @@ async def test_what_is_missing_is_named(spool, store, env, keeper, caplog):
     assert said == [f"{header.holder}: entries 3 to 8: unreadable"]
 
 
-def descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
 async def test_nothing_is_open_for_what_is_over(spool, store, env, keeper):
     headers = [dead_header(env, spool) for _ in range(20)]
     for header in headers:
@@ -314,15 +310,15 @@ async def test_nothing_is_open_for_what_is_over(spool, store, env, keeper):
     for header in headers:
         await stored(keeper, store, header)
     await keeper.step()
-    before = descriptors()
     assert env.opens == 0
+    assert not open_files(spool.folder)
     assert all(tail._words._mapped is None for tail in keeper._tails.values())
     for tail in keeper._tails.values():
         tail.ask_again()
     for header in headers:
         assert await stored(keeper, store, header) == ["note"]
     await keeper.step()
-    assert descriptors() <= before
+    assert not open_files(spool.folder)
 
 
 HOSTILE = {
