@@ -161,10 +161,10 @@ async def test_a_suspended_host_comes_back_mute_and_leaves(house, voice, ears):
     """Agent and keeper are frozen together, so nobody can kill the agent before its successor
     speaks; thawed, it would go on with its old sentence."""
     async with in_call(house, "suspended", voice, stale_s=STALE_S) as (caller, victim):
+        await asyncio.to_thread(house.start, "worker2")
         asked = await caller.say("Please tell me a story.")
         await until(lambda: caller.sounded(after=asked))
         keeper, old = house.keeper_pid(), victim.session()["agent_identity"]
-        await asyncio.to_thread(house.start, "worker2")
         for pid in (keeper, victim.pid):
             os.kill(pid, signal.SIGSTOP)
         frozen = time.monotonic()
@@ -174,6 +174,6 @@ async def test_a_suspended_host_comes_back_mute_and_leaves(house, voice, ears):
         for pid in (victim.pid, keeper):
             os.kill(pid, signal.SIGCONT)
         await until(lambda: is_dead(victim.pid))
+        await until(lambda: [at for at, who in caller.voices if who != old])
         assert [at for at, who in caller.voices if who == old and at > thawed + STALE_S] == []
-        assert [at for at, who in caller.voices if who != old]
     house.kill("worker2")
