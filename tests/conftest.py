@@ -7,6 +7,7 @@ import pytest
 from agents.speech.hibari import HibariTTS
 from agents.speech.moonshine import MoonshineSTT
 from tests.e2e.house import House, standing_house
+from unbroken.live import by_room
 
 RULES = [
     ["story", "Once there was a lighthouse. " + "The light went round and round all night. " * 6],
@@ -15,6 +16,13 @@ RULES = [
     ["yes, please", {"tool": "confirm_booking"}],
     ["", "I heard {heard}"],
 ]
+
+
+@pytest.fixture(autouse=True)
+def _forget_rooms() -> Iterator[None]:
+    """What a test that failed has left open is not another one's."""
+    yield
+    by_room._rooms.clear()
 
 
 @pytest.fixture(scope="session")

@@ -159,7 +159,7 @@ async def test_a_413_halves_requests_and_they_grow_again(spool, env, between):
         for _ in range(100):
             live.record(Noted("n", "x" * 1_000))
     await until(keeper, lambda: all(live.ack.acked == 201 for live in lives))
-    assert max(sizes) > 250_000  # one request for all
+    assert max(sizes) > 100_000  # however little of it was read at once
     assert all(live.ack.lost_count == 0 for live in lives)
     for live in lives:
         await live.close("left")

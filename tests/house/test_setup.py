@@ -151,7 +151,7 @@ def test_a_second_set_up_waits_for_the_first(tmp_path):
     house = copy_house(tmp_path)
     (house / ".tools").mkdir()
     holder = subprocess.Popen(
-        ["flock", str(house / ".tools" / "lock"), "sh", "-c", "echo held; sleep 0.5"],
+        ["flock", str(house / ".tools" / "lock"), "sh", "-c", "echo held; sleep 3"],
         stdout=subprocess.PIPE,
         text=True,
     )

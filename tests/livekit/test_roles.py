@@ -58,6 +58,7 @@ class Entrypoint:
     async def die(self, archive):
         """As SIGKILL leaves it: locks are free, and nobody has had the last word."""
         for call in self.calls.values():
+            assert await call.live.durable("process", timeout_s=60)  # else it is lost, rightly
             call._is_over = True
             await call._stop_tasks()
             call.live._watching.cancel()
