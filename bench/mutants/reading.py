@@ -66,7 +66,7 @@ MUTANTS = (
         old="        if frame.n <= self.read:\n",
         new="        if frame.n < 0:\n",
         promise="Each entry is shipped once, in however many files it stands.",
-        test="core/test_acknowledged.py::test_what_stands_in_two_files_is_stored_once",
+        test="core/test_backlog.py::test_an_entry_that_stands_in_two_files_is_there_once",
     ),
     Mutant(
         name="a journal that is over keeps its descriptor",

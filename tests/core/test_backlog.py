@@ -18,3 +18,13 @@ def test_what_cannot_be_read_between_two_entries_is_named_between_them(spool, en
     backlog.fill(is_living=False)
     assert [(n, found.kind) for n, found in backlog] == kinds
     backlog.close()
+
+
+def test_an_entry_that_stands_in_two_files_is_there_once(spool, env):
+    header = dead_header(env, spool)
+    lay(spool, header, entry(1), entry(2), entry(3))
+    lay(spool, header, entry(2), entry(3), entry(4), part=1)
+    backlog = Backlog(env, PartsReader(spool, header.holder))
+    backlog.fill(is_living=False)
+    assert [n for n, _ in backlog] == [1, 2, 3, 4]
+    backlog.close()
