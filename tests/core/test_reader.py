@@ -263,6 +263,19 @@ def test_the_files_of_a_holder_are_read_as_one(env, spool):
     parts.rest()
 
 
+def test_a_half_written_frame_of_an_earlier_part_is_not_yet(env, spool):
+    """A later part could not be made safe, and its holder goes on in the one before."""
+    header = dead_header(env, spool)
+    path = lay(spool, header, *SOUND[:3], SOUND[3][:7])
+    lay(spool, header, *SOUND[:2], part=1)
+    parts = PartsReader(spool, header.holder)
+    assert [*dict.fromkeys(numbers(all_of(parts, is_living=True)))] == [1, 2, 3]
+    path.write_bytes(path.read_bytes() + SOUND[3][7:] + SOUND[4])
+    assert numbers(all_of(parts, is_living=True)) == [4, 5]
+    assert parts.damaged_bytes == 0
+    parts.rest()
+
+
 def test_a_part_that_comes_later_is_read_on(env, spool):
     header = dead_header(env, spool)
     lay(spool, header, *SOUND[:3])

@@ -58,9 +58,9 @@ class PartsReader:
         self._meet(is_living=is_living)
         if len(self._readers) == 1:
             return self._readers[0].read(is_living=is_living)
-        for k, (reader, frames) in enumerate(zip(self._readers, self._frames, strict=True)):
-            if not frames:  # only the last part is still written to
-                frames.extend(reader.read(is_living=is_living and k == len(self._readers) - 1))
+        for reader, frames in zip(self._readers, self._frames, strict=True):
+            if not frames:  # any part may still be written to: a later one may have failed
+                frames.extend(reader.read(is_living=is_living))
         return self._merged()
 
     def skip_bad_blocks(self) -> None:
