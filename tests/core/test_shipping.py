@@ -7,6 +7,7 @@ import pytest
 
 from tests.core.archives import Between, Later
 from tests.core.conftest import new_header
+from tests.core.files import open_files
 from tests.core.test_keeper import log_of, until
 from unbroken.ack import DEGRADED
 from unbroken.archive import HostAnswer, HostBatch
@@ -301,3 +302,18 @@ async def test_the_end_is_told_only_when_all_is_shipped(spool, env, store, betwe
     finals = [part for batch in between.appends for part in batch.batches if part.final]
     assert [part.final for part in finals] == [CRASHED]
     assert finals[0].first + len(finals[0].entries) == 3_001
+
+
+async def test_journals_of_the_dead_hold_no_descriptor_while_the_archive_is_away(
+    spool, env, between
+):
+    lives = [new_live(spool, env, f"r{k}") for k in range(20)]
+    for live in lives:
+        live.record(Noted("said"))
+        await live.close("left")
+    between.on_append = lambda _batch: ArchiveUnavailable("away")
+    between.on_take = lambda _request: ArchiveUnavailable("away")
+    keeper = Keeper(spool, between)
+    for _ in range(3):
+        await keeper.step()
+    assert open_files(spool.folder) == []

@@ -105,7 +105,7 @@ class Tail:
         self.health.say(self.degraded)
         if self._standing.owed and self.is_bound:
             self._standing.tell(term=self.ack.term)
-        if self.is_over:
+        if self.is_over or self._backlog.is_read:
             self._rest()
         else:
             self.holder.look()
@@ -352,7 +352,8 @@ class Tail:
                 self._backlog.name_lost(0, answer.code or "refused")
 
     def _rest(self) -> None:
-        """Nothing is open for what is over; it is opened again if the store went back."""
+        """Nothing is open for what is over, or dead and read to its end: many may wait for the
+        store. It is opened again if the store went back."""
         self._backlog.rest()
         if not self._standing.owed:
             self._words.rest()

@@ -28,6 +28,8 @@ class KeptWords:
         return mapped[index] if mapped else self._known[index]
 
     def __setitem__(self, index: int, value: int) -> None:
+        if self._is_resting and self._known[index] == value:
+            return
         self._is_resting = False
         if mapped := self._map():
             mapped[index] = value
@@ -35,7 +37,7 @@ class KeptWords:
             self._known[index] = self._missed[index] = value
 
     def rest(self) -> None:
-        """Hold no descriptor until something is said."""
+        """Hold no descriptor until something new is said."""
         self._is_resting = True
         if self._mapped:
             self._known = [self._mapped[index] for index in range(self._count)]
