@@ -10,7 +10,15 @@ from urllib.parse import urlsplit
 import av
 import numpy as np
 from livekit import rtc
-from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page, Response, expect
+from playwright.async_api import (
+    BrowserContext,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Request,
+    Response,
+    expect,
+)
 
 from agents.speech.moonshine import MoonshineSTT
 from tests.agents.sound import MIC_RATE, frame, resampled
@@ -18,6 +26,7 @@ from tests.browser.chromium import Microphone
 
 HANG_MS = 60_000
 expect.set_options(timeout=HANG_MS)
+CALLED_OFF = "net::ERR_ABORTED"
 SCRIPT = Path(__file__).with_name("page.js")
 Line = tuple[str, str]  # role, text
 
@@ -36,7 +45,7 @@ class Visitor:
         page.on("pageerror", lambda error: self.complaints.append(f"page: {error}"))
         page.on("request", lambda request: self._note_server(request.url))
         page.on("websocket", lambda socket: self._note_server(socket.url))
-        page.on("requestfailed", lambda r: self.complaints.append(f"failed: {r.url} {r.failure}"))
+        page.on("requestfailed", self._note_failed)
         page.on("response", self._note_answer)
 
     @classmethod
@@ -128,6 +137,11 @@ class Visitor:
     def _note_console(self, message: ConsoleMessage) -> None:
         if message.type == "error":
             self.complaints.append(f"console: {message.text}")
+
+    def _note_failed(self, request: Request) -> None:
+        """But for what the page itself called off, as it does when one goes elsewhere."""
+        if request.failure != CALLED_OFF:
+            self.complaints.append(f"failed: {request.url} {request.failure}")
 
     def _note_server(self, url: str) -> None:
         if (parts := urlsplit(url)).scheme in ("http", "https", "ws", "wss"):
