@@ -7,7 +7,7 @@ import pytest
 
 from tests.core.archives import Between, Later
 from tests.core.conftest import new_header
-from tests.core.files import open_files
+from tests.core.files import closed, dead_header, entry, lay, open_files
 from tests.core.test_keeper import log_of, until
 from unbroken.ack import DEGRADED
 from unbroken.archive import HostAnswer, HostBatch
@@ -307,10 +307,8 @@ async def test_the_end_is_told_only_when_all_is_shipped(spool, env, store, betwe
 async def test_journals_of_the_dead_hold_no_descriptor_while_the_archive_is_away(
     spool, env, between
 ):
-    lives = [new_live(spool, env, f"r{k}") for k in range(20)]
-    for live in lives:
-        live.record(Noted("said"))
-        await live.close("left")
+    for _ in range(20):
+        lay(spool, dead_header(env, spool), entry(1), closed(1))
     between.on_append = lambda _batch: ArchiveUnavailable("away")
     between.on_take = lambda _request: ArchiveUnavailable("away")
     keeper = Keeper(spool, between)
