@@ -6,8 +6,9 @@ from uuid import UUID
 
 import pytest
 
+from tests.core.archives import Between, Later
 from unbroken.blobs.object_store import ObjectBlobs
-from unbroken.env import Env, Host
+from unbroken.env import Env
 from unbroken.frames import Header
 from unbroken.journal import writer
 from unbroken.spool import Spool
@@ -15,8 +16,8 @@ from unbroken.stores.sqlite import SqliteStore
 
 
 @pytest.fixture
-def env() -> Env:
-    return Host()
+def env() -> Later:
+    return Later()
 
 
 @pytest.fixture
@@ -35,6 +36,11 @@ async def store(env: Env, tmp_path: Path) -> AsyncIterator[SqliteStore]:
     blobs = ObjectBlobs.in_folder(tmp_path / "blobs")
     async with SqliteStore.open(tmp_path / "unbroken.sqlite", blobs, env) as store:
         yield store
+
+
+@pytest.fixture
+def between(store: SqliteStore) -> Between:
+    return Between(store.archive)
 
 
 def new_header(env: Env, spool: Spool, *, room: str = "room", sid: str = "RM_1") -> Header:

@@ -3,9 +3,7 @@
 from pathlib import Path
 
 import msgspec
-import pytest
 
-from tests.core.archives import Later
 from tests.core.conftest import new_header
 from tests.core.faults import FaultyHost
 from tests.core.test_keeper import Doubtful, log_of, until
@@ -15,11 +13,6 @@ from unbroken.entries import Noted
 from unbroken.keeper import Keeper
 from unbroken.live import Live
 from unbroken.spool import Spool
-
-
-@pytest.fixture
-def env() -> Later:
-    return Later()
 
 
 async def test_no_acknowledgement_is_ahead_of_the_store(spool, store, env):

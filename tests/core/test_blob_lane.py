@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from tests.core.archives import Between, Later
 from tests.core.test_keeper import log_of, until
 from tests.core.test_shipping import new_live
 from unbroken.entries import Noted
@@ -14,16 +13,6 @@ from unbroken.keeper.blobs import OF_ONE_MAX, UPLOADS_MAX, WAIT_US
 from unbroken.keeper.tail import RESHIP_US
 
 LARGE = 50_000
-
-
-@pytest.fixture
-def env() -> Later:
-    return Later()
-
-
-@pytest.fixture
-def between(store) -> Between:
-    return Between(store.archive)
 
 
 def blobs_in(spool) -> list[str]:

@@ -18,16 +18,6 @@ from unbroken.live import Live
 from unbroken.ownership import request_of
 
 
-@pytest.fixture
-def env() -> Later:
-    return Later()
-
-
-@pytest.fixture
-def between(store) -> Between:
-    return Between(store.archive)
-
-
 def new_live(spool, env, room: str, **said) -> Live:
     header = new_header(env, spool, room=room, sid=f"RM_{room[:9]}")
     return Live.open(spool, msgspec.structs.replace(header, **said))

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from tests.core.archives import Between, Later
+from tests.core.archives import Between
 from tests.core.conftest import new_header
 from tests.core.files import closed, dead_header, entry, lay, open_files
 from tests.core.test_keeper import log_of, until
@@ -19,16 +19,6 @@ from unbroken.keeper.beat import KeeperBeat
 from unbroken.keeper.shipping import BYTES_MIN
 from unbroken.live import Live
 from unbroken.trouble import Trouble, describe
-
-
-@pytest.fixture
-def env() -> Later:
-    return Later()
-
-
-@pytest.fixture
-def between(store) -> Between:
-    return Between(store.archive)
 
 
 def new_live(spool, env, room: str) -> Live:

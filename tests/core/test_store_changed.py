@@ -22,11 +22,6 @@ from unbroken.ownership import bound, request_of
 from unbroken.stores.sqlite import SqliteStore
 
 
-@pytest.fixture
-def env() -> Later:
-    return Later()
-
-
 class Stores:
     """One store after the other at the same address; a folder can be kept and put back."""
 
