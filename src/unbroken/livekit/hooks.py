@@ -10,9 +10,10 @@ from livekit.agents import (
     AgentStateChangedEvent,
     CloseEvent,
     ConversationItemAddedEvent,
+    SessionUsageUpdatedEvent,
+    ToolExecutionUpdatedEvent,
     UserInputTranscribedEvent,
 )
-from livekit.agents.voice.events import SessionUsageUpdatedEvent, ToolExecutionUpdatedEvent
 
 from unbroken.entries import (
     JSON,

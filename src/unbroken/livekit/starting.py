@@ -9,6 +9,7 @@ from livekit import rtc
 from livekit.agents import AgentSession
 
 from unbroken.errors import InvalidInput
+from unbroken.livekit import fragile
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +33,9 @@ def options_of(options: dict[str, Any], room: rtc.Room) -> dict[str, Any]:
 
 async def undo(session: AgentSession[Any]) -> None:
     """End a LiveKit session whose start failed. Never raises; takes at most CLOSE_S."""
-    # Private: LiveKit leaves what it had begun running, and ends only what has started whole.
-    if session._activity is None and session._room_io is None:  # noqa: SLF001 - see above
-        return  # not begun
-    session._started = True  # noqa: SLF001 - see above
+    if not fragile.is_begun(session):
+        return
     try:
-        await asyncio.wait_for(session.aclose(), CLOSE_S)
+        await asyncio.wait_for(fragile.end_half_started(session), CLOSE_S)
     except Exception:
         log.exception("a session that did not start would not end")

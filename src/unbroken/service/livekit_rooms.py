@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar
 import aiohttp
 import msgspec
 from livekit import api
+from livekit.api.twirp_client import TwirpClient
 from livekit.protocol.agent import JobStatus
 from livekit.protocol.models import ParticipantInfo
 
@@ -63,22 +64,24 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 class LiveKitRooms:
     """Use as `async with LiveKitRooms.open(settings) as rooms`; no request is made by opening."""
 
-    def __init__(self, client: api.LiveKitAPI, settings: Settings) -> None:
+    def __init__(self, client: api.LiveKitAPI, twirp: TwirpClient, settings: Settings) -> None:
         self._client = client
+        self._twirp = twirp
         self._settings = settings
 
     @classmethod
     @asynccontextmanager
     async def open(cls, settings: Settings) -> AsyncIterator[Self]:
-        client = api.LiveKitAPI(
-            settings.livekit_url,
-            settings.livekit_api_key,
-            settings.livekit_api_secret.get_secret_value(),
-            timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
-            failover=False,
-        )
-        async with client:
-            yield cls(client, settings)
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S)) as http:
+            client = api.LiveKitAPI(
+                settings.livekit_url,
+                settings.livekit_api_key,
+                settings.livekit_api_secret.get_secret_value(),
+                session=http,
+                failover=False,
+            )
+            twirp = TwirpClient(http, settings.livekit_url, "livekit", failover=False)
+            yield cls(client, twirp, settings)
 
     async def list(self, names: Sequence[str] | None = None) -> list[LiveRoom]:
         """All rooms, or those of `names` that there are."""
@@ -160,14 +163,11 @@ class LiveKitRooms:
             method=ALIVE,
             response_timeout_ms=ANSWER_TIMEOUT_MS,
         )
-        room, grants = self._client.room, api.VideoGrants(room_admin=True, room=name)
+        grants = api.VideoGrants(room_admin=True, room=name)
+        headers = {"Authorization": f"Bearer {self._signed().with_grants(grants).to_jwt()}"}
         try:  # livekit-api has no method of its own for this call yet
-            await room._client.request(  # noqa: SLF001
-                "RoomService",
-                "PerformRpc",
-                request,
-                room._auth_header(grants),  # noqa: SLF001
-                api.PerformRpcResponse,
+            await self._twirp.request(
+                "RoomService", "PerformRpc", request, headers, api.PerformRpcResponse
             )
         except api.TwirpError as error:
             # invalid_argument: it has no such method, and said so itself.
@@ -199,10 +199,14 @@ class LiveKitRooms:
             can_subscribe=True,
             can_publish_data=False,
         )
+        token = self._signed().with_ttl(TOKEN_TTL)
+        return (
+            token.with_identity(identity).with_name(name or identity).with_grants(grants).to_jwt()
+        )
+
+    def _signed(self) -> api.AccessToken:
         secret = self._settings.livekit_api_secret.get_secret_value()
-        token = api.AccessToken(self._settings.livekit_api_key, secret).with_ttl(TOKEN_TTL)
-        token = token.with_identity(identity).with_name(name or identity).with_grants(grants)
-        return token.to_jwt()
+        return api.AccessToken(self._settings.livekit_api_key, secret)
 
 
 async def _asked(request: Awaitable[T]) -> T:
