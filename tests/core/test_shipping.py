@@ -294,14 +294,13 @@ async def test_the_end_is_told_only_when_all_is_shipped(spool, env, store, betwe
     assert finals[0].first + len(finals[0].entries) == 3_001
 
 
-async def test_journals_of_the_dead_hold_no_descriptor_while_the_archive_is_away(
-    spool, env, between
-):
+@pytest.mark.parametrize("error", [None, ArchiveUnavailable("away")])
+async def test_journals_of_the_dead_hold_no_descriptor(spool, env, between, error):
     for _ in range(20):
         lay(spool, dead_header(env, spool), entry(1), closed(1))
-    between.on_append = lambda _batch: ArchiveUnavailable("away")
-    between.on_take = lambda _request: ArchiveUnavailable("away")
+    between.on_append = between.on_take = lambda _: error
     keeper = Keeper(spool, between)
-    for _ in range(3):
+    for _ in range(10):
         await keeper.step()
-    assert open_files(spool.folder) == []
+        assert open_files(spool.folder) == []
+    assert all(tail.is_over for tail in keeper._tails.values()) == (error is None)

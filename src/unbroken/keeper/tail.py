@@ -105,9 +105,9 @@ class Tail:
         self.health.say(self.degraded)
         if self._standing.owed and self.is_bound:
             self._standing.tell(term=self.ack.term)
-        if self.is_over or self._backlog.is_read:
+        if self.is_over:
             self._rest()
-        else:
+        elif not self._backlog.is_read:
             self.holder.look()
 
     def read_on(self, room: int) -> None:
@@ -118,6 +118,8 @@ class Tail:
             self.session_id, self.term, self.base = bound.session_id, bound.term, bound.base
         if self._backlog.last_word == REFUSED and not self._backlog.read:
             self._end(self._env.boot_us())
+        if self._backlog.is_read:
+            self._rest()
 
     def is_due(self, now_us: int) -> bool:
         """Whether there is something to say: news, an end, or the hourglass of `CONFIRM_US`."""

@@ -28,20 +28,25 @@ class KeptWords:
         return mapped[index] if mapped else self._known[index]
 
     def __setitem__(self, index: int, value: int) -> None:
-        if self._is_resting and self._known[index] == value:
-            return
-        self._is_resting = False
-        if mapped := self._map():
+        if self._is_resting:
+            self._set_at_rest(index, value)
+        elif mapped := self._map():
             mapped[index] = value
         else:
             self._known[index] = self._missed[index] = value
 
     def rest(self) -> None:
-        """Hold no descriptor until something new is said."""
+        """Hold no descriptor: from now on what is new opens the file for one moment."""
         self._is_resting = True
         if self._mapped:
             self._known = [self._mapped[index] for index in range(self._count)]
             self.close()
+
+    def _set_at_rest(self, index: int, value: int) -> None:
+        if self._known[index] != value:
+            self._is_resting = False
+            self[index] = value
+            self.rest()
 
     def close(self) -> None:
         if self._mapped:
