@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from unbroken.dispatch import Said
+from unbroken.people import Person
 
 WIRE_VERSION = 1
 BATCH_ENTRIES_MAX = 500
@@ -135,7 +136,9 @@ class TakeRequest(msgspec.Struct, frozen=True, kw_only=True):
     session_id: UUID | None = None  # a dispatch names the session that it wants continued
     said: Said | None = None  # what the application's dispatch said, for those who come after
     conversation_id: UUID | None  # known from dispatch, participant or room; else None
+    is_room_word: bool = False  # the room's metadata names it: it may be we who wrote that
     user_id: str | None
+    people: tuple[Person, ...] | None = None  # who is in the room; None: that is not known yet
     new_session_id: UUID
     new_call_id: UUID
     new_conversation_id: UUID
@@ -167,6 +170,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     term: int
     base: int
     is_new: bool
+    is_named: bool = False  # the application named the conversation: whoever comes continues it
     cause: str | None
     gap_us: int = 0
     crashes: int = 0
@@ -183,7 +187,8 @@ class Archive(Protocol):
 
         With `granted_term`, a store that knows nothing of that term and has the session at an
         earlier one went back: it grants again, whoever holds the session there.
-        Raises CallTaken if a live holder has it, NotFound for a session that is named and not
+        Raises CallTaken if a live holder has it, PeopleUnknown if that depends on who is in the
+        room and `people` does not say it, NotFound for a session that is named and not
         there, InvalidInput, and ArchiveUnavailable if nothing is known.
         """
         ...

@@ -12,3 +12,7 @@ EMPTY = "empty"  # nobody was in the room any more: no dispatch until someone is
 SERVER_SHUTDOWN = "server_shutdown"  # LiveKit ended the call for all: as EMPTY
 STORE_RESTORED = "store_restored"  # the store went back behind its term, and gave it again
 ENDED = "ended"  # the call is over: nobody goes on with it
+
+# The note of an agent that has hung up: its session is over when it has left, however it leaves.
+# Null takes it back.
+ENDING = "unbroken.ending"

@@ -3,6 +3,7 @@
 UnbrokenError
 ├── ArchiveUnavailable   retryable; the service or store could not be reached, or answered in time
 ├── CallTaken            somebody else holds this session; leave before subscribing to anything
+├── PeopleUnknown        whose call this is depends on who is in the room: ask again with `people`
 ├── StateRefused         a saved state that this version may not restore
 ├── LevelUnavailable     a level of safety that cannot be reached now (disk gone, archive gone)
 ├── EffectUnknown        an effect may or may not have happened; a person must say
@@ -38,6 +39,10 @@ class CallTaken(UnbrokenError):
     def __init__(self, detail: str, *, session_id: UUID | None = None) -> None:
         super().__init__(detail)
         self.session_id = session_id  # the one that somebody else has, if it was told
+
+
+class PeopleUnknown(UnbrokenError):
+    code = "people_unknown"
 
 
 class StateRefused(UnbrokenError):

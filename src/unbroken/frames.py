@@ -25,6 +25,7 @@ import msgspec
 
 from unbroken.dispatch import Said
 from unbroken.errors import JournalUnreadable
+from unbroken.people import Person
 
 MAGIC = b"UNBJ"
 VERSION = 1
@@ -53,6 +54,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     wanted_session_id: UUID | None = None  # a dispatch named it
     said: Said | None = None  # what the application's dispatch said; None: too long to be kept
     conversation_id: UUID | None = None
+    is_room_word: bool = False  # the room's metadata names it
+    people: tuple[Person, ...] | None = None  # who was seen in the room
     user_id: str | None = None
     new_session_id: UUID
     new_call_id: UUID

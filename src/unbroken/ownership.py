@@ -20,7 +20,7 @@ def request_of(header: Header, *, ttl_ms: int = TTL_MS) -> TakeRequest:
         host_id=h.host_id, ttl_ms=ttl_ms, holder=h.holder, room_name=h.room, room_sid=h.room_sid,
         role=h.role, agent_name=h.agent_name, agent_identity=h.agent_identity,
         session_id=h.wanted_session_id, said=h.said, conversation_id=h.conversation_id,
-        user_id=h.user_id,
+        user_id=h.user_id, is_room_word=h.is_room_word, people=h.people,
         new_session_id=h.new_session_id, new_call_id=h.new_call_id,
         new_conversation_id=h.new_conversation_id,
     )  # fmt: skip
@@ -30,7 +30,7 @@ async def take(archive: Archive, header: Header, *, wait_s: float = TAKE_S) -> T
     """The session, or None if the archive does not answer in time: then the start is provisional,
     and the keeper takes it on behalf of the holder.
 
-    Raises CallTaken if somebody else has it.
+    Raises CallTaken if somebody else has it, PeopleUnknown if the header has to say who is there.
     """
     try:
         async with asyncio.timeout(wait_s):

@@ -17,6 +17,7 @@ from unbroken.errors import (
     CallTaken,
     InvalidInput,
     NotFound,
+    PeopleUnknown,
     TooLarge,
     Unauthorized,
     UnbrokenError,
@@ -133,8 +134,13 @@ def _refusal(url: str, status: int, body: bytes) -> UnbrokenError:
     said = problem.detail or body[:DETAIL_CHARS].decode(errors="replace")
     detail = f"{url} answers {status}: {said}"
     match status, problem.code:
-        case 409, CallTaken.code:
-            return CallTaken(detail, session_id=problem.session_id)
+        case 409, (CallTaken.code | PeopleUnknown.code):
+            is_taken = problem.code == CallTaken.code
+            return (
+                CallTaken(detail, session_id=problem.session_id)
+                if is_taken
+                else PeopleUnknown(detail)
+            )
         case 404, NotFound.code:
             return NotFound(detail)
         case ((401 | 403), _):

@@ -11,7 +11,9 @@ from livekit.agents import AgentSession
 
 from unbroken.env import Host
 from unbroken.keeper import Keeper
+from unbroken.live import by_room
 from unbroken.livekit.agent import Call
+from unbroken.livekit.last_words import CALLBACK
 
 ROOM = "the-rooms-own"
 CONVERSATION = "0198c0de-0000-7000-8000-000000000001"
@@ -88,7 +90,14 @@ class Job:
 
     async def end(self, reason: str = "") -> None:
         """As LiveKit ends a job: all callbacks, each must succeed."""
-        await asyncio.gather(*(callback(reason) for callback in self.callbacks))
+        tasks = [
+            asyncio.create_task(callback(reason), name=CALLBACK)  # type: ignore[arg-type]
+            for callback in self.callbacks
+        ]
+        await asyncio.gather(*tasks)
+
+    def delete_room(self, _room_name: str | None = None) -> None:
+        self.deleted = True
 
 
 class Roomless(AgentSession[Any]):
@@ -112,3 +121,15 @@ async def shipped(spool: Any, archive: Any, *, steps: int = 12) -> None:
     for _ in range(steps):
         await keeper.step()
         await asyncio.sleep(0.01)
+
+
+async def killed(spool: Any, archive: Any, *calls: Call) -> None:
+    """As SIGKILL leaves it: locks are free, and nobody has had the last word."""
+    for call in calls:
+        assert await call.live.durable("process", timeout_s=60)  # else it is lost, rightly
+        call._is_over = True
+        await call._stop_tasks()
+        call.live._watching.cancel()
+        by_room.discard(call.live)
+        spool.env.unlock(spool.lock(call.live.journal.header.holder))
+    await shipped(spool, archive, steps=40)

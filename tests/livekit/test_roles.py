@@ -8,7 +8,7 @@ from livekit.agents import Agent
 
 from tests.agents.scripted import ScriptedLLM
 from tests.core.conftest import store
-from tests.livekit.job import ROOM, Job, QuietHost, Roomless, call_in, shipped
+from tests.livekit.job import ROOM, Job, QuietHost, Roomless, call_in, killed, shipped
 from unbroken import CallTaken
 from unbroken.live import by_room
 from unbroken.spool import Spool
@@ -56,15 +56,7 @@ class Entrypoint:
             await session.generate_reply(user_input=f"{text} {role}")
 
     async def die(self, archive):
-        """As SIGKILL leaves it: locks are free, and nobody has had the last word."""
-        for call in self.calls.values():
-            assert await call.live.durable("process", timeout_s=60)  # else it is lost, rightly
-            call._is_over = True
-            await call._stop_tasks()
-            call.live._watching.cancel()
-            by_room.discard(call.live)
-            self.spool.env.unlock(self.spool.lock(call.live.journal.header.holder))
-        await shipped(self.spool, archive, steps=40)
+        await killed(self.spool, archive, *self.calls.values())
 
     async def end(self):
         for session in self.sessions.values():

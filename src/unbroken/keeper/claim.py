@@ -32,7 +32,11 @@ class Claim:
 
     def request(self, *, ttl_ms: int) -> TakeRequest:
         asked = request_of(self._header, ttl_ms=ttl_ms)
-        asked = msgspec.structs.replace(asked, granted_term=self.granted_term)
+        asked = msgspec.structs.replace(
+            asked,
+            granted_term=self.granted_term,
+            people=asked.people or (),  # whom its holder did not see cannot be asked for any more
+        )
         return _alone(asked) if self.is_alone else asked
 
     def is_due(self, now_us: int) -> bool:

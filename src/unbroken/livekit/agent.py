@@ -13,19 +13,20 @@ from livekit import rtc
 from livekit.agents import Agent, AgentSession, JobContext, room_io
 
 from unbroken.archive import Archive, Taken
-from unbroken.cause import ENTRYPOINT_FAILED, LEFT, UNREADABLE
+from unbroken.cause import EMPTY, ENDING, ENTRYPOINT_FAILED, LEFT, SERVER_SHUTDOWN, UNREADABLE
 from unbroken.destination import Destination
 from unbroken.entries import JSON, Ended, Noted, Recovered, SessionOpened, plain
 from unbroken.env import Env, Host
 from unbroken.errors import CallTaken, Conflict
 from unbroken.journal import Journal
 from unbroken.live import BEAT_S, Level, Live, by_agent_session
-from unbroken.livekit import deposed, recover, restore
+from unbroken.livekit import deposed, last_words, recover, restore
 from unbroken.livekit import room as rooms
+from unbroken.livekit.hanging_up import HangingUp, shut_down
 from unbroken.livekit.history import History
 from unbroken.livekit.hooks import Hooks
 from unbroken.livekit.joining import VERSIONS, ConversationHook, Joining
-from unbroken.livekit.leaving import RAISED, Leaving, shut_down
+from unbroken.livekit.leaving import RAISED, Leaving
 from unbroken.livekit.restore import AgentFactories, Restored
 from unbroken.livekit.safety import Safety
 from unbroken.livekit.shown import Shown
@@ -41,8 +42,6 @@ from unbroken.spool import Spool
 from unbroken.tend import tend
 
 log = logging.getLogger(__name__)
-
-ENDING = "unbroken.ending"  # the note that says that a call is over, from then until its job left
 
 T = TypeVar("T")
 
@@ -85,6 +84,7 @@ class Call(Shown, Generic[T]):
     is_new: bool  # False: the session goes on from an earlier holder
     restored: Restored | None  # what came back, and how well; None in a new call
     conversation_history: History
+    _hanging_up: HangingUp
     _starting: asyncio.Timeout | None = None  # while `start` is under way
 
     def __init__(
@@ -172,6 +172,7 @@ class Call(Shown, Generic[T]):
             agent = await self._put_back(taken, flying, session, agent, hooks)
         known = set(live.session.items)
         self._leaving.attach(session)
+        self._hanging_up.attach(session)
         hooks.attach(agent)
         await session.start(agent, room=self._ctx.room, **self._defaults(options, hooks))
         hooks.attach_audio()
@@ -196,8 +197,8 @@ class Call(Shown, Generic[T]):
 
     def _refuse_over(self, saved: Session) -> None:
         """The last holder was killed between `end` and its leaving: nobody goes on."""
-        if ENDING in saved.notes:
-            self.live.record(Ended(str(saved.notes[ENDING])))
+        if (reason := saved.notes.get(ENDING)) is not None:
+            self.live.record(Ended(str(reason)))
             shut_down(self._ctx, "the call is over")
             raise CallTaken("the call is over")
 
@@ -218,6 +219,7 @@ class Call(Shown, Generic[T]):
             began = taken.entries[0].at_us / 1e6
             self._session_start = datetime.fromtimestamp(began, UTC)
         live = self._live = Live(self._spool, journal, saved)
+        self._hanging_up = HangingUp(self._ctx, live)
         live.record(
             SessionOpened(
                 room=header.room,
@@ -331,16 +333,23 @@ class Call(Shown, Generic[T]):
         if self._is_over:
             return
         self._is_over = True
+        self.live.journal.sync()
+        await last_words.others(is_waited_for=self._is_waited_for(reason))
         await self._stop_tasks()
         if self._hooks:
             self._hooks.in_flight.stop()
             self._hooks.record_usage()
-        if ENDING in self.live.session.notes:
-            self.live.record(Ended(str(self.live.session.notes[ENDING])))
+        if (ending := self._hanging_up.settle(reason)) is not None:
+            self.live.record(Ended(ending))
         self.live.journal.sync()
         await self.live.close(self._leaving.cause(self.live.session, reason))
         await self._close_archive()
         log.info("call left", extra={"session_id": str(self.session_id)})
+
+    def _is_waited_for(self, reason: str) -> bool:
+        """There are people in the room, and the call goes on."""
+        cause = self._leaving.cause(self.live.session, reason)
+        return self._hanging_up.settle(reason) is None and cause not in (EMPTY, SERVER_SHUTDOWN)
 
     async def _stop_tasks(self) -> None:
         for task in self._tasks:
@@ -376,8 +385,8 @@ class Call(Shown, Generic[T]):
     async def end(self, reason: str = "done") -> None:
         """The session is over: nobody continues it. The job shuts down; what is said until it has
         left is still in the transcript."""
-        self.live.record(Noted(ENDING, reason))
-        self._ctx.shutdown(reason)
+        self._hanging_up.end(reason)
+        shut_down(self._ctx, reason)
 
 
 async def _alive(_asked: rtc.RpcInvocationData) -> str:

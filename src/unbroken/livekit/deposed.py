@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from livekit.agents import AgentSession, JobContext
 
-from unbroken.livekit.leaving import shut_down
+from unbroken.livekit.hanging_up import shut_down
 
 log = logging.getLogger(__name__)
 

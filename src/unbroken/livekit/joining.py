@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
+import msgspec
 from livekit.agents import JobContext
 from livekit.agents import __version__ as livekit_version
 
@@ -18,14 +19,16 @@ from unbroken.errors import (
     InvalidInput,
     JournalUnwritable,
     NotFound,
+    PeopleUnknown,
     Unauthorized,
 )
 from unbroken.frames import Header
 from unbroken.journal import Journal
 from unbroken.live import by_room
 from unbroken.livekit import room as rooms
-from unbroken.livekit.leaving import shut_down
+from unbroken.livekit.hanging_up import shut_down
 from unbroken.ownership import bound, take
+from unbroken.people import PEOPLE_MAX, Person
 from unbroken.spool import Spool
 from unbroken.version import __version__
 
@@ -34,6 +37,8 @@ log = logging.getLogger(__name__)
 VERSIONS = {"unbroken": __version__, "livekit-agents": livekit_version}
 GIVE_UP_S = 30  # a successor that cannot read the session would greet a known caller as new
 RETRY_S = 0.5
+COME_S = 5  # so long an agent in an empty room waits to see whose call it is
+LOOK_S = 0.02
 CONNECT_S = 5.0  # a connection that nobody wants any more is let come about: then it can be closed
 REFUSALS = (CallTaken, NotFound, InvalidInput, Unauthorized)  # nothing became ours
 
@@ -69,8 +74,8 @@ class Joining:
         takes no files, and InvalidInput for a name that cannot be. Then nothing runs and nothing
         is owned: of a take whose answer did not come, the keeper gives up the session.
         """
-        known = rooms.conversation_id(self._ctx)
-        if known and not self._choose:
+        known = rooms.conversation(self._ctx)
+        if known.conversation_id and not self._choose:
             return await self._own(self._header(known))
         await self._ctx.connect()
         return await self._own(self._header(await self._conversation()))
@@ -104,19 +109,19 @@ class Joining:
                 task.cancel()
             await asyncio.gather(*both, return_exceptions=True)
 
-    async def _conversation(self) -> UUID | None:
+    async def _conversation(self) -> rooms.Named:
         chosen = await self._choose(self._ctx) if self._choose else None
         if not chosen:
-            return rooms.conversation_id(self._ctx)
+            return rooms.conversation(self._ctx)
         try:
-            return UUID(chosen)
+            return rooms.Named(UUID(chosen))
         except (ValueError, TypeError, AttributeError):
             raise InvalidInput(f"{chosen!r:.80} is no id of a conversation") from None
 
     async def _take(self, header: Header) -> Taken | None:
         try:
             if self._named is None:
-                taken = await take(self._archive, header)
+                taken = await self._take_once(header)
             else:
                 taken = await self._take_patiently(header)
         except CallTaken:
@@ -129,6 +134,28 @@ class Joining:
             log.warning("service away, provisional start", extra={"room": header.room})
         return taken
 
+    async def _take_once(self, header: Header) -> Taken | None:
+        """A room's name alone says little: where a call waits for its people, we wait for
+        whoever comes, and say who it is."""
+        try:
+            return await take(self._archive, header)
+        except PeopleUnknown:
+            header = msgspec.structs.replace(header, people=await self._people_who_come())
+        return await take(self._archive, header)
+
+    async def _people_who_come(self) -> tuple[Person, ...]:
+        await self._ctx.connect()
+        until_us = self._env.boot_us() + COME_S * 1_000_000
+        while True:
+            here = self._people()
+            if here or self._env.boot_us() >= until_us:
+                return here
+            await asyncio.sleep(LOOK_S)
+
+    def _people(self) -> tuple[Person, ...]:
+        here = [rooms.person(who) for who in rooms.people(self._ctx.room)[:PEOPLE_MAX]]
+        return tuple(Person(names.fit(who.identity), who.phone) for who in here)
+
     async def _take_patiently(self, header: Header) -> Taken:
         """A successor stays silent until the store has answered."""
         until_us = self._env.boot_us() + GIVE_UP_S * 1_000_000
@@ -139,7 +166,7 @@ class Joining:
                 raise ArchiveUnavailable("the service does not answer: this session cannot be read")
             await asyncio.sleep(RETRY_S)
 
-    def _header(self, conversation_id: UUID | None) -> Header:
+    def _header(self, named: rooms.Named) -> Header:
         ctx, env = self._ctx, self._env
         user_id = dispatch.json_object(ctx.job.room.metadata).get("user_id")
         said = dispatch.of_application(self._said)
@@ -155,11 +182,13 @@ class Joining:
             agent_identity=names.check("the agent's identity", ctx.local_participant_identity),
             wanted_session_id=self._wanted(ctx.job.room.name),
             said=said if dispatch.is_kept(said) else None,
-            conversation_id=conversation_id,
+            conversation_id=named.conversation_id,
+            is_room_word=named.is_room_word,
+            people=self._people() or None,
             user_id=names.fit(user_id) if isinstance(user_id, str) else None,
             new_session_id=env.new_id(),
             new_call_id=env.new_id(),
-            new_conversation_id=conversation_id or env.new_id(),
+            new_conversation_id=env.new_id(),
             started_at_us=env.now_us(),
             pid=pid,
             pid_start=env.started(pid),

@@ -15,6 +15,7 @@ from unbroken.cause import (
     SERVER_SHUTDOWN,
 )
 from unbroken.livekit.guard import guarded
+from unbroken.livekit.hanging_up import shut_down
 from unbroken.people import is_person
 from unbroken.session import Session
 
@@ -42,9 +43,9 @@ class Leaving:
         if event.reason is CloseReason.ERROR:
             self._is_provider_lost = True
             log.error("session closed by a provider's errors: %s", event.error)
-            self._ctx.shutdown("a provider is lost")
+            shut_down(self._ctx, "a provider is lost")
         elif event.reason is CloseReason.PARTICIPANT_DISCONNECTED:
-            self._ctx.shutdown("the person is gone")
+            shut_down(self._ctx, "the person is gone")
 
     @guarded
     def _disconnected(self, reason: rtc.DisconnectReason.ValueType) -> None:
@@ -61,13 +62,3 @@ class Leaving:
         if self._is_provider_lost:
             return PROVIDER_LOST
         return ENTRYPOINT_FAILED if reason == RAISED else LEFT
-
-
-def shut_down(ctx: JobContext, reason: str) -> bool:
-    """Ask LiveKit to end the job. False if it would not."""
-    try:
-        ctx.shutdown(reason)
-    except Exception:
-        log.exception("the job would not shut down")
-        return False
-    return True

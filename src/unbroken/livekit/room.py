@@ -4,6 +4,7 @@ import logging
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from livekit import rtc
 from livekit.agents import AgentSession, JobContext
 
@@ -12,6 +13,7 @@ from unbroken.dispatch import Said, json_object, pointer_in
 from unbroken.entries import ParticipantChanged, ParticipantJoined, ParticipantLeft
 from unbroken.live import Live
 from unbroken.livekit.guard import guarded
+from unbroken.people import Person
 
 log = logging.getLogger(__name__)
 
@@ -21,15 +23,23 @@ def said(ctx: JobContext) -> Said:
     return Said(ctx.job.metadata, dict(ctx.job.attributes))
 
 
-def conversation_id(ctx: JobContext) -> UUID | None:
+class Named(msgspec.Struct, frozen=True):
+    """A conversation, and whether it was the room's metadata that named it: that may be our own
+    word."""
+
+    conversation_id: UUID | None
+    is_room_word: bool = False
+
+
+def conversation(ctx: JobContext) -> Named:
     """Named by the dispatch, a person's token, or the room, in this order; None: not named."""
-    people = ctx.room.remote_participants.values()
-    sources = [
-        pointer_in(said(ctx)),
-        *(dict(person.attributes) for person in people if is_person(person)),
-        json_object(ctx.room.metadata or ctx.job.room.metadata),
-    ]
-    return next((id_ for source in sources if (id_ := uuid_in(source, "conversation_id"))), None)
+    here = people(ctx.room)
+    sources = [pointer_in(said(ctx)), *(dict(who.attributes) for who in here)]
+    for source in sources:
+        if id_ := uuid_in(source, "conversation_id"):
+            return Named(id_)
+    words = json_object(ctx.room.metadata or ctx.job.room.metadata)
+    return Named(uuid_in(words, "conversation_id"), is_room_word=True)
 
 
 def uuid_in(source: dict[str, Any], key: str) -> UUID | None:
@@ -53,6 +63,10 @@ def kind_of(participant: rtc.Participant) -> str:
 
 def people(room: rtc.Room) -> list[rtc.RemoteParticipant]:
     return [p for p in room.remote_participants.values() if is_person(p)]
+
+
+def person(who: rtc.RemoteParticipant) -> Person:
+    return people_of.person(who.identity, kind_of(who), who.attributes)
 
 
 def link_whoever_comes(session: AgentSession[Any], room: rtc.Room) -> None:

@@ -16,6 +16,7 @@ STATUS_BY_CODE = {
     "level_unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
     "effect_unknown": HTTPStatus.CONFLICT,
     "call_taken": HTTPStatus.CONFLICT,
+    "people_unknown": HTTPStatus.CONFLICT,
     "state_refused": HTTPStatus.CONFLICT,
     "conflict": HTTPStatus.CONFLICT,
     "invalid_input": HTTPStatus.UNPROCESSABLE_ENTITY,

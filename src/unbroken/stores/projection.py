@@ -10,10 +10,12 @@ from typing import Any, TypeAlias
 import msgspec
 
 from unbroken import entries
+from unbroken.cause import ENDING
 from unbroken.entries import (
     Ended,
     ItemPut,
     ItemsRemoved,
+    Noted,
     ParticipantChanged,
     ParticipantJoined,
     ParticipantLeft,
@@ -64,6 +66,12 @@ class EndSession(msgspec.Struct, frozen=True):
     reason: str
 
 
+class HangUp(msgspec.Struct, frozen=True):
+    """The session ends as soon as its holder has left or died. None: it goes on after all."""
+
+    reason: str | None
+
+
 class PutReport(msgspec.Struct, frozen=True):
     """What a holder says about how it took over, in the form of the entry."""
 
@@ -71,7 +79,13 @@ class PutReport(msgspec.Struct, frozen=True):
 
 
 Change: TypeAlias = (
-    PutMessage | RemoveMessages | PutParticipant | LeaveParticipant | EndSession | PutReport
+    PutMessage
+    | RemoveMessages
+    | PutParticipant
+    | LeaveParticipant
+    | EndSession
+    | HangUp
+    | PutReport
 )
 
 
@@ -111,6 +125,8 @@ def _change(kind: str, payload: bytes, at_us: int) -> Change | None:  # noqa: PL
             return LeaveParticipant(clean(identity), at_us)
         case Ended(reason=reason):
             return EndSession(clean(reason))
+        case Noted(name=name, data=reason) if name == ENDING:
+            return HangUp(None if reason is None else clean(str(reason)))
         case Recovered():
             return PutReport(payload)
         case _:

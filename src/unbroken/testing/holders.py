@@ -68,6 +68,7 @@ class Holder:
             "agent_identity": f"agent-{self.id.hex[-6:]}",
             "conversation_id": None,
             "user_id": None,
+            "people": (),
             "new_session_id": ENV.new_id(),
             "new_call_id": ENV.new_id(),
             "new_conversation_id": ENV.new_id(),

@@ -20,6 +20,7 @@ from unbroken.errors import InvalidInput
 from unbroken.stores.projection import (
     Change,
     EndSession,
+    HangUp,
     PutMessage,
     PutReport,
     changes,
@@ -107,7 +108,7 @@ class Appending:
         new = [
             (seq, change)
             for seq, change in self._changes[k]
-            if seq > last_seq and (not is_bare or isinstance(change, EndSession))
+            if seq > last_seq and (not is_bare or isinstance(change, EndSession | HangUp))
         ]
         if new:
             apply(tx, batch, new)
@@ -152,6 +153,9 @@ def apply(tx: Transaction, batch: Batch, new: Numbered) -> None:
     for seq, change in new:
         if isinstance(change, EndSession):
             end(tx, session["call_id"], batch, change.reason)
+        elif isinstance(change, HangUp):
+            reason = change.reason and change.reason[: names.CHARS_MAX]
+            tx.one("set_ending", session_id=batch.session_id, reason=reason)
         elif isinstance(change, PutReport):
             about = {"session_id": batch.session_id, "term": batch.term}
             tx.one("put_report", **about, report=change.report)
@@ -165,10 +169,20 @@ def apply(tx: Transaction, batch: Batch, new: Numbered) -> None:
 
 def orphan(tx: Transaction, batch: Batch, cause: str) -> bool:
     """True if a dispatch is due now."""
-    cause = clean(cause)[: names.CHARS_MAX]
-    who = {"session_id": batch.session_id, "term": batch.term, "holder": batch.holder}
-    row = tx.one("orphan", **who, cause=cause)
-    return row is not None and bool(row["next_dispatch_at"])
+    left = leave(tx, batch.session_id, batch.term, batch.holder, clean(cause)[: names.CHARS_MAX])
+    return bool(left and left["next_dispatch_at"])
+
+
+def leave(tx: Transaction, session_id: UUID, term: int, holder: UUID, cause: str) -> Row | None:
+    """The session has lost this holder: it is over if that had hung up, else orphaned. None: it
+    has moved on."""
+    who = {"session_id": session_id, "term": term, "holder": holder}
+    over = tx.one("get_ending", **who)
+    if over is None:
+        return tx.one("orphan", **who, cause=cause)
+    end_session(tx, session_id.bytes, term, holder.bytes, over["ending"])
+    tx.one("end_call", call_id=over["call_id"], reason=over["ending"])
+    return {"session_id": session_id.bytes, "next_dispatch_at": None}
 
 
 def end(tx: Transaction, call_id: bytes, batch: Batch, reason: str) -> None:

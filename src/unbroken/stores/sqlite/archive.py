@@ -76,6 +76,7 @@ class SqliteArchive:
             term=g["term"],
             base=g["base"],
             is_new=g["term"] == 1,
+            is_named=bool(g["is_named"]),
             cause=g["cause"],
             gap_us=g["gap"],
             crashes=g["crashes"],

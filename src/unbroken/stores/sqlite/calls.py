@@ -5,34 +5,39 @@ from uuid import UUID
 
 from unbroken.archive import TakeRequest
 from unbroken.stores.projection import Change, LeaveParticipant, PutParticipant
+from unbroken.stores.sqlite import going
 from unbroken.stores.sqlite.database import Row, Transaction
 
 LIVEKIT_SID = "RM_"
-RECENT_US = 60_000_000  # so long people try to come back by themselves after LiveKit was away
 
 
 def resolve(tx: Transaction, request: TakeRequest) -> Row:
     """The call that `request` is about, made if there is none, with its conversation.
 
-    A room sid has one call until that has ended. Another sid of the same name is the same call
-    while somebody alive holds it, or while its session waits for the one who continues it (see
-    `call_of_orphan`); else it is a new one: the next person in "test-room" must not inherit a
-    stranger's call. Who does not know the sid (it is none of LiveKit's) means the room that is
-    open.
+    Which one goes on is decided in `going`. Who does not know the sid (it is none of LiveKit's)
+    means the call that is open. Raises PeopleUnknown.
     """
-    room = {"room_sid": request.room_sid, "room_name": request.room_name}
-    tx.one("forget_ended_sid", room_sid=request.room_sid)
-    known = tx.one("call_of_sid", room_sid=request.room_sid) or _wanted(
-        request, _going_on(tx, request)
-    )
-    conversation_id = known["conversation_id"] if known else _conversation(tx, request)
-    call_id = known["call_id"] if known else request.new_call_id
-    opened = tx.one("open_call", **room, call_id=call_id, conversation_id=conversation_id)
+    known = going.find(tx, request) if _knows_sid(request) else _wanted(tx, request)
+    is_named = going.is_named(tx, request)
+    call = dict(known) if known else _begin(tx, request, is_named=is_named)
+    if is_named:
+        tx.one("name_call", call_id=call["call_id"])
+    conversation_id = call["conversation_id"]
     tx.one("put_conversation", conversation_id=conversation_id, user_id=request.user_id)
     tx.one("touch_conversation", conversation_id=conversation_id, at=tx.now_us)
-    call = {**dict(opened or {}), "conversation_id": _bytes(conversation_id)}
     see_sid(tx, request, call)
     return call
+
+
+def _begin(tx: Transaction, request: TakeRequest, *, is_named: bool) -> dict[str, bytes]:
+    """A new call; the room is its from now on."""
+    conversation_id = _bytes(_conversation(tx, request, is_named=is_named))
+    new = {"call_id": request.new_call_id.bytes, "conversation_id": conversation_id}
+    tx.one("forget_sid", room_sid=request.room_sid)
+    tx.one("open_call", **new, room_sid=request.room_sid, room_name=request.room_name)
+    turned = {"name": request.room_name, "sid": request.room_sid}
+    tx.one("turn_room", **turned, conversation_id=conversation_id)
+    return new
 
 
 def see_sid(tx: Transaction, request: TakeRequest, call: Row) -> None:
@@ -62,7 +67,7 @@ def ensure(tx: Transaction, room_name: str, *, new_call_id: UUID, new_conversati
     tx.one("put_conversation", conversation_id=conversation_id, user_id=None)
     ids = {"call_id": new_call_id, "conversation_id": conversation_id, "room_name": room_name}
     if room and room["sid"]:
-        tx.one("forget_ended_sid", room_sid=room["sid"])
+        tx.one("forget_sid", room_sid=room["sid"])
         tx.one("open_call", room_sid=room["sid"], **ids)
     else:
         tx.one("open_call_without_sid", **ids)
@@ -92,18 +97,9 @@ def put_participant(tx: Transaction, call_id: bytes, change: PutParticipant) -> 
     )
 
 
-def _going_on(tx: Transaction, request: TakeRequest) -> Row | None:
-    if not _knows_sid(request):
-        return _open(tx, request.room_name)
-    asked = {"conversation_id": request.conversation_id, "recent": RECENT_US}
-    return tx.one("call_of_name", room_name=request.room_name) or tx.one(
-        "call_of_orphan", room_name=request.room_name, role=request.role, **asked
-    )
-
-
-def _wanted(request: TakeRequest, call: Row | None) -> Row | None:
-    """`call`, unless another conversation is asked for."""
-    asked = request.conversation_id
+def _wanted(tx: Transaction, request: TakeRequest) -> Row | None:
+    """The open call, unless another conversation is asked for."""
+    call, asked = _open(tx, request.room_name), request.conversation_id
     return call if call and asked in (None, UUID(bytes=call["conversation_id"])) else None
 
 
@@ -117,14 +113,23 @@ def _open(tx: Transaction, room_name: str) -> Row | None:
     return call if is_same else None
 
 
-def _conversation(tx: Transaction, request: TakeRequest) -> UUID | bytes:
-    if request.conversation_id is not None:
-        return request.conversation_id
+def _conversation(tx: Transaction, request: TakeRequest, *, is_named: bool) -> UUID | bytes:
+    """What the application named; what we named ourselves, while there was no call in it."""
+    room = _room(tx, request)
+    found: UUID | bytes | None = request.conversation_id
+    if found is None and room is not None:
+        found = room["conversation_id"]
+    if found is None:
+        return request.new_conversation_id
+    used = tx.one("has_calls", conversation_id=found)
+    is_chosen = is_named or bool(room and room["is_named"]) or not _knows_sid(request)
+    return found if is_chosen or not (used and used["has_calls"]) else request.new_conversation_id
+
+
+def _room(tx: Transaction, request: TakeRequest) -> Row | None:
     room = tx.one("get_room", name=request.room_name)
-    if room and (room["sid"] in (None, request.room_sid) or not _knows_sid(request)):
-        found: bytes = room["conversation_id"]
-        return found
-    return request.new_conversation_id
+    is_it = room and (room["sid"] in (None, request.room_sid) or not _knows_sid(request))
+    return room if is_it else None
 
 
 def _knows_sid(request: TakeRequest) -> bool:

@@ -6,7 +6,7 @@ import msgspec
 
 from unbroken.dispatch import Said
 from unbroken.stores.sqlite import calls, said
-from unbroken.stores.sqlite.appending import end_session
+from unbroken.stores.sqlite.appending import end_session, leave
 from unbroken.stores.sqlite.database import Database, Row, Transaction
 from unbroken.stores.sqlite.taking import CRASH_WINDOW_US
 
@@ -100,10 +100,9 @@ class SqliteOwnership:
         await self._database.write(lambda tx: tx.one("stand_by", session_id=session_id, term=term))
 
     async def orphan(self, session_id: UUID, term: int, holder: UUID, *, cause: str) -> bool:
-        """False if the session has moved on."""
-        who = {"session_id": session_id, "term": term, "holder": holder}
-        row = await self._database.write(lambda tx: tx.one("orphan", **who, cause=cause))
-        return row is not None
+        """Or end it, if its holder had hung up. False if the session has moved on."""
+        left = await self._database.write(lambda tx: leave(tx, session_id, term, holder, cause))
+        return left is not None
 
     async def rejoined(self, session_id: UUID, term: int) -> bool:
         """People are back in the room of an orphan: its dispatch is due."""

@@ -82,10 +82,12 @@ class SqliteRooms:
         conversation_id: UUID,
         sid: str,
         user_id: str | None,
+        is_named: bool = False,
         awaits: Awaited | None = None,
     ) -> Room:
         """Note the room as LiveKit has it; the one before of that name is closed if it was
-        about another conversation. `awaits`: it waits for this agent from now on.
+        about another conversation. `is_named`: the application chose that; `awaits`: it waits
+        for this agent from now on.
         """
         new = {"room_id": self._env.new_id(), "name": name, "conversation_id": conversation_id}
 
@@ -96,7 +98,7 @@ class SqliteRooms:
             tx.one("put_conversation", conversation_id=conversation_id, user_id=user_id)
             if user_id is not None:
                 tx.one("put_user", user_id=user_id, name=None, context=None)
-            tx.one("put_room", **new, sid=sid, user_id=user_id)
+            tx.one("put_room", **new, sid=sid, user_id=user_id, is_named=is_named)
             if awaits is not None:
                 await_agent(tx, name, awaits)
             return tx.one("get_room", name=name)

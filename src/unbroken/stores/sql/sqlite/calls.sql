@@ -8,39 +8,52 @@ select call_id from call_rooms where tenant = :tenant and room_sid = :room_sid;
 -- name: open_call_without_sid
 insert into calls (call_id, tenant, conversation_id, room_name, started_at) values (:call_id, :tenant, :conversation_id, :room_name, :now) on conflict do nothing;
 
--- name: forget_ended_sid
--- A room that stays open behind an ended call starts a new one.
-delete from call_rooms where tenant = :tenant and room_sid = :room_sid
- and exists (select 1 from calls c where c.call_id = call_rooms.call_id and c.ended_at is not null);
+-- name: forget_sid
+-- The call that it led to is over, or goes on elsewhere: the room has a new one.
+delete from call_rooms where tenant = :tenant and room_sid = :room_sid;
 
--- name: call_of_sid
-select c.call_id, c.conversation_id from call_rooms r join calls c using (call_id) where r.tenant = :tenant and r.room_sid = :room_sid;
+-- name: list_going
+-- The calls of this room name that may go on, the one of this very room first; not those whose role has ended. is_held: an agent of it lives;
+-- is_fresh: it was just lost, and not because its people had left, or nobody has taken it yet.
+select c.call_id, c.conversation_id, c.is_named, v.user_id,
+  exists (select 1 from call_rooms r where r.tenant = c.tenant and r.room_sid = :room_sid and r.call_id = c.call_id) as is_here,
+  exists (select 1 from sessions s join hosts h on h.host_id = s.host_id
+          where s.call_id = c.call_id and s.agent_name is not null and s.phase in ('live', 'offered') and h.lease_until > :now) as is_held,
+  (not exists (select 1 from sessions s where s.call_id = c.call_id and s.agent_name is not null)
+   or exists (select 1 from sessions s where s.call_id = c.call_id and s.role = :role and s.phase = 'orphaned' and s.cause <> 'empty'
+              and (s.next_dispatch_at is not null or s.orphaned_at > :now - :recent))) as is_fresh
+from going_calls c join conversations v on v.conversation_id = c.conversation_id
+where c.tenant = :tenant and c.room_name = :room_name
+  and not exists (select 1 from sessions s where s.call_id = c.call_id and s.role = :role and (s.phase = 'ended' or s.ending is not null))
+  and (is_here or not exists (select 1 from rooms r where r.tenant = c.tenant and r.name = c.room_name and r.closed_at >= c.started_at))
+order by is_here desc, c.started_at desc limit :limit;
+
+-- name: is_own_word
+-- The conversation was put into this room's metadata by us, not by choice of the application.
+select exists (select 1 from rooms r where r.tenant = :tenant and r.name = :name and r.conversation_id = :conversation_id and not r.is_named)
+    or exists (select 1 from calls c where c.tenant = :tenant and c.room_name = :name and c.conversation_id = :conversation_id and not c.is_named) as is_own_word;
+
+-- name: list_people
+select identity, kind, attributes from participants where call_id = :call_id limit :limit;
+
+-- name: name_call
+update calls set is_named = 1 where call_id = :call_id;
 
 -- name: call_of_name
 -- The open call of this room name that goes on under another sid: one of its sessions has a living holder, or nobody took it yet;
 -- and nobody has closed the room since.
-select c.call_id, c.conversation_id from calls c
-where c.tenant = :tenant and c.room_name = :room_name and c.ended_at is null
+select c.call_id, c.conversation_id from going_calls c
+where c.tenant = :tenant and c.room_name = :room_name
   and (exists (select 1 from sessions s join hosts h on h.host_id = s.host_id
                where s.call_id = c.call_id and s.phase in ('live', 'offered') and h.lease_until > :now)
        or not exists (select 1 from sessions s where s.call_id = c.call_id))
   and not exists (select 1 from rooms r where r.tenant = c.tenant and r.name = c.room_name and r.closed_at >= c.started_at)
 order by c.started_at desc limit 1;
 
--- name: call_of_orphan
--- The open call of this room name that waits to be continued: of the conversation that is asked for; if none is named, only one whose people
--- cannot have left: the next person in "test-room" must not inherit a stranger's call.
-select c.call_id, c.conversation_id from calls c join sessions s using (call_id)
-where c.tenant = :tenant and c.room_name = :room_name and c.ended_at is null and s.phase = 'orphaned' and s.role = :role
-  and (c.conversation_id = :conversation_id
-       or (:conversation_id is null and s.cause <> 'empty' and (s.next_dispatch_at is not null or s.orphaned_at > :now - :recent)))
-  and not exists (select 1 from rooms r where r.tenant = c.tenant and r.name = c.room_name and r.closed_at >= c.started_at)
-order by c.started_at desc limit 1;
-
 -- name: call_of_person
 -- The open call of this room name that waits for its people, of whom this is one.
-select c.call_id, c.conversation_id from calls c join sessions s using (call_id) join participants p using (call_id)
-where c.tenant = :tenant and c.room_name = :room_name and c.ended_at is null and s.phase = 'orphaned' and p.identity = :identity
+select c.call_id, c.conversation_id from going_calls c join sessions s using (call_id) join participants p using (call_id)
+where c.tenant = :tenant and c.room_name = :room_name and s.phase = 'orphaned' and p.identity = :identity
   and not exists (select 1 from rooms r where r.tenant = c.tenant and r.name = c.room_name and r.closed_at >= c.started_at)
 order by c.started_at desc limit 1;
 

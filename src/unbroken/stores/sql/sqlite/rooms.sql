@@ -1,18 +1,24 @@
 -- name: get_room
-select room_id, name, conversation_id, sid, user_id, created_at from rooms where tenant = :tenant and name = :name and closed_at is null;
+select room_id, name, conversation_id, sid, user_id, created_at, is_named from rooms where tenant = :tenant and name = :name and closed_at is null;
 
 -- name: list_rooms
 select room_id, name, conversation_id, sid, user_id, created_at from rooms where tenant = :tenant and closed_at is null order by created_at desc limit :limit;
 
 -- name: put_room
-insert into rooms (room_id, tenant, name, conversation_id, sid, user_id, created_at)
-values (:room_id, :tenant, :name, :conversation_id, :sid, :user_id, :now)
+insert into rooms (room_id, tenant, name, conversation_id, sid, user_id, created_at, is_named)
+values (:room_id, :tenant, :name, :conversation_id, :sid, :user_id, :now, :is_named)
 on conflict (tenant, name) where closed_at is null do update
-   set conversation_id = excluded.conversation_id, sid = excluded.sid, user_id = coalesce(excluded.user_id, user_id);
+   set conversation_id = excluded.conversation_id, sid = excluded.sid, user_id = coalesce(excluded.user_id, user_id),
+       is_named = max(is_named, excluded.is_named);
 
 -- name: see_room_sid
 -- The owner of the room's session reported a further sid.
 update rooms set sid = :sid where tenant = :tenant and name = :name and conversation_id = :conversation_id and closed_at is null;
+
+-- name: turn_room
+-- The room goes on for others, with a conversation of their own.
+update rooms set conversation_id = :conversation_id, is_named = 0
+where tenant = :tenant and name = :name and sid = :sid and conversation_id <> :conversation_id and closed_at is null;
 
 -- name: close_room
 -- The last one answers.

@@ -18,9 +18,10 @@ select session_id, max(term + 1, :granted), tenant, :holder, :host_id, :agent_id
        max(0, :now - coalesce(orphaned_at, (select lease_until from hosts h where h.host_id = sessions.host_id), :now))
 from sessions
 where call_id = :call_id and role = :role and tenant = :tenant and holder <> :holder
-  and (phase = 'orphaned' or (phase = 'offered' and cause = 'released')
-    or (:lost_hosts and phase in ('live', 'offered') and not exists (
-          select 1 from hosts h where h.host_id = sessions.host_id and h.lease_until > :now)) or term < :granted);
+  and (term < :granted or ending is null
+    and (phase = 'orphaned' or (phase = 'offered' and cause = 'released')
+      or (:lost_hosts and phase in ('live', 'offered') and not exists (
+            select 1 from hosts h where h.host_id = sessions.host_id and h.lease_until > :now))));
 update terms set end_seq = n.first_seq - 1 from sessions s join terms n on n.session_id = s.session_id and n.term > s.term and n.holder = :holder
 where s.call_id = :call_id and s.role = :role and s.tenant = :tenant
   and terms.session_id = s.session_id and terms.term = s.term and terms.end_seq is null;
@@ -65,7 +66,7 @@ where session_id = :session_id and term = :term;
 
 -- name: get_grant
 -- What was in flight belongs to the term that is open.
-select t.session_id, t.term, t.first_seq - 1 as base, t.cause, t.gap, t.crashes, s.call_id, c.conversation_id,
+select t.session_id, t.term, t.first_seq - 1 as base, t.cause, t.gap, t.crashes, s.call_id, c.conversation_id, c.is_named,
        iif(t.term = s.term and s.phase <> 'ended', s.mark, null) as mark, s.mark_n, s.mark_at
 from terms t join sessions s using (session_id) join calls c using (call_id) where t.session_id = :session_id and t.term = :term;
 
@@ -78,6 +79,13 @@ where s.session_id = :session_id and s.tenant = :tenant;
 update sessions set phase = 'orphaned', cause = :cause, orphaned_at = :now, dispatches = 0, dispatch_from = :now,
        next_dispatch_at = case when :cause not in ('empty', 'server_shutdown') and agent_name is not null then :now end
 where session_id = :session_id and term = :term and holder = :holder and phase in ('live', 'offered') returning session_id, next_dispatch_at;
+
+-- name: set_ending
+-- Null: it goes on after all.
+update sessions set ending = :reason where session_id = :session_id;
+
+-- name: get_ending
+select call_id, ending from sessions where session_id = :session_id and term = :term and holder = :holder and ending is not null and phase <> 'ended';
 
 -- name: rejoined
 update sessions set orphaned_at = :now, dispatches = 0, dispatch_from = :now, next_dispatch_at = :now

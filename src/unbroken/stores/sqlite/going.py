@@ -1,0 +1,92 @@
+"""Which call goes on when somebody takes a session in a room of its name: the one rule.
+
+A name is anybody's: the next person in "test-room" must not be given a stranger's words. A call
+goes on for its own people, known by what LiveKit vouches for (`people`); for whomever the
+application names its conversation; in its own room while an agent of it lives there, or nobody
+is; and, as nobody can be wronged, while nobody was ever in it. A call whose agent hung up never
+does.
+"""
+
+from enum import Enum, auto
+
+import msgspec
+
+from unbroken.archive import TakeRequest
+from unbroken.errors import PeopleUnknown
+from unbroken.people import PHONE, Person, have_met, is_person, person
+from unbroken.stores.sqlite.database import Row, Transaction
+
+RECENT_US = 60_000_000  # so long people try to come back by themselves after LiveKit was away
+CALLS_MAX = 100  # of one room name that wait for their people; the newest
+KNOWN_MAX = 1_000  # people of one call
+
+_ATTRIBUTES = msgspec.json.Decoder(dict[str, str])
+
+
+class Verdict(Enum):
+    NO = auto()
+    YES = auto()
+    ASK = auto()  # it depends on who is in the room
+    EMPTY = auto()  # yes, unless another call is surer: nobody was ever in it
+
+
+def find(tx: Transaction, request: TakeRequest) -> Row | None:
+    """The call that goes on; None: a new one begins. Raises PeopleUnknown."""
+    room = {"room_name": request.room_name, "room_sid": request.room_sid, "role": request.role}
+    calls = tx.all("list_going", **room, recent=RECENT_US, limit=CALLS_MAX)
+    found: dict[Verdict, Row] = {}
+    for call in calls:
+        found.setdefault(_verdict(tx, call, request), call)
+    if Verdict.ASK in found and Verdict.YES not in found:
+        raise PeopleUnknown(f"whose call {request.room_name} is depends on who is in it")
+    return found.get(Verdict.YES) or found.get(Verdict.EMPTY)
+
+
+def is_named(tx: Transaction, request: TakeRequest) -> bool:
+    """Whether the application named the conversation. What we wrote into the metadata of a room
+    ourselves, or have read there as ours before, is nobody's word."""
+    if request.conversation_id is None or not request.is_room_word:
+        return request.conversation_id is not None
+    asked = {"name": request.room_name, "conversation_id": request.conversation_id}
+    ours = tx.one("is_own_word", **asked)
+    return not (ours and ours["is_own_word"])
+
+
+def people_of(tx: Transaction, call_id: bytes) -> tuple[Person, ...]:
+    """Who was ever in the call."""
+    rows = tx.all("list_people", call_id=call_id, limit=KNOWN_MAX)
+    return tuple(
+        person(row["identity"], row["kind"] or "", _attributes(row["attributes"]))
+        for row in rows
+        if row["kind"] is None or is_person(row["kind"])
+    )
+
+
+def _verdict(tx: Transaction, call: Row, request: TakeRequest) -> Verdict:
+    if call["is_here"] and call["is_held"]:
+        return Verdict.YES
+    asked = request.conversation_id
+    if asked is not None and asked.bytes != call["conversation_id"]:
+        return Verdict.NO
+    if is_named(tx, request) or (request.user_id and request.user_id == call["user_id"]):
+        return Verdict.YES
+    return _of_people(call, people_of(tx, call["call_id"]), request.people)
+
+
+def _of_people(call: Row, known: tuple[Person, ...], here: tuple[Person, ...] | None) -> Verdict:
+    if not known and (call["is_here"] or call["is_fresh"]):
+        return Verdict.EMPTY
+    if here is None:
+        return Verdict.ASK if known or call["is_held"] else Verdict.NO
+    is_its_own = call["is_here"] or (call["is_held"] and not known)
+    goes_on = have_met(known, here) if here else is_its_own
+    return Verdict.YES if goes_on else Verdict.NO
+
+
+def _attributes(text: str | None) -> dict[str, str]:
+    if not text or PHONE not in text:
+        return {}
+    try:
+        return _ATTRIBUTES.decode(text)
+    except msgspec.DecodeError:
+        return {}
