@@ -72,8 +72,8 @@ MUTANTS = (
     Mutant(
         name="a living holder is robbed",
         file="stores/sql/sqlite/sessions.sql",
-        old="and (phase = 'orphaned' or (phase = 'offered' and cause = 'released')\n    or (:lost",
-        new="and (phase <> 'ended' or (phase = 'offered' and cause = 'released')\n    or (:lost",
+        old="and (phase = 'orphaned' or (phase = 'offered' and cause = 'released')\n      or",
+        new="and (phase <> 'ended' or (phase = 'offered' and cause = 'released')\n      or",
         promise="A living holder keeps its session.",
         test=CONTRACT + "test_a_living_holder_keeps_its_session",
     ),

@@ -23,7 +23,8 @@ select c.call_id, c.conversation_id, c.is_named, v.user_id,
    or exists (select 1 from sessions s where s.call_id = c.call_id and s.role = :role and s.phase = 'orphaned' and s.cause <> 'empty'
               and (s.next_dispatch_at is not null or s.orphaned_at > :now - :recent))) as is_fresh
 from going_calls c join conversations v on v.conversation_id = c.conversation_id
-where c.tenant = :tenant and c.room_name = :room_name
+where c.tenant = :tenant
+  and (c.room_name = :room_name or c.call_id = (select r.call_id from call_rooms r where r.tenant = c.tenant and r.room_sid = :room_sid))
   and not exists (select 1 from sessions s where s.call_id = c.call_id and s.role = :role and (s.phase = 'ended' or s.ending is not null))
   and (is_here or not exists (select 1 from rooms r where r.tenant = c.tenant and r.name = c.room_name and r.closed_at >= c.started_at))
 order by is_here desc, c.started_at desc limit :limit;
