@@ -9,13 +9,14 @@ import aiohttp
 import pytest
 from aiohttp import web
 from livekit import api, rtc
-from livekit.agents import Agent, AgentSession, CloseReason, RunContext, function_tool
+from livekit.agents import Agent, AgentSession, CloseReason, JobContext, RunContext, function_tool
+from livekit.agents.beta import EndCallTool
 from livekit.agents.ipc import job_proc_lazy_main
 from livekit.agents.llm import AgentHandoff, ChatContext, FunctionCall
 from livekit.agents.voice import io, room_io
 
 from tests.agents.scripted import ScriptedLLM
-from unbroken.livekit import fragile
+from unbroken.livekit import fragile, last_words
 
 ROOT = Path(__file__).parents[2]
 PUBLIC = {"agents", "agents.llm", "agents.stt", "agents.tts", "agents.types", "agents.utils",
@@ -24,6 +25,7 @@ PUBLIC = {"agents", "agents.llm", "agents.stt", "agents.tts", "agents.types", "a
 # Elsewhere because a sentence of COUNTED_ON says why, or because it is shown so in LiveKit's docs.
 ALSO = {
     "livekit.api.twirp_client": "rpc_by_twirp",
+    "livekit.agents.beta": "EndCallTool, as documented",
     "livekit.agents.language": "as LiveKit's own plugins import it",
     "livekit.agents.voice.agent_session": "as documented for SessionConnectOptions",
 }
@@ -333,6 +335,18 @@ def test_text_output_chain():
 def test_jobs_end_with_a_reason():
     source = inspect.getsource(job_proc_lazy_main)
     assert 'reason="job crashed"' in source
+
+
+def test_a_shutdown_that_was_set():
+    source = inspect.getsource(EndCallTool)
+    assert source.count("ctx.session.shutdown()") == 2
+    assert "job_ctx.shutdown(" in source
+    assert "__slots__" not in vars(AgentSession) | vars(JobContext)
+
+
+def test_callbacks_have_a_name():
+    source = inspect.getsource(job_proc_lazy_main)
+    assert f'name="{last_words.CALLBACK}"' in source
 
 
 async def test_rpc_by_twirp():

@@ -30,6 +30,9 @@ COUNTED_ON = {
     "options_readable": "what update_options and the switches were told can be read again",
     "a_closed_session_says_why": "close comes once, with a CloseReason",
     "jobs_end_with_a_reason": "'job crashed' is that of an exception in the entrypoint",
+    "a_shutdown_that_was_set": "what was set as shutdown of a session or a JobContext is what "
+    "EndCallTool calls",
+    "callbacks_have_a_name": "the task of each shutdown callback is named as in `last_words`",
     "rpc_by_twirp": "TwirpClient sends PerformRpc, for which livekit-api has no method yet",
 }
 

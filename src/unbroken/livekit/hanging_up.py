@@ -13,9 +13,8 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 from livekit import rtc
-from livekit.agents import AgentSession, JobContext
+from livekit.agents import AgentSession, JobContext, ToolExecutionUpdatedEvent
 from livekit.agents.beta import EndCallTool
-from livekit.agents.voice.events import ToolExecutionUpdatedEvent
 
 from unbroken.cause import ENDING
 from unbroken.entries import Noted
