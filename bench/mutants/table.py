@@ -1,5 +1,11 @@
 """All mutants, in the order in which an entry meets their places."""
 
-from bench.mutants import reading, shipping, storing, writing
+from bench.mutants import reading, shipping, storing, transcript, writing
 
-MUTANTS = (*writing.MUTANTS, *reading.MUTANTS, *shipping.MUTANTS, *storing.MUTANTS)
+MUTANTS = (
+    *writing.MUTANTS,
+    *reading.MUTANTS,
+    *shipping.MUTANTS,
+    *storing.MUTANTS,
+    *transcript.MUTANTS,
+)

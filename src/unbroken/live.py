@@ -25,10 +25,11 @@ from unbroken.errors import JournalUnwritable, LevelUnavailable, TooLarge, Unbro
 from unbroken.frames import Header
 from unbroken.journal import Journal
 from unbroken.losses import Losses
+from unbroken.said import message, said_in, whole_of
 from unbroken.session import Session
 from unbroken.spool import Spool
 from unbroken.trouble import Trouble
-from unbroken.utterance import Utterances
+from unbroken.utterance import Utterance, Utterances
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ class Live:
         self.on_level: Callable[[int, Level], None] = lambda _n, _level: None
         self._env: Env = spool.env
         self._spool = spool
-        self._utterances = Utterances()
+        self._utterances = Utterances(said_in(self.session))
         self._unsafe: deque[tuple[int, int]] = deque()
         self._unrecorded = Losses()  # neither on the disk nor in the log
         self._unstored = Losses()  # on this disk, and not in the log as they were written
@@ -171,25 +172,38 @@ class Live:
 
     def report(self, way: str, item: Item, *, after: str | None, **placed: object) -> str:
         """Record LiveKit's own item, in the place of one that was reported before it."""
-        role, text = str(item["role"]), text_of(item)
-        known = self._utterances.claim(way, role, text)
-        if known:
+        role, text, whole = (
+            str(item["role"]),
+            text_of(item),
+            whole_of(item, placed.get("generated")),
+        )
+        if known := self._known(way, role, text, whole):
             self.record(ItemsRemoved((known.item_id,)))
             known.item_id = item["id"]
         else:
-            self._utterances.add(way, item["id"], role, text)
+            self._utterances.add(way, item["id"], role, text, whole)
         n = self.record(ItemPut(item, after=after, **placed))  # type: ignore[arg-type]
         self.lines.append(Line(n, item["id"], role))
         return str(item["id"])
 
-    def say(self, way: str, role: str, text: str, *, extra: dict[str, object]) -> str:
-        """Record what an application reports as said, unless it is known; returns its item id."""
-        if known := self._utterances.claim(way, role, text):
+    def say(
+        self,
+        way: str,
+        role: str,
+        text: str,
+        *,
+        extra: dict[str, object],
+        speaker: str | None = None,
+    ) -> str:
+        """Record what an application reports as said, unless it is known; returns its item id.
+        `speaker` is who said it, if nobody else says so."""
+        if known := self._known(way, role, text):
+            self._name_speaker(known.item_id, speaker)
             return known.item_id
         item = message(self._env, role, text, extra)
         self._utterances.add(way, item["id"], role, text)
-        after = self.session.order[-1] if self.session.order else None
-        self.lines.append(Line(self.record(ItemPut(item, after=after)), item["id"], role))
+        put = ItemPut(item, after=next(reversed(self.session.order), None), from_=speaker, way=way)
+        self.lines.append(Line(self.record(put), item["id"], role))
         self.journal.sync()
         return str(item["id"])
 
@@ -239,6 +253,18 @@ class Live:
         for n in range(self.journal.written + 1, self.journal.appended + 1):
             self._unrecorded.add(n, "the disk took nothing until the end")
         self._tell()
+
+    def _known(self, way: str, role: str, text: str, whole: str | None = None) -> Utterance | None:
+        """The utterance that a report is about. What was recorded in vain is taken back."""
+        known = self._utterances.claim(way, role, text, whole)
+        if known and known.withdrawn:
+            self.record(ItemsRemoved(known.withdrawn))
+        return known.utterance if known else None
+
+    def _name_speaker(self, item_id: str, speaker: str | None) -> None:
+        put = self.session.placed.get(item_id)
+        if speaker is not None and put is not None and put.from_ is None:
+            self.record(msgspec.structs.replace(put, from_=speaker))
 
     def _append_apart(self, kind: str, data: bytes, flags: int) -> int:
         data, blobs = put_apart(self._spool, self.journal.header.holder, data)
@@ -371,17 +397,3 @@ class Live:
 
 by_room: ByRoom[Live] = ByRoom()
 by_agent_session: WeakKeyDictionary[object, Live] = WeakKeyDictionary()
-
-
-def message(env: Env, role: str, text: str, extra: dict[str, object]) -> Item:
-    """A chat message in LiveKit's JSON form, with an id of our own."""
-    return {
-        "id": f"item_{env.new_id().hex}",
-        "type": "message",
-        "role": role,
-        "content": [text],
-        "interrupted": False,
-        "created_at": max(env.now_us(), 0) / 1e6,
-        "extra": extra,
-        "metrics": {},
-    }

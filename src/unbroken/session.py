@@ -93,11 +93,15 @@ class Session:
         self.usage: Any = None
         self.notes: dict[str, Any] = {}
         self.turn: str | None = None  # the id of the newest item of a person
-        self.message_count = 0  # what people and agents said
+        self.spoken: list[str] = []  # of the history: what people and agents said
         self.skipped: list[str] = []  # kinds that this version does not know, or lost entries
         self.recovered: Recovered | None = None  # the newest takeover
         self.ended: str | None = None
         self.holes: dict[str, str] = {}  # by field of the restore report: parts that are lost
+
+    @property
+    def message_count(self) -> int:
+        return len(self.spoken)
 
     @property
     def history(self) -> list[Item]:
@@ -158,9 +162,9 @@ class Session:
 
     def _put(self, put: ItemPut) -> None:
         item_id = put.item["id"]
+        was_spoken = item_id in self.placed and is_spoken(self.items[item_id])
         if item_id not in self.placed:
             insert_behind(self.order, item_id, put.after)
-            self.message_count += is_spoken(put.item)
             if put.agent is not None:
                 context = self.contexts.setdefault(put.agent, Context())
                 if item_id not in self.items or item_id not in context.ids:
@@ -169,13 +173,26 @@ class Session:
             self.turn = item_id
         self.items[item_id] = put.item
         self.placed[item_id] = put
+        if was_spoken and not is_spoken(put.item):
+            self.spoken.remove(item_id)
+        elif is_spoken(put.item) and not was_spoken:
+            self._speak(item_id)
+
+    def _speak(self, item_id: str) -> None:
+        """Its place among what was said is that in the history. Most are the newest."""
+        behind = 0
+        for other in reversed(self.order):
+            if other == item_id:
+                break
+            behind += is_spoken(self.items[other])
+        self.spoken.insert(len(self.spoken) - behind, item_id)
 
     def _remove(self, ids: Iterable[str]) -> None:
         gone = set(ids)
         self.order = [i for i in self.order if i not in gone]
+        self.spoken = [i for i in self.spoken if i not in gone]
         for item_id in gone & self.placed.keys():
             del self.placed[item_id]
-            self.message_count -= is_spoken(self.items[item_id])
             if not any(item_id in context.ids for context in self.contexts.values()):
                 del self.items[item_id]
 

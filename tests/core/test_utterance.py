@@ -48,6 +48,36 @@ async def test_a_reply_that_was_cut_is_the_one_that_was_written(spool, env):
     await live.close("left")
 
 
+def cut(live: Live, text: str, number: int, **generated: str) -> None:
+    item = {"id": f"lk_{number}", "type": "message", "role": "assistant", "content": [text]}
+    live.report("livekit", item | {"interrupted": True}, after=None, **generated)
+
+
+async def test_what_the_model_wrote_tells_which_reply_was_cut(spool, env):
+    live = Live.open(spool, new_header(env, spool))
+    cut(live, "OK", 1, generated="OK, let me see what is free.")
+    live.say("history", "assistant", "OK: https://shop.example/42", extra={})
+    live.say("history", "assistant", "OK, let me see", extra={})
+    live.say("turn", "assistant", "OK, let me see what is free.", extra={})
+    assert sorted(spoken(live)) == [
+        ("assistant", "OK"),
+        ("assistant", "OK: https://shop.example/42"),
+    ]
+    await live.close("left")
+
+
+async def test_a_line_that_begins_like_another_is_another_line(spool, env):
+    live = Live.open(spool, new_header(env, spool))
+    live.say("history", "assistant", "OK", extra={})
+    for number, text in enumerate(("OK, let me see.", "Yes.")):
+        item = {"id": f"lk_{number}", "type": "message", "role": "assistant", "content": [text]}
+        live.report("livekit", item | {"interrupted": False}, after=live.session.order[-1])
+    live.say("history", "assistant", "Yes: https://shop.example/42", extra={})
+    texts = ["OK", "OK, let me see.", "Yes.", "Yes: https://shop.example/42"]
+    assert spoken(live) == [("assistant", text) for text in texts]
+    await live.close("left")
+
+
 async def test_other_words_are_another_line(spool, env):
     live = Live.open(spool, new_header(env, spool))
     live.say("history", "user", "one", extra={})

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.core.conftest import new_header
-from unbroken.entries import ItemPut
+from unbroken.entries import ItemPut, ItemsRemoved
 from unbroken.live import Live
 from unbroken.livekit.history import History
 
@@ -30,15 +30,44 @@ async def test_it_reads_like_a_list(history):
             history[index]
 
 
-async def test_the_newest_message_is_found_without_a_walk(history):
-    looked = []
+class Looked(dict):
+    """Counts what is looked at."""
 
-    class Items(dict):
-        def __getitem__(self, key):
-            looked.append(key)
-            return super().__getitem__(key)
+    count = 0
 
+    def __getitem__(self, key):
+        self.count += 1
+        return super().__getitem__(key)
+
+
+async def test_nobody_walks_through_a_long_call_for_a_part_of_it(history):
     session = history._live.session
-    session.items = Items(session.items)
-    assert history[-1].content == "299"
-    assert len(looked) == 1
+    items = session.items = Looked(session.items)
+    reads = {
+        1: lambda: [history[-1]],
+        3: lambda: history[-3:],
+        300: lambda: list(history),
+        301: lambda: [history[n] for n in range(len(history))] + [history[0]],
+        302: lambda: [*reversed(history), *history[:2]],
+    }
+    for count, read in reads.items():
+        items.count = 0
+        assert len(read()) == items.count == count
+
+
+async def test_a_message_of_this_call_is_not_appended_again(history):
+    for message in history:
+        history.append(message)
+    assert len(history) == 300
+
+
+async def test_a_message_that_came_in_between_stands_in_its_place(history):
+    live = history._live
+    fifth = history[5].id
+    live.record(ItemPut({"id": "n", "type": "message", "role": "user", "content": ["new"]}, fifth))
+    assert [message.content for message in history[4:8]] == ["4", "5", "new", "6"]
+    live.record(ItemPut({"id": "n", "type": "message", "role": "system", "content": ["new"]}))
+    assert [message.content for message in history[4:7]] == ["4", "5", "6"]
+    live.record(ItemPut({"id": "n", "type": "message", "role": "user", "content": ["new"]}))
+    live.record(ItemsRemoved(("n", fifth)))
+    assert [message.content for message in history[4:7]] == ["4", "6", "7"]

@@ -1,6 +1,5 @@
 """`conversation_history`: a list-like view of what was said, whose `append` is safe at once."""
 
-import itertools
 from collections.abc import Iterator, Sequence
 from typing import overload
 
@@ -9,7 +8,6 @@ from livekit.agents.llm import ChatMessage
 from unbroken.conversation import LLMMessage
 from unbroken.entries import Item, text_of
 from unbroken.live import Live
-from unbroken.session import is_spoken
 
 
 class History(Sequence[LLMMessage]):
@@ -19,33 +17,31 @@ class History(Sequence[LLMMessage]):
         self._live = live
 
     def append(self, message: LLMMessage | ChatMessage) -> None:
-        """Record a message. One that LiveKit reports too, before or after, appears once."""
+        """Record a message. One that LiveKit reports too, before or after, appears once; so does
+        one that was said in this call and is appended again."""
+        if message.id in self._live.session.placed:
+            return
         if isinstance(message, ChatMessage):
             message = LLMMessage(role=message.role, content=message.text_content or "")
         self._live.say("history", message.role, message.content, extra=dict(message.metadata))
 
     def __len__(self) -> int:
-        return self._live.session.message_count
+        return len(self._live.session.spoken)
 
     @overload
     def __getitem__(self, index: int) -> LLMMessage: ...
     @overload
     def __getitem__(self, index: slice) -> list[LLMMessage]: ...
     def __getitem__(self, index: int | slice) -> LLMMessage | list[LLMMessage]:
-        """The newest ones cost least: nobody walks through a long call for its end."""
-        if isinstance(index, slice):
-            return list(self)[index]
+        """Costs what it gives: nobody walks through a long call for a part of it."""
         session = self._live.session
-        order = iter(session.order) if index >= 0 else reversed(session.order)
-        items = (session.items[item_id] for item_id in order)
-        spoken = (item for item in items if is_spoken(item))
-        found = next(itertools.islice(spoken, index if index >= 0 else -index - 1, None), None)
-        if found is None:
-            raise IndexError(index)
-        return to_message(found)
+        if isinstance(index, slice):
+            return [to_message(session.items[item_id]) for item_id in session.spoken[index]]
+        return to_message(session.items[session.spoken[index]])
 
     def __iter__(self) -> Iterator[LLMMessage]:
-        return iter([to_message(item) for item in self._live.session.history if is_spoken(item)])
+        """What was said so far; what is appended meanwhile is not in it."""
+        return iter(self[:])
 
 
 def to_message(item: Item) -> LLMMessage:
