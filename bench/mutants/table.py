@@ -1,6 +1,6 @@
 """All mutants, in the order in which an entry meets their places."""
 
-from bench.mutants import reading, shipping, storing, transcript, writing
+from bench.mutants import agents, reading, shipping, storing, transcript, writing
 
 MUTANTS = (
     *writing.MUTANTS,
@@ -8,4 +8,5 @@ MUTANTS = (
     *shipping.MUTANTS,
     *storing.MUTANTS,
     *transcript.MUTANTS,
+    *agents.MUTANTS,
 )

@@ -1,8 +1,6 @@
 """`durable`: what makes an agent's call survive its process."""
 
 import asyncio
-import copy
-import dataclasses
 import logging
 from collections.abc import Coroutine
 from datetime import UTC, datetime
@@ -10,7 +8,7 @@ from typing import Any, Generic, Self, TypeVar
 from uuid import UUID
 
 from livekit import rtc
-from livekit.agents import Agent, AgentSession, JobContext, room_io
+from livekit.agents import Agent, AgentSession, JobContext
 
 from unbroken.archive import Archive, Taken
 from unbroken.cause import EMPTY, ENDING, ENTRYPOINT_FAILED, LEFT, SERVER_SHUTDOWN, UNREADABLE
@@ -31,7 +29,7 @@ from unbroken.livekit.restore import AgentFactories, Restored
 from unbroken.livekit.safety import Safety
 from unbroken.livekit.shown import Shown
 from unbroken.livekit.speech import Spoken
-from unbroken.livekit.starting import options_of, undo
+from unbroken.livekit.starting import options_of, undo, with_defaults
 from unbroken.livekit.voice import Fence
 from unbroken.mark import Mark
 from unbroken.ownership import ALIVE
@@ -174,7 +172,9 @@ class Call(Shown, Generic[T]):
         self._leaving.attach(session)
         self._hanging_up.attach(session)
         hooks.attach(agent)
-        await session.start(agent, room=self._ctx.room, **self._defaults(options, hooks))
+        heard = hooks.in_flight.heard
+        given = with_defaults(options, lambda to: Spoken(heard=heard, next_in_chain=to))
+        await session.start(agent, room=self._ctx.room, **given)
         hooks.attach_audio()
         self._follow(session, live, hooks.fence)
         if self.restored:
@@ -280,16 +280,6 @@ class Call(Shown, Generic[T]):
             )
         )
         await recover.perform(plan, session, facts)
-
-    def _defaults(self, options: dict[str, Any], hooks: Hooks) -> dict[str, Any]:
-        """Defaults that prevent incidents, and the words as they are played."""
-        given: room_io.RoomOptions | None = options.pop("room_options", None)
-        wanted = copy.copy(given or room_io.RoomOptions(close_on_disconnect=False))
-        if text := wanted.get_text_output_options():
-            spoken = Spoken(heard=hooks.in_flight.heard, next_in_chain=text.next_in_chain)
-            wanted.text_output = dataclasses.replace(text, next_in_chain=spoken)
-        # Else any caller could read the prompt.
-        return {"session_host": False, **options, "room_options": wanted}
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)
