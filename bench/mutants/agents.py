@@ -1,4 +1,4 @@
-"""Mutants of capture and restore: agents, their keys and arguments, options, whom they listen to."""
+"""Mutants of capture and restore: agents, their arguments and options, whom they hear."""
 
 from bench.mutants.mutant import Mutant
 

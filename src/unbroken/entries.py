@@ -40,9 +40,22 @@ class AgentEntered(Payload, frozen=True):
     """`agent` is the current agent; with `ran`, its `on_enter` was begun."""
 
     agent: str
-    instructions: str | None = None
+    instructions: JSON = None  # text, or the parts of LiveKit's object
     tools: tuple[str, ...] = ()
     ran: bool = True
+
+
+class AgentMade(Payload, frozen=True):
+    """What `agent` was made with, when it was first seen: what can be written down, the arguments
+    that are agents (their keys), those that are chat contexts, and the names of those that are
+    `lost`."""
+
+    agent: str
+    type: str  # for people, and to tell apart classes of one name
+    arguments: dict[str, JSON] = {}
+    agents: dict[str, str] = {}
+    contexts: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
 
 
 class OptionsChanged(Payload, frozen=True):
@@ -175,6 +188,7 @@ class Unknown(msgspec.Struct, frozen=True):
 KINDS: dict[str, type[Payload]] = {
     "session_opened": SessionOpened,
     "agent_entered": AgentEntered,
+    "agent_made": AgentMade,
     "options_changed": OptionsChanged,
     "participant_joined": ParticipantJoined,
     "participant_changed": ParticipantChanged,

@@ -10,6 +10,7 @@ import msgspec
 
 from unbroken.entries import (
     AgentEntered,
+    AgentMade,
     ContextChanged,
     Ended,
     Item,
@@ -84,7 +85,9 @@ class Session:
         self.placed: dict[str, ItemPut] = {}  # by item id: who spoke, what was heard
         self.contexts: dict[str, Context] = {}
         self.agent: str | None = None
-        self.entered: dict[str, AgentEntered] = {}
+        self.made: dict[str, AgentMade] = {}  # by key, in the order in which they were seen
+        self.entered: dict[str, AgentEntered] = {}  # as they were the first time
+        self.begun: set[str] = set()  # those whose `on_enter` was begun, the last time
         self.options: dict[str, Any] = {}
         self.userdata: Any = None
         self.userdata_type: str | None = None
@@ -107,6 +110,11 @@ class Session:
     def history(self) -> list[Item]:
         return [self.items[item_id] for item_id in self.order]
 
+    @property
+    def agents(self) -> set[str]:
+        """The keys of all agents that it ever had."""
+        return {*self.made, *self.contexts, *self.entered, *([self.agent] if self.agent else ())}
+
     def context(self, agent: str, *, start: int = 0) -> list[Item]:
         """The agent's own context from place `start` on, whole items."""
         context = self.contexts.get(agent)
@@ -128,8 +136,10 @@ class Session:
                 self.opened = payload
             case AgentEntered(agent=agent, ran=ran):
                 self.agent = agent
-                if ran:
-                    self.entered[agent] = payload
+                self.entered.setdefault(agent, payload)
+                (self.begun.add if ran else self.begun.discard)(agent)
+            case AgentMade(agent=agent):
+                self.made.setdefault(agent, payload)
             case OptionsChanged(options=options):
                 self.options |= options
             case UserdataChanged(type=kind, value=value, patch=patch):

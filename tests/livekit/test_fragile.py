@@ -19,9 +19,9 @@ from tests.agents.scripted import ScriptedLLM
 from unbroken.livekit import fragile, last_words
 
 ROOT = Path(__file__).parents[2]
-PUBLIC = {"agents", "agents.llm", "agents.stt", "agents.tts", "agents.types", "agents.utils",
-    "agents.vad", "agents.voice", "api", "plugins", "protocol.agent", "protocol.models", "rtc",
-    ""}  # fmt: skip
+PUBLIC = {"agents", "agents.beta", "agents.llm", "agents.stt", "agents.tts", "agents.types",
+    "agents.utils", "agents.vad", "agents.voice", "api", "plugins", "protocol.agent",
+    "protocol.models", "rtc", ""}  # fmt: skip
 # Elsewhere because a sentence of COUNTED_ON says why, or because it is shown so in LiveKit's docs.
 ALSO = {
     "livekit.api.twirp_client": "rpc_by_twirp",
@@ -136,6 +136,18 @@ async def test_end_half_started(session):
     await fragile.end_half_started(session)
     assert not fragile.is_begun(session)
     assert seen == ["exit"]
+
+
+def test_room_options():
+    older = {
+        "room_input_options": room_io.RoomInputOptions(text_enabled=False),
+        "room_output_options": room_io.RoomOutputOptions(audio_enabled=False),
+    }
+    made = fragile.room_options(None, **older)
+    assert made.get_text_input_options() is None
+    assert made.get_audio_output_options() is None
+    given = room_io.RoomOptions()
+    assert fragile.room_options(given, **older) is given
 
 
 # Public, and counted on beyond what is promised.

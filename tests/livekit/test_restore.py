@@ -160,10 +160,10 @@ async def test_options_and_tools_that_changed_at_run_time_change_again(first, en
     assert not again.output.transcription_enabled
     assert {tool.id for tool in again.current_agent.tools} == {"keep_note", "hand_over"}
     report = successor.restored.report
-    assert report["options"] == report["context of First"] == "exact"
+    assert report["options"] == report["tools of First"] == "exact"
     await again.say("Once more.", add_to_chat_ctx=True)
     changed = successor.live.session.options
-    assert set(changed) == {"endpointing", "turn detection", "transcription"}
+    assert set(changed) == {"endpointing", "turn detection", "transcription", "tools of First"}
     await successor.close()
 
 
@@ -185,7 +185,7 @@ async def test_what_cannot_be_changed_again_is_named(first, env, spool, store):
     assert report["options"].startswith("degraded: not as it was: ")
     named = report["options"].removeprefix("degraded: not as it was: ").split(", ")
     assert sorted(named) == ["keyterms", "models of First", "of the future", "turn detection"]
-    assert report["context of First"] == "degraded: this version has no tool look"
+    assert report["tools of First"] == "degraded: this version has no tool look"
     await successor.close()
 
 

@@ -1,5 +1,6 @@
 """LiveKit: the only place that imports it."""
 
+from unbroken.livekit import arguments
 from unbroken.livekit.agent import Call, durable
 from unbroken.livekit.history import History
 from unbroken.livekit.restore import AgentFactories, Restored
@@ -15,6 +16,8 @@ from unbroken.recovery import (
     Silent,
     default_plan,
 )
+
+arguments.watch()
 
 __all__ = [
     "AgentFactories",

@@ -18,14 +18,15 @@ from unbroken.env import Env, Host
 from unbroken.errors import CallTaken, Conflict
 from unbroken.journal import Journal
 from unbroken.live import BEAT_S, Level, Live, by_agent_session
-from unbroken.livekit import deposed, last_words, recover, restore
+from unbroken.livekit import deposed, factories, last_words, recover, restore
 from unbroken.livekit import room as rooms
+from unbroken.livekit.factories import AgentFactories
 from unbroken.livekit.hanging_up import HangingUp, shut_down
 from unbroken.livekit.history import History
 from unbroken.livekit.hooks import Hooks
 from unbroken.livekit.joining import VERSIONS, ConversationHook, Joining
 from unbroken.livekit.leaving import RAISED, Leaving
-from unbroken.livekit.restore import AgentFactories, Restored
+from unbroken.livekit.restore import Restored
 from unbroken.livekit.safety import Safety
 from unbroken.livekit.shown import Shown
 from unbroken.livekit.speech import Spoken
@@ -55,7 +56,8 @@ def durable(
     """Make this job's call durable; nothing happens until `start`.
 
     `agents` makes the agents that may be current when a call is restored, if there are more than
-    the first: classes without arguments, or by class name a function of what was restored.
+    the first: classes, which get the arguments that were recorded (plain data, other agents, chat
+    contexts), or by class name a function of what was restored.
     `role` names the session among those of the room (the agent's name unless given).
     `archive` is the URL of the service where the call is kept (UNBROKEN_ARCHIVE unless given). Or
     an `Archive`: the session is taken and read there, and shipped by the keeper of the
@@ -103,7 +105,7 @@ class Call(Shown, Generic[T]):
         self.restored = None
         self._joining = Joining(ctx, env, spool, self._archive, role=self.role, choose=choose)
         self._leaving = Leaving(ctx)
-        self._factories = restore.factories_of(agents)
+        self._agents, self._factories = agents, factories.factories_of(agents)
         self._planner: recover.Planner | None = None
         self._on_fenced: deposed.Told = lambda: None
         self._session_start = datetime.fromtimestamp(env.now_us() / 1e6, UTC)
@@ -135,13 +137,15 @@ class Call(Shown, Generic[T]):
         and the keeper makes up for it.
         Raises CallTaken, after `ctx.shutdown`, if another agent has this session or takes it
         meanwhile, or if the call is over; Conflict if the call was started before; InvalidInput
-        for options that cannot be; StateRefused if the saved state is of a newer version;
-        JournalUnwritable if the spool takes no files; what the service or LiveKit raises.
+        for options that cannot be, and in a new call for `agents` that nothing could make again;
+        StateRefused if the saved state is of a newer version; JournalUnwritable if the spool takes
+        no files; what the service or LiveKit raises.
         Whatever it raises, nothing of it runs on, and the session is free for the next agent.
         """
         given = options_of(options, self._ctx.room)
         if self._is_begun:
             raise Conflict("this call was started before: `durable` makes another one")
+        factories.check(self._agents, may_refuse=not self._joining.is_successor)
         self._is_begun = True
         try:
             async with asyncio.timeout(None) as self._starting:
@@ -165,10 +169,11 @@ class Call(Shown, Generic[T]):
         self._spawn(self._obey(session), "unbroken fence")
         self._refuse_over(saved)
         by_agent_session[session] = live
-        hooks = self._hooks = Hooks(self._env, live, session)
+        known = factories.with_class_of(agent, self._factories)
+        hooks = self._hooks = Hooks(self._env, live, session, known)
         if taken and not taken.is_new:
             agent = await self._put_back(taken, flying, session, agent, hooks)
-        known = set(live.session.items)
+        before = set(live.session.items)
         self._leaving.attach(session)
         self._hanging_up.attach(session)
         hooks.attach(agent)
@@ -178,7 +183,7 @@ class Call(Shown, Generic[T]):
         hooks.attach_audio()
         self._follow(session, live, hooks.fence)
         if self.restored:
-            await self._go_on(session, self.restored, known)
+            await self._go_on(session, self.restored, before)
         hooks.scan()
 
     async def _give_back(self, session: AgentSession[T], error: BaseException) -> None:

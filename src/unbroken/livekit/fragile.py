@@ -9,7 +9,8 @@ fails there, by name.
 
 from typing import Any
 
-from livekit.agents import AgentSession
+from livekit.agents import NOT_GIVEN, AgentSession
+from livekit.agents.voice import room_io
 
 COUNTED_ON = {
     "a_voice_in_the_chain": "an AudioOutput of ours before LiveKit's sees every frame, flush, "
@@ -49,3 +50,14 @@ async def end_half_started(session: AgentSession[Any]) -> None:
     """
     session._started = True
     await session.aclose()
+
+
+def room_options(
+    given: Any, *, room_input_options: Any, room_output_options: Any
+) -> room_io.RoomOptions:
+    """What LiveKit makes of its older two kinds of room options; `given` ones count alone."""
+    return room_io.RoomOptions._ensure_options(
+        given or NOT_GIVEN,
+        room_input_options=room_input_options,
+        room_output_options=room_output_options,
+    )

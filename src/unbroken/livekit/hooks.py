@@ -1,13 +1,15 @@
 """AgentSession's events, written to the log."""
 
 import asyncio
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
-from weakref import WeakKeyDictionary, WeakSet
 
 from livekit.agents import (
     Agent,
     AgentSession,
     AgentStateChangedEvent,
+    AgentTask,
     CloseEvent,
     ConversationItemAddedEvent,
     SessionUsageUpdatedEvent,
@@ -25,8 +27,10 @@ from unbroken.entries import (
 )
 from unbroken.env import Env
 from unbroken.live import Live
-from unbroken.livekit import items, options, userdata
+from unbroken.livekit import arguments, instructions, items, options, tools, userdata
+from unbroken.livekit.factories import AgentFactory, Unmade
 from unbroken.livekit.guard import guarded
+from unbroken.livekit.keys import Keys
 from unbroken.livekit.speech import InFlight
 from unbroken.livekit.voice import Fence, Voice
 from unbroken.mirror import Mirror, Put
@@ -34,18 +38,25 @@ from unbroken.mirror import Mirror, Put
 
 class Hooks:
     """Watches one AgentSession for one live session. Made before `session.start`.
-    Nothing is spoken but through `fence`."""
+    Nothing is spoken but through `fence`; agents that `known` cannot make again are warned of."""
 
-    def __init__(self, env: Env, live: Live, session: AgentSession[Any]) -> None:
+    def __init__(
+        self,
+        env: Env,
+        live: Live,
+        session: AgentSession[Any],
+        known: Mapping[str, AgentFactory] = MappingProxyType({}),
+    ) -> None:
         self.in_flight = InFlight(env, live.mark)
         self.mirror = Mirror(live.session, items.CODEC)
         self._live = live
         self._session = session
         self.fence = Fence(env, live)
         self._voice: Voice | None = None
-        self._keys: WeakKeyDictionary[Agent, str] = WeakKeyDictionary()
-        self._met: WeakSet[Agent] = WeakSet()
-        self._silenced: WeakSet[Agent] = WeakSet()
+        self._keys = Keys(live.session.agents)
+        self._met: set[str] = set()  # by key, as the next one is
+        self._silenced: set[str] = set()
+        self._unmade = Unmade(known)
         self._agent: Agent | None = None
         self._scan_is_due = False
         self._usage: Any = None
@@ -54,6 +65,7 @@ class Hooks:
     def attach(self, agent: Agent) -> None:
         """From here on everything reaches the log. `agent` is the one that starts."""
         self.meet(agent)
+        self._agent = agent
         self._options = options.read(self._session, self.key_of(agent), agent)
         on = self._session.on
         on("conversation_item_added", self._item_added)
@@ -77,24 +89,24 @@ class Hooks:
 
     def meet(self, agent: Agent) -> None:
         """Give the agent its key, read along what it says, and record when it enters."""
-        if agent in self._met:
-            return
-        self._met.add(agent)
         key = self.key_of(agent)
+        if key in self._met:
+            return
+        self._met.add(key)
         self.in_flight.watch(agent, key)
         self._record_entry(agent, key)
 
     def key_of(self, agent: Agent) -> str:
-        """The class's name; a second instance of the class in this session gets a number."""
-        if agent not in self._keys:
-            name = type(agent).__name__
-            same = sum(key.partition("#")[0] == name for key in self._keys.values())
-            self._keys[agent] = f"{name}#{same + 1}" if same else name
-        return self._keys[agent]
+        """The class's name; from the second instance of the class on with its number. What it was
+        made with is in the log, too."""
+        key = self._keys.of(agent)
+        if key not in self._live.session.made:
+            self._live.record(arguments.entry_of(agent, key, self._keys.of))
+        return key
 
     def name(self, agent: Agent, key: str) -> None:
         """The key that an agent made for a restored session had before."""
-        self._keys[agent] = key
+        self._keys.name(agent, key)
 
     def silence(self, agent: Agent) -> None:
         """The next `on_enter` of this agent was begun by an earlier holder, if the log says so.
@@ -102,16 +114,17 @@ class Hooks:
         Where nobody has said a word since, it begins again: its caller was not greeted.
         """
         session = self._live.session
-        if self.key_of(agent) in session.entered and session.message_count:
-            self._silenced.add(agent)
+        key = self.key_of(agent)
+        if key in session.begun and session.message_count:
+            self._silenced.add(key)
 
     def _record_entry(self, agent: Agent, key: str) -> None:
         enter = agent.on_enter
 
         async def entered() -> None:
             self.attach_audio()
-            if agent in self._silenced:
-                self._silenced.discard(agent)
+            if key in self._silenced:
+                self._silenced.discard(key)
                 return
             self._enter(agent, key, ran=True)
             await enter()
@@ -120,8 +133,8 @@ class Hooks:
 
     @guarded
     def _enter(self, agent: Agent, key: str, *, ran: bool) -> None:
-        tools = tuple(sorted(tool.id for tool in agent.tools))
-        self._live.record(AgentEntered(key, str(agent.instructions), tools, ran=ran))
+        told, has = instructions.read(agent), tuple(tools.read(agent))
+        self._live.record(AgentEntered(key, told, has, ran=ran))
 
     @guarded
     def scan(self) -> None:
@@ -131,11 +144,19 @@ class Hooks:
         self.meet(current)
         if self._agent and self._agent is not current:
             self._scan_agent(self._agent)  # its last words, after it handed over
-            self._enter(current, self._keys[current], ran=False)  # a hand-over, just now
+            self._handed_over(self._agent, current)
         self._agent = current
         self._scan_agent(current)
         self._scan_options(current)
         self.scan_userdata()
+
+    def _handed_over(self, before: Agent, agent: Agent) -> None:
+        key, session = self._keys[agent], self._live.session
+        if session.agent != key:  # else its `on_enter` has said so
+            goes_on = isinstance(before, AgentTask) and key in session.begun
+            self._enter(agent, key, ran=goes_on)
+        if not isinstance(agent, AgentTask):
+            self._unmade.see(session.made[key])
 
     def _scan_agent(self, agent: Agent) -> None:
         key, context = self._keys[agent], agent.chat_ctx.items

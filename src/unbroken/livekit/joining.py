@@ -64,6 +64,11 @@ class Joining:
         self._said = rooms.said(ctx)
         self._named = rooms.uuid_in(dispatch.pointer_in(self._said), "session_id")
 
+    @property
+    def is_successor(self) -> bool:
+        """The dispatch says so; one of LiveKit's own may be one, too."""
+        return self._named is not None
+
     async def join(self) -> tuple[Journal, Taken | None]:
         """Connect and take. Without the service None: a provisional start, for a new call only.
 

@@ -10,9 +10,11 @@ from typing import Any, NamedTuple, TypeAlias
 from livekit.agents import Agent, AgentSession
 
 from unbroken.entries import JSON
+from unbroken.livekit import instructions, tools
 
 Session: TypeAlias = AgentSession[Any]
 MODELS_OF = "models of "
+OF_AN_AGENT = (instructions.OF, tools.OF)
 OBJECT = "object "  # before the name of what cannot be written down
 
 
@@ -22,9 +24,11 @@ class Option(NamedTuple):
 
 
 def read(session: Session, key: str, agent: Agent) -> dict[str, JSON]:
-    """The session's options, and the models of one of its agents, as they are now."""
+    """The session's options, and those of one of its agents, as they are now."""
     return {name: option.read(session) for name, option in OPTIONS.items()} | {
-        MODELS_OF + key: _models(session, agent)
+        MODELS_OF + key: _models(session, agent),
+        instructions.OF + key: instructions.read(agent),
+        tools.OF + key: tools.read(agent),
     }
 
 
@@ -36,6 +40,8 @@ def put_back(
 
 
 def _is_back(session: Session, name: str, value: JSON, agents: Mapping[str, Agent]) -> bool:
+    if name.startswith(OF_AN_AGENT):
+        return True  # a field of its own
     if name.startswith(MODELS_OF):
         agent = agents.get(name.removeprefix(MODELS_OF))
         return agent is None or _models(session, agent) == value

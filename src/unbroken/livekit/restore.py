@@ -1,25 +1,29 @@
 """Bringing a session back: history, agents and their contexts, userdata, and what is missing."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 from livekit.agents import Agent, AgentSession
-from livekit.agents.llm import AgentConfigUpdate, ChatContext, ChatItem
+from livekit.agents.llm import ChatContext, ChatItem
 
 from unbroken import entries, mark, recovery
 from unbroken.archive import Archive, Taken
 from unbroken.env import Env
 from unbroken.errors import StateRefused
 from unbroken.live import Live
-from unbroken.livekit import items, options, parts, userdata
+from unbroken.livekit import instructions, items, options, parts, tools, userdata
+from unbroken.livekit.factories import AgentFactories, AgentFactory, factories_of
 from unbroken.livekit.hooks import Hooks
+from unbroken.livekit.making import Making, NotMade
 from unbroken.livekit.parts import Holes
 from unbroken.recovery import Facts
 from unbroken.session import Session
 
 log = logging.getLogger(__name__)
+
+__all__ = ["AgentFactories", "AgentFactory", "Restored", "factories_of", "read", "repair"]
 
 EXACT = "exact"
 NEVER = {
@@ -27,20 +31,6 @@ NEVER = {
     "agent tasks": "missing: a task's Python frame cannot be continued",
     "realtime audio": "missing: a realtime model keeps its audio context",
 }
-
-AgentFactory: TypeAlias = Callable[["Restored"], Agent]
-AgentFactories: TypeAlias = Mapping[str, AgentFactory] | Sequence[type[Agent]]
-
-
-def factories_of(agents: AgentFactories) -> dict[str, AgentFactory]:
-    """By agent key, which is the class's name."""
-    if isinstance(agents, Mapping):
-        return dict(agents)
-    return {kind.__name__: _maker(kind) for kind in agents}
-
-
-def _maker(kind: type[Agent]) -> AgentFactory:
-    return lambda _restored: kind()  # type: ignore[call-arg]
 
 
 async def read(archive: Archive, taken: Taken) -> tuple[Session, mark.Mark | None]:
@@ -84,19 +74,24 @@ class Restored:
         self.facts = facts
         self.report: dict[str, str] = {}
         self._hooks = hooks
-        self._factories = factories
-        self._made: dict[str, Agent] = {hooks.key_of(first): first}
+        self._making = Making(self, hooks, first, factories)
+        self._made = self._making.made
         self._first = first
 
     def agent(self, key: str) -> Agent:
         """The agent of that key: the one that the job began with, or made by its factory.
 
-        Raises KeyError if there is none.
+        Raises NotMade, a KeyError, if there is none, or its factory failed.
         """
-        if key not in self._made:
-            self._made[key] = self._factories[key](self)
-            self._hooks.name(self._made[key], key)
-        return self._made[key]
+        return self._making.agent(key)
+
+    def arguments(self, key: str | None = None) -> dict[str, Any]:
+        """What the agent of that key was made with, by name; without a key the one that a factory
+        is making just now. What could not be recorded is not among them.
+
+        Raises what `agent` does, for an argument that is an agent.
+        """
+        return self._making.arguments(key)
 
     async def put_back(self, session: AgentSession[Any]) -> Agent:
         """Put everything into the objects; returns the agent that was current."""
@@ -115,14 +110,10 @@ class Restored:
         if key is None:
             self.report["agent"] = "missing: no agent had entered"
             return self._first
-        if key not in self._made and key not in self._factories:
-            self.report["agent"] = f"degraded: durable(agents=…) has no {key}"
-            return self._first
         try:
             current = self.agent(key)
-        except Exception as error:
-            log.exception("agent not made", extra={"agent": key})
-            self.report["agent"] = f"degraded: {key} was not made: {type(error).__name__}"
+        except NotMade as error:
+            self.report["agent"] = f"degraded: {error}"
             return self._first
         self.report["agent"] = EXACT
         self._hooks.silence(current)
@@ -135,37 +126,29 @@ class Restored:
         self.report["history"] = problem or EXACT
 
     async def _put_back_context(self, key: str, agent: Agent) -> None:
-        """The agent's own context; instructions that were changed at run time too."""
+        await self._put_back_instructions(key, agent)
+        await self._put_back_tools(key, agent)
         context, problem = _decoded(self.session.context(key))
-        changes = [item for item in context if isinstance(item, AgentConfigUpdate)]
-        await self._put_back_instructions(key, agent, changes)
-        lost = await self._put_back_tools(key, agent, changes)
         if context:
             await agent.update_chat_ctx(ChatContext(context), exclude_invalid_function_calls=False)
         self._hooks.mirror.restore_context(key, agent.chat_ctx.items)
-        self.report[f"context of {key}"] = problem or lost or EXACT
+        self.report[f"context of {key}"] = problem or EXACT
 
-    async def _put_back_instructions(
-        self, key: str, agent: Agent, changes: Sequence[AgentConfigUpdate]
-    ) -> None:
-        newest = next((c.instructions for c in reversed(changes) if c.instructions), None)
-        entered = self.session.entered.get(key)
-        if newest and entered and newest != entered.instructions:
-            await agent.update_instructions(newest)
+    async def _put_back_instructions(self, key: str, agent: Agent) -> None:
+        """Those of this version, unless the running call had changed them."""
+        field = instructions.OF + key
+        if changed := self.session.options.get(field):
+            await instructions.put_back(agent, changed)
+            self.report[field] = EXACT
+        elif entered := self.session.entered.get(key):
+            self.report[field] = instructions.newer(agent, entered.instructions) or EXACT
 
-    async def _put_back_tools(
-        self, key: str, agent: Agent, changes: Sequence[AgentConfigUpdate]
-    ) -> str | None:
-        """Take away what had been taken away at run time; names what is not there."""
-        entered = self.session.entered.get(key)
-        expected, removed = set(entered.tools if entered else ()), set[str]()
-        for change in changes:
-            added, gone = set(change.tools_added or ()), set(change.tools_removed or ())
-            expected, removed = (expected | added) - gone, (removed | gone) - added
-        if removed & {tool.id for tool in agent.tools}:
-            await agent.update_tools([tool for tool in agent.tools if tool.id not in removed])
-        lost = sorted(expected - {tool.id for tool in agent.tools})
-        return f"degraded: this version has no tool {', '.join(lost)}" if lost else None
+    async def _put_back_tools(self, key: str, agent: Agent) -> None:
+        field = tools.OF + key
+        if entered := self.session.entered.get(key):
+            last = self.session.options.get(field, entered.tools)
+            await tools.put_back(agent, entered.tools, last)
+            self.report[field] = tools.differences(agent, last) or EXACT
 
     def _put_back_options(self, session: AgentSession[Any]) -> None:
         lost = options.put_back(session, self.session.options, self._made)

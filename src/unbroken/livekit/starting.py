@@ -10,17 +10,19 @@ from typing import Any, TypeAlias
 
 from livekit import rtc
 from livekit.agents import NOT_GIVEN, AgentSession
-from livekit.agents.voice.io import TextOutput
-from livekit.agents.voice.room_io import RoomInputOptions, RoomOptions, RoomOutputOptions
+from livekit.agents.voice import io, room_io
 
 from unbroken.errors import InvalidInput
 from unbroken.livekit import fragile
 
 log = logging.getLogger(__name__)
 
-Chained: TypeAlias = Callable[[TextOutput | None], TextOutput]
+Chained: TypeAlias = Callable[[io.TextOutput | None], io.TextOutput]
 
-LEGACY = {"room_input_options": RoomInputOptions, "room_output_options": RoomOutputOptions}
+LEGACY = {
+    "room_input_options": room_io.RoomInputOptions,
+    "room_output_options": room_io.RoomOutputOptions,
+}
 CLOSE_S = 5.0
 
 
@@ -37,7 +39,7 @@ def options_of(options: dict[str, Any], room: rtc.Room) -> dict[str, Any]:
     known = inspect.signature(AgentSession.start).parameters
     if unknown := sorted(given.keys() - known.keys()):
         raise InvalidInput(f"AgentSession.start knows no {', '.join(unknown)}")
-    for name, kind in ({"room_options": RoomOptions} | LEGACY).items():
+    for name, kind in ({"room_options": room_io.RoomOptions} | LEGACY).items():
         if (value := given.get(name)) and not isinstance(value, kind):
             raise InvalidInput(f"{name} is a {type(value).__name__}, not {kind.__name__}")
     return given
@@ -55,11 +57,10 @@ def with_defaults(options: dict[str, Any], heard: Chained) -> dict[str, Any]:
     return {"session_host": False, **given, "room_options": wanted}
 
 
-def _room_options(given: Any, legacy: dict[str, Any]) -> RoomOptions:
+def _room_options(given: Any, legacy: dict[str, Any]) -> room_io.RoomOptions:
     if not given and not any(legacy.values()):
-        return RoomOptions(close_on_disconnect=False)
-    # Private: the one place that knows what the older options mean in the new ones.
-    found = RoomOptions._ensure_options(given or NOT_GIVEN, **legacy)  # noqa: SLF001 - see above
+        return room_io.RoomOptions(close_on_disconnect=False)
+    found = fragile.room_options(given, **legacy)
     if not given and not legacy["room_input_options"]:
         found.close_on_disconnect = False  # which only options of the input say
     return found

@@ -1,0 +1,149 @@
+"""What an agent was made with: kept where a successor can be given the same again.
+
+Kept is what JSON says as it is; an agent, by its key; and of a chat context that it was one, as the
+agent's own context is in the log. All other arguments are `lost`, by name.
+"""
+
+import functools
+import inspect
+import logging
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from livekit.agents import Agent
+from livekit.agents.llm import ChatContext
+
+from unbroken.entries import JSON, AgentMade, plain
+from unbroken.livekit.keys import ByInstance, path_of
+
+log = logging.getLogger(__name__)
+
+UNSAID = inspect.Parameter.empty
+KEPT = (str, int, float, list, dict, Agent, ChatContext)
+COLLECTS = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+class Given(NamedTuple):
+    """One agent's arguments, by name; the agents among them are still the living ones."""
+
+    kept: dict[str, JSON]
+    agents: dict[str, Agent]
+    contexts: tuple[str, ...]
+    lost: tuple[str, ...]
+
+
+NOTHING = Given({}, {}, (), ())
+_given: ByInstance[Given] = ByInstance()
+
+
+def watch() -> None:
+    """From here on it is known of each agent of this process what it was made with. Changes
+    LiveKit's `Agent` itself, once: nobody else is told how an agent is made."""
+    if getattr(Agent.__new__, "is_watching", False):
+        return
+
+    @functools.wraps(Agent.__init__)
+    def made(kind: type[Agent], *args: Any, **kwargs: Any) -> Agent:
+        below: Any = super(Agent, kind).__new__
+        is_last = below is object.__new__
+        agent: Agent = below(kind) if is_last else below(kind, *args, **kwargs)
+        try:
+            _given.put(agent, _read(kind, args, kwargs))
+        except Exception:
+            log.exception("arguments not kept", extra={"agent": kind.__name__})
+        return agent
+
+    made.is_watching = True  # type: ignore[attr-defined]
+    Agent.__new__ = made  # type: ignore[method-assign,assignment]
+
+
+def entry_of(agent: Agent, key: str, key_of: Callable[[Agent], str]) -> AgentMade:
+    """The entry that says how to make this agent again."""
+    given = _given.get(agent) or NOTHING
+    return AgentMade(
+        key,
+        path_of(type(agent)),
+        arguments=given.kept,
+        agents={name: key_of(other) for name, other in given.agents.items()},
+        contexts=given.contexts,
+        lost=given.lost,
+    )
+
+
+def required(kind: type[Agent]) -> dict[str, Any]:
+    """What nobody can leave out: names, and their annotations or UNSAID."""
+    hints = _hints_of(kind)
+    return {
+        name: hints.get(name, UNSAID)
+        for name, parameter in _signature_of(kind).parameters.items()
+        if parameter.default is UNSAID and parameter.kind not in COLLECTS
+    }
+
+
+def can_be_kept(hint: Any) -> bool:
+    """Whether a value of this annotation comes back. Where it says nothing, nobody knows."""
+    return hint is not Any and any(issubclass(kind, KEPT) for kind in _classes_in(hint))
+
+
+def call(kind: type[Agent], arguments: Mapping[str, Any]) -> Agent:
+    """`kind`, made with these. What its constructor does not take any more is left out."""
+    signature = _signature_of(kind)
+    bound = signature.bind_partial()
+    rest = dict(arguments)
+    for name, parameter in signature.parameters.items():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            bound.arguments[name] = rest
+        elif name in rest:
+            bound.arguments[name] = rest.pop(name)
+    return kind(*bound.args, **bound.kwargs)
+
+
+def _read(kind: type[Agent], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Given:
+    kept: dict[str, JSON] = {}
+    agents: dict[str, Agent] = {}
+    contexts, lost = [], []
+    for name, value in _named(kind, args, kwargs).items():
+        if isinstance(value, Agent):
+            agents[name] = value
+        elif isinstance(value, ChatContext):
+            contexts.append(name)
+        elif (json := plain(value)) == value:
+            kept[name] = json
+        else:
+            lost.append(name)
+    return Given(kept, agents, tuple(contexts), tuple(lost))
+
+
+def _named(kind: type[Agent], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    signature = _signature_of(kind)
+    try:
+        found = dict(signature.bind_partial(*args, **kwargs).arguments)
+    except TypeError:  # the constructor itself is about to say so
+        return {}
+    for name, parameter in signature.parameters.items():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            found |= found.pop(name, {})
+    return found
+
+
+def _signature_of(kind: type[Agent]) -> inspect.Signature:
+    """Without `self`."""
+    whole = inspect.signature(kind.__init__)
+    return whole.replace(parameters=list(whole.parameters.values())[1:])
+
+
+def _hints_of(kind: type[Agent]) -> dict[str, Any]:
+    """Annotations of the constructor; none where one of them cannot be read."""
+    try:
+        return typing.get_type_hints(kind.__init__)
+    except Exception:  # noqa: BLE001 - it evaluates what the application wrote
+        return {}
+
+
+def _classes_in(hint: Any) -> Iterator[type]:
+    if isinstance(hint, type) and not typing.get_args(hint):
+        yield hint
+    for part in (typing.get_origin(hint), *typing.get_args(hint)):
+        if part is not None and part is not UNSAID:
+            yield from _classes_in(part)
