@@ -18,7 +18,8 @@ from unbroken.errors import (
     Unauthorized,
     UnbrokenError,
 )
-from unbroken.live import Lag, Level, LevelLag
+from unbroken.lag import Lag, LevelLag
+from unbroken.live import Level
 from unbroken.manager import StateManager
 from unbroken.saved import Saved
 from unbroken.session import Participant

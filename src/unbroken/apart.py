@@ -18,7 +18,7 @@ from uuid import UUID
 import msgspec
 
 from unbroken.archive import PAYLOAD_BYTES_MAX
-from unbroken.entries import JSON
+from unbroken.entries import JSON, Payload, encode
 from unbroken.errors import TooLarge
 from unbroken.spool import Spool
 
@@ -35,8 +35,18 @@ def put_apart(spool: Spool, holder: UUID, payload: bytes) -> tuple[bytes, list[s
     """Canonical JSON with its large strings in the holder's blobs, and the names of those; as it
     is where there are none.
 
-    Raises TooLarge beyond RECORD_BYTES_MAX, and if more than PAYLOAD_BYTES_MAX is left: then
-    nothing was written; and JournalUnwritable.
+    Raises TooLarge as `divide` does: then nothing was written; and JournalUnwritable.
+    """
+    payload, contents = divide(payload)
+    for name, content in contents.items():
+        spool.put_blob(holder, name, content)
+    return payload, list(contents)
+
+
+def divide(payload: bytes) -> tuple[bytes, dict[str, bytes]]:
+    """What stays in the entry, and by name what is put apart.
+
+    Raises TooLarge beyond RECORD_BYTES_MAX, and if more than PAYLOAD_BYTES_MAX is left.
     """
     if len(payload) > RECORD_BYTES_MAX:
         raise TooLarge(f"an entry of {len(payload)} bytes: {RECORD_BYTES_MAX} are the most")
@@ -48,9 +58,18 @@ def put_apart(spool: Spool, holder: UUID, payload: bytes) -> tuple[bytes, list[s
         payload = msgspec.json.encode(left, order="sorted")
     if len(payload) > PAYLOAD_BYTES_MAX:
         raise TooLarge(_TOO_MANY)
-    for name, content in parts.contents.items():
-        spool.put_blob(holder, name, content)
-    return payload, list(parts.contents)
+    return payload, parts.contents
+
+
+def refusal_of(payload: Payload) -> str | None:
+    """Why no entry can hold that; None if one can."""
+    data, _ = encode(payload)
+    try:
+        if len(data) > PART_BYTES_MAX:
+            divide(data)
+    except TooLarge as error:
+        return str(error)
+    return None
 
 
 def references(payload: bytes) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
+from unbroken.changes import Change
 from unbroken.plain import DEPTH_MAX
 from unbroken.plain import JSON as JSON  # noqa: PLC0414 - a word of this language, too
 from unbroken.plain import plain as plain  # noqa: PLC0414
@@ -123,11 +124,24 @@ class ContextChanged(Payload, frozen=True):
 
 
 class UserdataChanged(Payload, frozen=True):
-    """`value` replaces all; `patch` is a JSON merge patch (RFC 7396)."""
+    """The session's userdata, in the JSON of `typed`: `value` is all of it, unless `changes` lead
+    to it. `type` is its class. `refused` has the fields whose newest value is not in the log, and
+    why: they are as they were when they last were stored."""
 
     type: str
     value: JSON = None
-    patch: dict[str, JSON] | None = None
+    changes: tuple[Change, ...] | None = None
+    refused: dict[str, str] = {}
+
+
+class AttributesChanged(Payload, frozen=True):
+    """What the class of an agent has set on it; else as with userdata."""
+
+    agent: str
+    type: str
+    value: JSON = None
+    changes: tuple[Change, ...] | None = None
+    refused: dict[str, str] = {}
 
 
 class ToolStarted(Payload, frozen=True):
@@ -197,6 +211,7 @@ KINDS: dict[str, type[Payload]] = {
     "items_removed": ItemsRemoved,
     "context": ContextChanged,
     "userdata_changed": UserdataChanged,
+    "attributes_changed": AttributesChanged,
     "tool_started": ToolStarted,
     "tool_ended": ToolEnded,
     "usage": Usage,

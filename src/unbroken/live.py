@@ -24,7 +24,8 @@ from unbroken.env import Env
 from unbroken.errors import JournalUnwritable, LevelUnavailable, TooLarge, UnbrokenError
 from unbroken.frames import Header
 from unbroken.journal import Journal
-from unbroken.losses import Losses
+from unbroken.lag import Lag, LevelLag
+from unbroken.losses import Losses, Unkept
 from unbroken.said import message, said_in, whole_of
 from unbroken.session import Session
 from unbroken.spool import Spool
@@ -52,20 +53,6 @@ class Line(msgspec.Struct, frozen=True):
     role: str
 
 
-class LevelLag(msgspec.Struct, frozen=True):
-    """What is not that safe yet: how many entries, and how old the oldest of them is."""
-
-    entries: int
-    seconds: float
-
-
-class Lag(msgspec.Struct, frozen=True):
-    process: LevelLag
-    disk: LevelLag
-    service: LevelLag
-    degraded: str | None  # why, in words; None when all is well
-
-
 class Live:
     """One role in one call, in this process. Belongs to one event loop."""
 
@@ -82,6 +69,7 @@ class Live:
         self._unrecorded = Losses()  # neither on the disk nor in the log
         self._unstored = Losses()  # on this disk, and not in the log as they were written
         self._losses_heard = 0
+        self._unkept = Unkept()
         self._told = Trouble.NONE
         journal.on_trouble = self._tell
         self._new = asyncio.Event()
@@ -165,6 +153,12 @@ class Live:
         self._new.set()
         return n
 
+    def keep_not(self, field: str, why: str | None) -> None:
+        """The newest value of a field of the session is in no entry; None: it is again. Until
+        then nothing is safe to who asks for all."""
+        if self._unkept.change(field, why):
+            self._tell()
+
     def mark(self, what: mark.Mark) -> None:
         """Replace what is in flight. Never raises; see `mark.encode` for what is let go."""
         if (data := mark.encode(what)) is not None:
@@ -216,7 +210,8 @@ class Live:
 
         Raises LevelUnavailable if it cannot become so: entry `upto` is lost, for that reason; the
         disk failed; or the session is another holder's or over, and the entry had not been
-        stored before. Without `upto` a loss is told once, by the first call behind it.
+        stored before. Without `upto` a loss is told once, by the first call behind it, and state
+        that is too large to be stored as long as it is.
         """
         n = self.journal.appended if upto is None else upto
         self._ask_for(level, n)
@@ -307,7 +302,8 @@ class Live:
 
     def _tell(self) -> None:
         """Say at each change what degrades us: to the log, and to the keeper."""
-        code = self.journal.trouble or (Trouble.LOST if self.lost else Trouble.NONE)
+        is_short = self.lost or self._unkept
+        code = self.journal.trouble or (Trouble.LOST if is_short else Trouble.NONE)
         if code == self._told:
             return
         self._told = code
@@ -334,6 +330,8 @@ class Live:
     def _refuse_lost(self, level: Level, upto: int | None) -> None:
         """Tell of entry `upto`; without one, of all losses not yet told."""
         self._hear_losses()
+        if upto is None and self._unkept:
+            raise LevelUnavailable(str(self._unkept))
         concerned = (self._unrecorded, self._unstored)[: 2 if level == "service" else 1]
         told = None
         for losses in concerned:
@@ -371,6 +369,7 @@ class Live:
         reasons = (
             self.journal.degraded,
             f"{self.lost} entries are lost" if self.lost else None,
+            str(self._unkept) if self._unkept else None,
             "the service has not confirmed the newest entries" if is_silent else None,
         )
         return "; ".join(reason for reason in reasons if reason) or None

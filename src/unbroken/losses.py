@@ -1,8 +1,12 @@
-"""Which entries of a holder were lost, and why: as runs of n, however many there are."""
+"""Which entries of a holder were lost, and why: as runs of n, however many there are. And which
+fields of the state are in no entry as they are now."""
 
+import logging
 from collections import deque
 
 import msgspec
+
+log = logging.getLogger(__name__)
 
 RUNS_MAX = 1_000  # beyond it all up to the oldest known run is in doubt, and counts as lost
 
@@ -62,3 +66,29 @@ class Losses:
         cause = "too many losses to tell them apart"
         last, told = max(first.last, second.last), first.told and second.told
         self._runs.appendleft(Loss(1, last, cause, told))
+
+
+class Unkept:
+    """By field of the session's state, why its newest value is in no entry."""
+
+    def __init__(self) -> None:
+        self._why: dict[str, str] = {}
+
+    def change(self, field: str, why: str | None) -> bool:
+        """None: it is in one. Whether that is news."""
+        if why == self._why.get(field):
+            return False
+        if why is None:
+            del self._why[field]
+        else:
+            self._why[field] = why
+            log.warning("%s is not stored as it is: %s", field, why)
+        return True
+
+    def __bool__(self) -> bool:
+        return bool(self._why)
+
+    def __str__(self) -> str:
+        return "; ".join(
+            f"{field} is not stored as it is: {why}" for field, why in self._why.items()
+        )

@@ -8,9 +8,11 @@ from typing import Any
 
 import msgspec
 
+from unbroken.changes import changed
 from unbroken.entries import (
     AgentEntered,
     AgentMade,
+    AttributesChanged,
     ContextChanged,
     Ended,
     Item,
@@ -75,6 +77,28 @@ class Context:
                 self.ids.append(ref["id"])
 
 
+class Attributes:
+    """What the log holds of an object's attributes: the userdata's, or an agent's."""
+
+    def __init__(self) -> None:
+        self.type: str | None = None  # its class; None: nothing was recorded
+        self.value: Any = None
+        self.gone: set[str] = set()  # those that had been recorded, and were removed
+        self.refused: dict[str, str] = {}  # those that are older than they were, and why
+
+    def change(self, payload: UserdataChanged | AttributesChanged) -> None:
+        self.type, self.refused = payload.type, payload.refused
+        if payload.changes is None:
+            self.value = payload.value
+            return
+        self.value = changed(self.value, payload.changes)
+        for change in payload.changes:
+            if len(change.at) == 1 and change.is_gone:
+                self.gone.add(change.at[0])
+            else:
+                self.gone.difference_update(change.at[:1])
+
+
 class Session:
     """Plain objects, read without I/O. Only `apply` changes them."""
 
@@ -89,8 +113,8 @@ class Session:
         self.entered: dict[str, AgentEntered] = {}  # as they were the first time
         self.begun: set[str] = set()  # those whose `on_enter` was begun, the last time
         self.options: dict[str, Any] = {}
-        self.userdata: Any = None
-        self.userdata_type: str | None = None
+        self.userdata_log = Attributes()
+        self.attributes: dict[str, Attributes] = {}  # by agent
         self.participants: dict[str, Participant] = {}
         self.tools: dict[str, Tool] = {}
         self.usage: Any = None
@@ -114,6 +138,11 @@ class Session:
     def agents(self) -> set[str]:
         """The keys of all agents that it ever had."""
         return {*self.made, *self.contexts, *self.entered, *([self.agent] if self.agent else ())}
+
+    @property
+    def userdata(self) -> Any:
+        """In the JSON of `typed`."""
+        return self.userdata_log.value
 
     def context(self, agent: str, *, start: int = 0) -> list[Item]:
         """The agent's own context from place `start` on, whole items."""
@@ -142,9 +171,10 @@ class Session:
                 self.made.setdefault(agent, payload)
             case OptionsChanged(options=options):
                 self.options |= options
-            case UserdataChanged(type=kind, value=value, patch=patch):
-                self.userdata_type = kind
-                self.userdata = value if patch is None else merge_patch(self.userdata, patch)
+            case UserdataChanged():
+                self.userdata_log.change(payload)
+            case AttributesChanged(agent=agent):
+                self.attributes.setdefault(agent, Attributes()).change(payload)
             case ParticipantJoined() | ParticipantChanged() | ParticipantLeft():
                 self._meet(payload)
             case ToolStarted():
@@ -257,16 +287,3 @@ def place_behind(order: list[str], after: str | None) -> int:
         if order[at] == after:
             return at + 1
     return len(order)
-
-
-def merge_patch(value: Any, patch: Any) -> Any:
-    """RFC 7396: null removes a member, an object merges, all else replaces."""
-    if not isinstance(patch, dict):
-        return patch
-    merged = dict(value) if isinstance(value, dict) else {}
-    for key, change in patch.items():
-        if change is None:
-            merged.pop(key, None)
-        else:
-            merged[key] = merge_patch(merged.get(key), change)
-    return merged

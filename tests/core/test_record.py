@@ -9,6 +9,7 @@ import pytest
 from tests.core.conftest import new_header
 from unbroken.apart import BLOB_BYTES_MAX, put_together, references
 from unbroken.archive import PAYLOAD_BYTES_MAX
+from unbroken.changes import Change
 from unbroken.entries import (
     ALTERED,
     BLOBS,
@@ -102,7 +103,7 @@ KINDS = {
     "note": lambda value: Noted("x", value),
     "item": lambda value: ItemPut({"id": "i", "content": [value], "role": "user"}),
     "userdata": lambda value: UserdataChanged("T", value=value),
-    "patch": lambda value: UserdataChanged("T", patch={"a": value}),
+    "changes": lambda value: UserdataChanged("T", changes=(Change(("a",), value),)),
     "tool": lambda value: ToolEnded("c", "done", output=value),
     "options": lambda value: OptionsChanged({"o": value}),
     "usage": Usage,

@@ -1,8 +1,8 @@
 """The fold: each entry changes what it says, and nothing else."""
 
-from hypothesis import given
 from hypothesis import strategies as st
 
+from unbroken.changes import Change
 from unbroken.entries import (
     AgentEntered,
     ContextChanged,
@@ -19,8 +19,7 @@ from unbroken.entries import (
     Unknown,
     UserdataChanged,
 )
-from unbroken.livekit import userdata
-from unbroken.session import Session, merge_patch
+from unbroken.session import Session
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3),
@@ -112,7 +111,7 @@ def test_the_rest():
         AgentEntered("First"),
         Noted("a", 1),
         UserdataChanged("T", value={"a": 1}),
-        UserdataChanged("T", patch={"b": 2}),
+        UserdataChanged("T", changes=(Change(("b",), 2),)),
         Lost("unreadable"),
         Unknown("of_the_future", b"{}"),
         Ended("done"),
@@ -122,19 +121,3 @@ def test_the_rest():
     assert made.userdata == {"a": 1, "b": 2}
     assert made.skipped == ["lost", "of_the_future"]
     assert made.ended == "done"
-
-
-@given(VALUES, VALUES)
-def test_userdata_changes_lead_from_one_value_to_the_other(before, now):
-    made = Session()
-    made.userdata = before
-    if change := userdata.changed(before, now, "T"):
-        made.apply(change)
-    assert made.userdata == now
-
-
-def test_merge_patch_as_in_rfc_7396():
-    target = {"a": "b", "c": {"d": "e", "f": "g"}}
-    assert merge_patch(target, {"a": "z", "c": {"f": None}}) == {"a": "z", "c": {"d": "e"}}
-    assert merge_patch(["a"], {"b": {"c": None}}) == {"b": {}}
-    assert target == {"a": "b", "c": {"d": "e", "f": "g"}}

@@ -14,6 +14,8 @@ __all__ = ["store"]
 
 
 class Greeter(Agent):
+    not_durable = True  # what it counts, it counts in its own process
+
     def __init__(self, *, speaks: bool) -> None:
         super().__init__(instructions="")
         self.speaks, self.entered = speaks, 0

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
+from weakref import ref
 
 from livekit.agents import (
     Agent,
@@ -27,13 +28,16 @@ from unbroken.entries import (
 )
 from unbroken.env import Env
 from unbroken.live import Live
-from unbroken.livekit import arguments, instructions, items, options, tools, userdata
+from unbroken.livekit import arguments, attributes, instructions, items, options, tools, userdata
 from unbroken.livekit.factories import AgentFactory, Unmade
 from unbroken.livekit.guard import guarded
 from unbroken.livekit.keys import Keys
+from unbroken.livekit.recorder import Recorders
 from unbroken.livekit.speech import InFlight
 from unbroken.livekit.voice import Fence, Voice
 from unbroken.mirror import Mirror, Put
+
+AGENTS_MAX = 16  # whose attributes are looked at: those that were current last
 
 
 class Hooks:
@@ -61,6 +65,8 @@ class Hooks:
         self._scan_is_due = False
         self._usage: Any = None
         self._options: dict[str, JSON] = {}
+        self._newest: list[ref[Agent]] = []  # the agents that were current, the last one first
+        self.recorders = Recorders(live)
 
     def attach(self, agent: Agent) -> None:
         """From here on everything reaches the log. `agent` is the one that starts."""
@@ -90,6 +96,8 @@ class Hooks:
     def meet(self, agent: Agent) -> None:
         """Give the agent its key, read along what it says, and record when it enters."""
         key = self.key_of(agent)
+        older = [other for other in self._newest if other() not in (None, agent)]
+        self._newest = [ref(agent), *older][:AGENTS_MAX]
         if key in self._met:
             return
         self._met.add(key)
@@ -103,6 +111,10 @@ class Hooks:
         if key not in self._live.session.made:
             self._live.record(arguments.entry_of(agent, key, self._keys.of))
         return key
+
+    def known_key(self, value: object) -> str | None:
+        """The key of an agent that has one; no other object has any."""
+        return self._keys.get(value) if isinstance(value, Agent) else None
 
     def name(self, agent: Agent, key: str) -> None:
         """The key that an agent made for a restored session had before."""
@@ -149,6 +161,7 @@ class Hooks:
         self._scan_agent(current)
         self._scan_options(current)
         self.scan_userdata()
+        self._scan_attributes()
 
     def _handed_over(self, before: Agent, agent: Agent) -> None:
         key, session = self._keys[agent], self._live.session
@@ -203,13 +216,19 @@ class Hooks:
 
     @guarded
     def scan_userdata(self) -> None:
-        try:
-            data = self._session.userdata
-        except ValueError:  # none was given
-            return
-        now, kind = userdata.encode(data), userdata.type_name(data)
-        if change := userdata.changed(self._live.session.userdata, now, kind):
-            self._live.record(change)
+        if reading := userdata.read(self._session, self._name):
+            self.recorders.userdata.record(reading)
+
+    @guarded
+    def _scan_attributes(self) -> None:
+        for known in self._newest:
+            if agent := known():
+                recorder = self.recorders.attributes(self._keys[agent])
+                recorder.record(attributes.read(agent, self._name))
+
+    def _name(self, value: object) -> str | None:
+        """What stands for an agent among the attributes of another object."""
+        return self.key_of(value) if isinstance(value, Agent) else None
 
     @guarded
     def _item_added(self, _event: ConversationItemAddedEvent) -> None:
@@ -253,5 +272,6 @@ class Hooks:
 
     def record_usage(self) -> None:
         if self._usage is not None:
-            self._live.record(Usage(userdata.encode(self._usage)))
+            usage = [model.model_dump(mode="json") for model in self._usage.model_usage]
+            self._live.record(Usage({"model_usage": usage}))
             self._usage = None

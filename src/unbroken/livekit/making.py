@@ -2,7 +2,7 @@
 
 import inspect
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from livekit.agents import Agent
@@ -36,6 +36,7 @@ class Making:
         self._restored, self._hooks = restored, hooks
         self._session = restored.session
         self._factories = factories.with_class_of(first, known)
+        self.on_made: Callable[[str, Agent], None] = lambda _key, _agent: None
         self._open: list[str] = []  # keys of those that are being made, the innermost last
         hooks.name(first, self._key_of_first(first))
         self.made: dict[str, Agent] = {hooks.key_of(first): first}
@@ -43,9 +44,31 @@ class Making:
     def agent(self, key: str) -> Agent:
         """Raises NotMade."""
         if key not in self.made:
-            self.made[key] = self._make(key)
-            self._hooks.name(self.made[key], key)
+            self._take(key, self._make(key))
         return self.made[key]
+
+    def held(self, key: str, there: Any) -> Agent:
+        """The agent of that key, without making one: it was made before, or the application
+        holds it in the place where it held it before. Raises NotMade."""
+        if key not in self.made:
+            is_free = isinstance(there, Agent) and not self._hooks.known_key(there)
+            if not is_free or path_of(type(there)) != self._recorded(key).type:
+                raise NotMade(f"{key} was not made")
+            self._take(key, there)
+        return self.made[key]
+
+    def held_or_made(self, key: str, there: Any) -> Agent:
+        """Raises NotMade."""
+        try:
+            return self.held(key, there)
+        except NotMade:
+            return self.agent(key)
+
+    def _take(self, key: str, agent: Agent) -> None:
+        """It is the agent of that key from here on."""
+        self.made[key] = agent
+        self._hooks.name(agent, key)
+        self.on_made(key, agent)
 
     def arguments(self, key: str | None) -> dict[str, Any]:
         """None: of the one that is being made. Raises NotMade for one that is an agent."""

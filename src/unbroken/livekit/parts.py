@@ -72,7 +72,7 @@ class Holes:
         match payload:
             case ItemPut(item=item):
                 (self._items.discard if is_whole else self._items.add)(item["id"])
-            case UserdataChanged(patch=None):
+            case UserdataChanged(changes=None):
                 self._has_userdata = not is_whole
             case UserdataChanged():
                 self._has_userdata |= not is_whole

@@ -4,22 +4,32 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
 from livekit.agents import Agent, AgentSession
 from livekit.agents.llm import ChatContext, ChatItem
 
-from unbroken import entries, mark, recovery
+from unbroken import entries, mark, recovery, typed
 from unbroken.archive import Archive, Taken
 from unbroken.env import Env
 from unbroken.errors import StateRefused
 from unbroken.live import Live
-from unbroken.livekit import instructions, items, options, parts, tools, userdata
+from unbroken.livekit import (
+    attributes,
+    instructions,
+    items,
+    options,
+    parts,
+    state,
+    tools,
+    userdata,
+)
 from unbroken.livekit.factories import AgentFactories, AgentFactory, factories_of
 from unbroken.livekit.hooks import Hooks
 from unbroken.livekit.making import Making, NotMade
 from unbroken.livekit.parts import Holes
+from unbroken.livekit.recorder import Recorder
 from unbroken.recovery import Facts
-from unbroken.session import Session
+from unbroken.session import Attributes, Session
+from unbroken.typed import Decoder
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +86,7 @@ class Restored:
         self._hooks = hooks
         self._making = Making(self, hooks, first, factories)
         self._made = self._making.made
+        self._making.on_made = self._put_back_early
         self._first = first
 
     def agent(self, key: str) -> Agent:
@@ -96,11 +107,16 @@ class Restored:
     async def put_back(self, session: AgentSession[Any]) -> Agent:
         """Put everything into the objects; returns the agent that was current."""
         self._put_back_history(session)
+        self._put_back_userdata(session, self._making.held)
+        for key, agent in tuple(self._made.items()):
+            self._put_back_early(key, agent)
         current = self._current()
-        for key, agent in self._made.items():
+        self._put_back_userdata(session, self._making.held_or_made)
+        for key, agent in tuple(self._made.items()):
+            self._put_back_attributes(key, agent, self._making.held_or_made)
+        for key, agent in tuple(self._made.items()):
             await self._put_back_context(key, agent)
         self._put_back_options(session)
-        self._put_back_userdata(session)
         self._judge_the_rest()
         self._name_holes()
         return current
@@ -154,15 +170,42 @@ class Restored:
         lost = options.put_back(session, self.session.options, self._made)
         self.report["options"] = f"degraded: not as it was: {', '.join(lost)}" if lost else EXACT
 
-    def _put_back_userdata(self, session: AgentSession[Any]) -> None:
-        if self.session.userdata_type is None:
-            self.report["userdata"] = "missing: there was none"
+    def _put_back_userdata(self, session: AgentSession[Any], refer: typed.Refer) -> None:
+        """With `refer` for the agents that it holds."""
+        saved = self.session.userdata_log
+        if saved.type is None:
             return
-        try:
-            userdata.put_back(session.userdata, self.session.userdata)
-            self.report["userdata"] = EXACT
-        except (ValueError, TypeError, msgspec.ValidationError) as error:
-            self.report["userdata"] = f"degraded: {error}"
+        decoder = Decoder(refer, self._hooks.known_key)
+        userdata.restore(session, saved, decoder)
+        reading = userdata.read(session, self._hooks.known_key)
+        self._judge(userdata.FIELD, decoder, saved, reading, self._hooks.recorders.userdata)
+
+    def _put_back_early(self, key: str, agent: Agent) -> None:
+        """Without agents that are still to be made: factories see them."""
+        self._put_back_attributes(key, agent, self._making.held)
+
+    def _put_back_attributes(self, key: str, agent: Agent, refer: typed.Refer) -> None:
+        saved = self.session.attributes.get(key)
+        if saved is None:
+            return
+        decoder = Decoder(refer, self._hooks.known_key)
+        attributes.restore(agent, saved, decoder)
+        reading = attributes.read(agent, self._hooks.known_key)
+        recorder = self._hooks.recorders.attributes(key)
+        self._judge(attributes.FIELD + key, decoder, saved, reading, recorder)
+
+    def _judge(
+        self,
+        field: str,
+        decoder: Decoder,
+        saved: Attributes,
+        reading: state.Reading | None,
+        recorder: Recorder,
+    ) -> None:
+        now = reading.value if reading else None
+        recorder.kept.keep(decoder.problems, saved.value, now)
+        words = state.said(decoder.problems, saved, now)
+        self.report[field] = f"degraded: {words}" if words else EXACT
 
     def _judge_the_rest(self) -> None:
         skipped = sorted(set(self.session.skipped))

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from unbroken.live import Lag, Live
+from unbroken.lag import Lag
+from unbroken.live import Live
 from unbroken.session import Participant
 
 

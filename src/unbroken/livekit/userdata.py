@@ -1,84 +1,62 @@
-"""Typed userdata as JSON: dataclasses, msgspec structs, pydantic models, dicts."""
+"""The session's userdata: captured, and put back into the object that the application gave."""
 
 from typing import Any
 
-import msgspec
-from pydantic import BaseModel
+from livekit.agents import AgentSession
 
-from unbroken.entries import JSON, UserdataChanged, plain
+from unbroken.entries import JSON
+from unbroken.livekit import state
+from unbroken.livekit.state import Reading
+from unbroken.session import Attributes
+from unbroken.typed import Decoder, Name, Problem
+
+FIELD = "userdata"
+
+
+def of(session: AgentSession[Any]) -> Any:
+    """None where the application gave none."""
+    try:
+        return session.userdata
+    except ValueError:
+        return None
 
 
 def encode(userdata: object) -> JSON:
-    """The nearest JSON; what has no JSON form is its `str`."""
-    try:
-        return plain(msgspec.to_builtins(userdata, enc_hook=_unfold, str_keys=True))
-    except (TypeError, RecursionError):
-        return plain(userdata)
+    """The JSON of `typed`, field by field; without those fields that no entry can hold."""
+    return state.read(userdata, _nobody).value
 
 
-def type_name(userdata: object) -> str:
-    """For people: nothing is ever imported by this name."""
-    return f"{type(userdata).__module__}.{type(userdata).__qualname__}"
+def read(session: AgentSession[Any], name: Name) -> Reading | None:
+    """None where there is none."""
+    data = of(session)
+    return None if data is None else state.read(data, name)
 
 
-def put_back(userdata: Any, saved: JSON) -> None:
+def put_back(userdata: Any, saved: JSON) -> list[Problem]:
     """Give `userdata` the saved values, in place: the application may hold the object already.
 
-    Raises ValueError or TypeError where they do not fit; then nothing was changed.
+    Nothing is raised; returns what could not be put back. Annotations must fit.
     """
-    if isinstance(userdata, dict):
-        userdata.clear()
-        userdata.update(saved)
+    held = Attributes()
+    held.value = saved
+    decoder = Decoder(_none, _nobody)
+    state.put_back(userdata, held, decoder)
+    return decoder.problems
+
+
+def restore(session: AgentSession[Any], saved: Attributes, decoder: Decoder) -> None:
+    """Put it into the session. What could not be is in the decoder's problems."""
+    data = of(session)
+    if data is None:
+        decoder.problem((), "this version has none")
         return
-    kind = type(userdata)
-    if isinstance(userdata, BaseModel):
-        made: Any = kind.model_validate(saved)
-    else:
-        made = msgspec.convert(saved, kind)
-    for name in saved:
-        setattr(userdata, name, getattr(made, name))
+    if (now := state.put_back(data, saved, decoder)) is not data:
+        session.userdata = now
 
 
-def changed(before: JSON, now: JSON, kind: str) -> UserdataChanged | None:
-    """The entry that leads from one to the other; None if they are equal."""
-    if before == now:
-        return None
-    if isinstance(before, dict) and isinstance(now, dict):
-        patch = _patch(before, now)
-        if patch is not None:
-            return UserdataChanged(kind, patch=patch)
-    return UserdataChanged(kind, value=now)
+def _nobody(_value: object) -> str | None:
+    return None
 
 
-def _unfold(value: object) -> JSON:
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    return str(value)
-
-
-def _patch(before: dict[str, JSON], now: dict[str, JSON]) -> dict[str, JSON] | None:
-    """A merge patch; None where it cannot say the change, as null means remove."""
-    patch: dict[str, JSON] = {}
-    for key in before.keys() | now.keys():
-        if key not in now:
-            patch[key] = None
-        elif key not in before or before[key] != now[key]:
-            if _has_null(now[key]):
-                return None
-            patch[key] = _replaced(before.get(key), now[key])
-            if patch[key] is None:
-                return None
-    return patch
-
-
-def _replaced(before: JSON, now: JSON) -> JSON:
-    """A member of a patch. An object only merges, so it must itself be patched."""
-    if isinstance(before, dict) and isinstance(now, dict):
-        return _patch(before, now)
-    return now
-
-
-def _has_null(value: JSON) -> bool:
-    if isinstance(value, dict):
-        return any(map(_has_null, value.values()))
-    return value is None
+def _none(name: str, _old: Any) -> Any:
+    raise KeyError(name)

@@ -1,0 +1,44 @@
+"""What an agent's class sets on its agents: slots, counters, switches. What LiveKit sets is not it.
+
+A class leaves attributes out with `not_durable = ("token",)`, or all with `not_durable = True`.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from livekit.agents import Agent, AgentTask
+
+from unbroken.livekit import state
+from unbroken.livekit.state import Reading
+from unbroken.session import Attributes
+from unbroken.typed import Decoder, Loose, Name, State
+
+FIELD = "attributes of "
+
+
+class Own(Loose):
+    """An agent, as the attributes that are its class's own."""
+
+    def declares(self, name: str) -> bool:
+        return super().declares(name) and name not in livekits()
+
+    def split(self, found: Mapping[str, Any]) -> State:
+        return super().split({n: part for n, part in found.items() if n not in livekits()})
+
+
+@cache
+def livekits() -> frozenset[str]:
+    """The attributes that every agent has from LiveKit; asked for while a loop runs."""
+    asyncio.get_running_loop()
+    return frozenset(vars(AgentTask(instructions="")))
+
+
+def read(agent: Agent, name: Name) -> Reading:
+    return state.read(agent, name, Own(type(agent)))
+
+
+def restore(agent: Agent, saved: Attributes, decoder: Decoder) -> None:
+    """Put them into the agent. What could not be is in the decoder's problems."""
+    state.put_back(agent, saved, decoder, Own(type(agent)))

@@ -1,0 +1,328 @@
+"""JSON that says its types to values, put into the objects that are there where it can be."""
+
+import base64
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from enum import EnumType
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from unbroken.changes import same
+from unbroken.plain import JSON
+from unbroken.typed import hints
+from unbroken.typed.encode import BYTES, SETS, WRITTEN, TooMuch, base_of, encode
+from unbroken.typed.names import find
+from unbroken.typed.records import Record, State, record_of
+
+_INNER = ("$of", "$more", "$order")  # parts of what has another tag
+PROBLEMS_MAX = 100  # of one object: further ones are not told apart
+
+Path = tuple[str | int, ...]  # keys as they are written, and places in lists
+Refer = Callable[[str, Any], Any]  # the object of a name; given too is what stands in its place
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """What at `at` could not be put back, and why. `is_live`: it is a process's own, and what
+    stands there is this process's."""
+
+    at: Path
+    why: str
+    is_live: bool = False
+
+    def __str__(self) -> str:
+        return f"{where(self.at)}: {self.why}" if self.at else self.why
+
+
+class Unfit(Exception):
+    """What was recorded cannot be made here; in words."""
+
+    is_live = False
+
+
+class _Live(Unfit):
+    is_live = True
+
+
+class _Missing:
+    """Stands where there is nothing."""
+
+
+MISSING = _Missing()
+
+
+def where(at: Path) -> str:
+    """For people: `order.lines[2].price`."""
+    parts = (f"[{k}]" if isinstance(k, int) else _shown(k) for k in at)
+    return "".join(parts).removeprefix(".")
+
+
+def _shown(key: str) -> str:
+    if key in _INNER:
+        return ""
+    return f".{key.removeprefix('$')}"
+
+
+class Decoder:
+    """Puts back one object, or several that may share parts. `problems` says what could not be.
+
+    `refer` gives the object that is referred to, and raises KeyError where there is none; `name`
+    is its opposite.
+    """
+
+    def __init__(self, refer: Refer, name: Callable[[object], str | None]) -> None:
+        self.problems: list[Problem] = []
+        self._refer = refer
+        self._name = name
+        self._made: dict[tuple[int, bytes], tuple[Any, Any]] = {}
+
+    def of(self, saved: JSON, at: Path, *, hint: Any = Any, old: Any = MISSING) -> Any:
+        """The value of `saved`. `old` stands in its place now; it stays if it is the same, or a
+        record that can be changed to it.
+
+        Raises Unfit.
+        """
+        if not isinstance(saved, dict | list):
+            return saved
+        if self._is_same(saved, old):
+            self._name_live(saved, at)
+            return old
+        known = id(old), msgspec.json.encode(saved, order="sorted")
+        if known not in self._made:
+            self._made[known] = old, self._new(saved, at, hint, old)
+        return self._made[known][1]
+
+    def fields(
+        self, record: Record, value: Any, saved: Mapping[str, JSON], printed: str, at: Path = ()
+    ) -> None:
+        """Put the fields of a record, or the attributes of another object, into `value`.
+
+        Where `printed` is not the print of its class's annotations, they must fit those.
+        """
+        there = record.read(value)
+        for name, part in self._parts(record, saved, printed, at, there):
+            try:
+                record.put(value, name, part)
+            except Exception as error:  # noqa: BLE001 - the object is the application's
+                self.problem((*at, name), f"cannot be set ({type(error).__name__})")
+
+    def members(
+        self, saved: Mapping[str, JSON], at: Path, there: Mapping[Any, Any], hint: Any = Any
+    ) -> Iterator[tuple[Any, Any]]:
+        """Those of a dict that can be; the others are named."""
+        of_key, of_value = hints.part_of(hint, 0), hints.part_of(hint, 1)
+        for said, part in _in_order(saved):
+            try:
+                key = self.key(said, of_key)
+                yield key, self.of(part, (*at, said), hint=of_value, old=there.get(key, MISSING))
+            except Unfit as error:
+                self.problem((*at, said), str(error), is_live=error.is_live)
+
+    def key(self, said: str, hint: Any = Any) -> Any:
+        """A key of a dict. Raises Unfit."""
+        if not said.startswith("$"):
+            return said
+        try:
+            key = self.of(msgspec.json.decode(said[1:]), (), hint=hint)
+            hash(key)
+        except Unfit:
+            raise
+        except Exception as error:
+            raise Unfit(f"is no key ({type(error).__name__})") from error
+        return key
+
+    def problem(self, at: Path, why: str, *, is_live: bool = False) -> None:
+        if len(self.problems) < PROBLEMS_MAX:
+            self.problems.append(Problem(at, why, is_live))
+
+    def _is_same(self, saved: JSON, old: Any) -> bool:
+        if old is MISSING:
+            return False
+        try:
+            return same(encode(old, self._name), saved)
+        except TooMuch:
+            return False
+
+    def _name_live(self, saved: JSON, at: Path) -> None:
+        """What belongs to its process is named, also where it looks the same."""
+        if isinstance(saved, list):
+            for k, part in enumerate(saved):
+                self._name_live(part, (*at, k))
+        elif isinstance(saved, dict):
+            if "$live" in saved:
+                self.problem(at, _live(saved["$live"]), is_live=True)
+            for key, part in saved.items():
+                self._name_live(part, (*at, key) if not _is_tag(key) else at)
+
+    def _new(self, saved: JSON, at: Path, hint: Any, old: Any) -> Any:
+        try:
+            if isinstance(saved, list):
+                return self._all(saved, at, hint, old)
+            tag = next((key for key in saved if key in TAGS), None)
+            if tag is None:
+                return dict(self.members(saved, at, old if isinstance(old, dict) else {}, hint))
+            return TAGS[tag](self, saved, at, hint, old)
+        except (Unfit, RecursionError):
+            raise
+        except Exception as error:
+            raise Unfit(f"cannot be read ({type(error).__name__})") from error
+
+    def _all(self, saved: Sequence[JSON], at: Path, hint: Any, old: Any) -> list[Any]:
+        """Those parts that can be; the others are named."""
+        there = list(old) if isinstance(old, list | tuple | deque) else []
+        found = []
+        for k, part in enumerate(saved):
+            held = there[k] if k < len(there) else MISSING
+            try:
+                found.append(self.of(part, (*at, k), hint=hints.part_of(hint, k), old=held))
+            except Unfit as error:
+                self.problem((*at, k), str(error), is_live=error.is_live)
+        return found
+
+    def tuple_of(self, saved: Any, at: Path, hint: Any, old: Any) -> tuple[Any, ...]:
+        """Whole or not at all: each place has its meaning."""
+        found = self._all(saved["$tuple"], at, hint, old)
+        if len(found) < len(saved["$tuple"]):
+            raise Unfit("a part of it cannot be")
+        return tuple(found)
+
+    def deque_of(self, saved: Any, at: Path, hint: Any, old: Any) -> deque[Any]:
+        return deque(self._all(saved["$deque"], at, hint, old), saved["max"])
+
+    def set_of(self, saved: Any, at: Path, hint: Any, _old: Any) -> Any:
+        tag, kind = next((tag, kind) for kind, tag in SETS.items() if tag in saved)
+        return kind(self._all(saved[tag], at, hint, None))
+
+    def record(self, saved: Any, at: Path, hint: Any, old: Any) -> Any:
+        name, _, printed = saved["$type"].partition(" ")
+        kind = self._kind(name, hint, old, lambda kind: record_of(kind) is not None)
+        record: Any = record_of(kind)
+        fields = {key: part for key, part in saved.items() if key != "$type"}
+        if type(old) is kind and not record.is_frozen:
+            self.fields(record, old, fields, printed, at)
+            return old
+        there = record.read(old) if type(old) is kind else State({}, {})
+        parts = dict(self._parts(record, fields, printed, at, there))
+        more = {n: part for n, part in parts.items() if n not in record.names}
+        named = {n: part for n, part in parts.items() if n in record.names}
+        return record.make(State(there.fields | named, there.more | more))
+
+    def _parts(
+        self, record: Record, saved: Mapping[str, JSON], printed: str, at: Path, there: State
+    ) -> Iterator[tuple[str, Any]]:
+        """Of a record's fields those that can be; the others are named."""
+        said = hints.hints_of(record.kind)
+        is_checked = printed != hints.print_of(record.kind)
+        for name, part in saved.items():
+            if name == "$more":
+                yield from self.members(part, (*at, name), there.more)
+                continue
+            hint, old = said.get(name, Any), there.fields.get(name, MISSING)
+            if not record.declares(name):
+                self.problem((*at, name), "this version has no such field")
+                continue
+            try:
+                value = self.of(part, (*at, name), hint=hint, old=old)
+            except Unfit as error:
+                self.problem((*at, name), str(error), is_live=error.is_live)
+                continue
+            if is_checked and not self._is_same(part, old) and not hints.fits(value, hint):
+                kind = type(value).__name__
+                self.problem((*at, name), f"this version wants another type than {kind}")
+            else:
+                yield name, value
+
+    def subclass(self, saved: Any, at: Path, hint: Any, old: Any) -> Any:
+        kind: Any = self._kind(saved["$as"], hint, old, lambda kind: base_of(kind) is not None)
+        base, is_there = base_of(kind), type(old) is kind
+        of = self.of(saved["$of"], (*at, "$of"), hint=hint, old=old if is_there else MISSING)
+        if base in (str, int, float, tuple, frozenset):
+            return kind.__new__(kind, of)
+        made = old if is_there else kind.__new__(kind)
+        if isinstance(made, defaultdict) and not is_there:
+            self.problem(at, "made without its default_factory")
+        base.clear(made)
+        (base.update if issubclass(base, dict | set) else base.extend)(made, of)
+        return made
+
+    def enum_member(self, saved: Any, _at: Path, hint: Any, old: Any) -> Any:
+        kind: Any = self._kind(saved["$enum"], hint, old, lambda kind: isinstance(kind, EnumType))
+        return kind.__members__[saved["name"]] if "name" in saved else kind(saved["value"])
+
+    def _kind(self, name: str, hint: Any, old: Any, wanted: Callable[[type], bool]) -> type:
+        near = [kind for kind in (*hints.classes_in(hint), type(old)) if wanted(kind)]
+        kind = find(name, near)
+        if kind is None or not wanted(kind):
+            raise Unfit(f"this version has no {name}")
+        return kind
+
+    def referred(self, saved: Any, _at: Path, _hint: Any, old: Any) -> Any:
+        try:
+            return self._refer(saved["$ref"], old)
+        except KeyError as error:
+            why = "" if error.args == (saved["$ref"],) else f" ({error.args[0]})"
+            raise Unfit(f"there is no {saved['$ref']}{why}") from error
+
+    def live(self, saved: Any, at: Path, _hint: Any, old: Any) -> Any:
+        """What this process has stays."""
+        why = _live(saved["$live"]) if "$live" in saved else "a part of itself"
+        if old is MISSING:
+            raise _Live(why)
+        self.problem(at, why, is_live=True)
+        return old
+
+
+def _in_order(saved: Mapping[str, JSON]) -> Iterator[tuple[str, JSON]]:
+    """The members of a dict as they stood in it."""
+    order = saved.get("$order")
+    named = dict.fromkeys(k for k in order if isinstance(k, str)) if isinstance(order, list) else {}
+    for key in (*named, *(key for key in saved if key not in named)):
+        if key in saved and key != "$order":
+            yield key, saved[key]
+
+
+def _live(name: str) -> str:
+    return f"live object ({name.rpartition('.')[2]})"
+
+
+def _is_tag(key: str) -> bool:
+    return key in TAGS or key in _INNER
+
+
+def _written(kind: type, tag: str) -> "Made":
+    def made(_self: Decoder, saved: Any, *_: Any) -> Any:
+        if "zone" not in saved:
+            value: Any = msgspec.convert(saved[tag], kind)
+            return value.replace(fold=1) if saved.get("fold") else value
+        naive = datetime.fromisoformat(saved["naive"])
+        return naive.replace(tzinfo=ZoneInfo(saved["zone"]), fold=saved.get("fold", 0))
+
+    return made
+
+
+def _bytes(kind: type, tag: str) -> "Made":
+    return lambda _self, saved, *_: kind(base64.b64decode(saved[tag]))
+
+
+Made = Callable[[Decoder, Any, Path, Any, Any], Any]
+TAGS: dict[str, Made] = {
+    "$type": Decoder.record,
+    "$as": Decoder.subclass,
+    "$enum": Decoder.enum_member,
+    "$ref": Decoder.referred,
+    "$live": Decoder.live,
+    "$circle": Decoder.live,
+    "$tuple": Decoder.tuple_of,
+    "$deque": Decoder.deque_of,
+    "$set": Decoder.set_of,
+    "$frozenset": Decoder.set_of,
+    "$int": lambda _self, saved, *_: int(saved["$int"], 16),
+    "$float": lambda _self, saved, *_: float(saved["$float"]),
+    "$text": lambda _self, saved, *_: base64.b64decode(saved["$text"]).decode(
+        "utf-16-le", "surrogatepass"
+    ),
+    **{tag: _written(kind, tag) for kind, tag in WRITTEN.items()},
+    **{tag: _bytes(kind, tag) for kind, tag in BYTES.items()},
+}

@@ -1,0 +1,231 @@
+"""Values to JSON. No code of the application is run: no property, no `__eq__`, no `__str__`."""
+
+import base64
+import math
+from collections import OrderedDict, deque
+from collections.abc import Callable, Collection, Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from types import NoneType
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from unbroken.plain import DEPTH_MAX, JSON
+from unbroken.typed.hints import print_of
+from unbroken.typed.names import name_of
+from unbroken.typed.records import record_of
+
+VALUES_MAX = 1 << 14  # of one value: each costs a microsecond or two, at every boundary of a turn
+AT_ONCE = 16  # as many texts or numbers of a list cost what one of them does
+WHOLE_BITS_MAX = 63  # what every reader of JSON takes for a whole number
+
+Name = Callable[[object], str | None]  # of an object that both processes know by a name
+
+WRITTEN: dict[type, str] = {  # as msgspec writes them
+    datetime: "$datetime",
+    date: "$date",
+    time: "$time",
+    timedelta: "$timedelta",
+    Decimal: "$decimal",
+    UUID: "$uuid",
+}
+BYTES: dict[type, str] = {bytes: "$bytes", bytearray: "$bytearray"}
+SETS: dict[type, str] = {set: "$set", frozenset: "$frozenset"}
+BASES = (OrderedDict, dict, list, deque, set, frozenset, tuple, str, int, float)
+
+
+class TooMuch(Exception):
+    """A value that is nested too deeply, or has too many parts; in words."""
+
+
+def encode(value: object, name: Name = lambda _: None) -> JSON:
+    """`value` as JSON that says its types. `name` gives the name of an object that is only
+    referred to, None for all others.
+
+    Raises TooMuch for more than VALUES_MAX values or DEPTH_MAX levels.
+    """
+    return Encoder(name).of(value)
+
+
+class Encoder:
+    def __init__(self, name: Name) -> None:
+        self._name = name
+        self._left = VALUES_MAX
+        self._within: set[int] = set()
+
+    def of(self, value: Any) -> JSON:
+        kind = type(value)
+        self._left -= 1
+        if self._left < 0:
+            raise TooMuch(f"more than {VALUES_MAX:,} values")
+        if write := _SIMPLE.get(kind):
+            return write(value)
+        if kind in WRITTEN:
+            return _written(value)
+        if issubclass(kind, Enum):
+            return _member(value)
+        return self._holding(value, kind)
+
+    def fields(self, value: Mapping[str, Any]) -> dict[str, JSON]:
+        return {name: self.of(part) for name, part in value.items()}
+
+    def _holding(self, value: Any, kind: type) -> JSON:
+        """What may hold itself."""
+        if id(value) in self._within:
+            return {"$circle": name_of(kind)}
+        if len(self._within) >= DEPTH_MAX:
+            raise TooMuch(f"nested more than {DEPTH_MAX} levels deep")
+        self._within.add(id(value))
+        try:
+            return self._held(value, kind)
+        finally:
+            self._within.discard(id(value))
+
+    def _held(self, value: Any, kind: type) -> JSON:  # noqa: PLR0911 - one for each kind
+        if kind is dict:
+            return self._dict(value)
+        if kind is list:
+            return self._all(value)
+        if kind is tuple:
+            return {"$tuple": self._all(value)}
+        if kind is deque:
+            return {"$deque": self._all(value), "max": value.maxlen}
+        if kind in SETS:
+            return {SETS[kind]: sorted(self._all(value), key=msgspec.json.encode)}
+        if (known := self._name(value)) is not None:
+            return {"$ref": known}
+        if record := record_of(kind):
+            state = record.read(value)
+            more = {"$more": self.fields(state.more)} if state.more else {}
+            return {"$type": type_name(kind)} | self.fields(state.fields) | more
+        if base := base_of(kind):
+            return {"$as": name_of(kind), "$of": self.of(_as_base(value, base))}
+        return {"$live": name_of(kind)}
+
+    def key(self, key: Any) -> str:
+        if type(key) is str and not key.startswith("$") and _is_utf8(key):
+            return key
+        return "$" + msgspec.json.encode(self.of(key), order="sorted").decode()
+
+    def _dict(self, value: dict[Any, Any]) -> JSON:
+        members = dict.copy(value)
+        are_keys_plain = set(map(type, members)) <= {str} and _is_plain_text("".join(members))
+        if not (are_keys_plain and _are_plain(members.values()) and self._spare(members)):
+            members = {self.key(key): self.of(part) for key, part in members.items()}
+        keys = list(members)
+        return members if keys == sorted(keys) else members | {"$order": keys}
+
+    def _all(self, values: Collection[Any]) -> list[JSON]:
+        found = list(values)
+        if _are_plain(found) and self._spare(found):
+            return found
+        return [self.of(part) for part in found]
+
+    def _spare(self, values: Collection[Any]) -> bool:
+        self._left -= len(values) // AT_ONCE
+        return self._left >= 0
+
+
+def type_name(kind: type) -> str:
+    """The class's name, and the print of its annotations."""
+    return f"{name_of(kind)} {print_of(kind)}"
+
+
+def _text(value: str) -> JSON:
+    if _is_utf8(value):
+        return value
+    return {"$text": base64.b64encode(value.encode("utf-16-le", "surrogatepass")).decode()}
+
+
+def _whole(value: int) -> JSON:
+    return value if value.bit_length() <= WHOLE_BITS_MAX else {"$int": hex(value)}
+
+
+def _number(value: float) -> JSON:
+    return value if math.isfinite(value) else {"$float": repr(value)}
+
+
+def _written(value: Any) -> JSON:
+    kind = type(value)
+    said: dict[str, JSON] = {WRITTEN[kind]: msgspec.to_builtins(value)}
+    zone = value.tzinfo if kind is datetime else None
+    if type(zone) is ZoneInfo and zone.key:
+        said |= {"zone": zone.key, "naive": value.replace(tzinfo=None).isoformat()}
+    return said if not getattr(value, "fold", 0) else said | {"fold": 1}
+
+
+def _member(value: Any) -> JSON:
+    kind: Any = type(value)
+    known = name_of(kind)
+    if value._name_ in kind.__members__:
+        return {"$enum": known, "name": value._name_}
+    return {"$enum": known, "value": int.__index__(value._value_)}
+
+
+def _encoded_bytes(value: bytes) -> JSON:
+    return {BYTES[type(value)]: base64.b64encode(value).decode()}
+
+
+def is_value(kind: type) -> bool:
+    """Whether its objects are values: all that they are is written in one piece."""
+    return kind in _SIMPLE or kind in WRITTEN or issubclass(kind, Enum) or bool(base_of(kind))
+
+
+def base_of(kind: type) -> Any:
+    """The built-in type that a class extends."""
+    return next((base for base in BASES if issubclass(kind, base)), None)
+
+
+def _as_base(value: Any, base: Any) -> Any:
+    """What an object of a subclass holds, read as the built-in type does."""
+    if issubclass(base, dict):
+        return dict(base.items(value))
+    if issubclass(base, Collection) and base is not str:
+        return base(base.__iter__(value))
+    return _AS_NUMBER[base](value)
+
+
+_AS_NUMBER: dict[type, Callable[[Any], Any]] = {
+    str: str.__str__,
+    int: int.__index__,
+    float: float.__float__,
+}
+
+
+def _is_plain_text(keys: str) -> bool:
+    return "$" not in keys and _is_utf8(keys)
+
+
+def _is_utf8(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _are_plain(values: Collection[Any]) -> bool:
+    """Whether all are texts, or all numbers, that stay as they are: one look at all of them."""
+    kinds = set(map(type, values))
+    if kinds <= {str}:
+        return _is_utf8("".join(values))
+    return kinds <= {int, bool, NoneType} and all(
+        value.bit_length() <= WHOLE_BITS_MAX for value in values if value is not None
+    )
+
+
+_SIMPLE: dict[type, Callable[[Any], JSON]] = {
+    NoneType: lambda value: value,
+    bool: lambda value: value,
+    str: _text,
+    int: _whole,
+    float: _number,
+    bytes: _encoded_bytes,
+    bytearray: _encoded_bytes,
+}
