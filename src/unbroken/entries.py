@@ -158,6 +158,12 @@ class ToolEnded(Payload, frozen=True):
     output: str | None = None
 
 
+class Digested(Payload, frozen=True):
+    """Kind `digest`: what the live objects were, field by field; only what changed is there."""
+
+    digests: dict[str, str]
+
+
 class Usage(Payload, frozen=True):
     usage: JSON
 
@@ -214,6 +220,7 @@ KINDS: dict[str, type[Payload]] = {
     "attributes_changed": AttributesChanged,
     "tool_started": ToolStarted,
     "tool_ended": ToolEnded,
+    "digest": Digested,
     "usage": Usage,
     "note": Noted,
     "recovered": Recovered,

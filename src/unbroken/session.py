@@ -3,17 +3,19 @@
 `apply` changes the session in place and costs the same on a long call as on a short one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
+from unbroken import digest
 from unbroken.changes import changed
 from unbroken.entries import (
     AgentEntered,
     AgentMade,
     AttributesChanged,
     ContextChanged,
+    Digested,
     Ended,
     Item,
     ItemPut,
@@ -34,6 +36,15 @@ from unbroken.entries import (
     UserdataChanged,
     decode,
 )
+
+FIELDS = ("history", "agent", "userdata", "options")
+CONTEXT_OF, ATTRIBUTES_OF, INSTRUCTIONS_OF, TOOLS_OF = OF_AN_AGENT = (
+    "context of ",
+    "attributes of ",
+    "instructions of ",
+    "tools of ",
+)
+INSTRUCTIONS = "lk.agent_task.instructions"  # the id of LiveKit's own item, and how others begin
 
 
 class Participant(msgspec.Struct, kw_only=True):
@@ -124,6 +135,8 @@ class Session:
         self.skipped: list[str] = []  # kinds that this version does not know, or lost entries
         self.recovered: Recovered | None = None  # the newest takeover
         self.ended: str | None = None
+        self.digests: dict[str, str] = {}  # by field: of the live objects
+        self.differing: set[str] = set()  # fields that are not what their digest is of
         self.holes: dict[str, str] = {}  # by field of the restore report: parts that are lost
 
     @property
@@ -151,6 +164,28 @@ class Session:
             return []
         found = (context.own.get(i) or self.items.get(i) for i in context.ids[start:])
         return [item for item in found if item]
+
+    def folded(self, field: str) -> Any:
+        """What the log has of a field of the state, by its name in digests and restore reports."""
+        if field.startswith(OF_AN_AGENT):
+            return self._folded_of(*field.split(" of ", 1))
+        if field == "options":
+            return {k: v for k, v in self.options.items() if not k.startswith(OF_AN_AGENT)}
+        return getattr(self, field, None) if field in FIELDS else None
+
+    def fields_of(self, agent: str) -> set[str]:
+        """Those that the log has something of."""
+        entered = agent in self.entered
+        found = {INSTRUCTIONS_OF + agent, TOOLS_OF + agent} if entered else set[str]()
+        if agent in self.attributes:
+            found.add(ATTRIBUTES_OF + agent)
+        return found | ({CONTEXT_OF + agent} if entered or agent in self.contexts else set())
+
+    def is_news(self, field: str, of_live: str) -> bool:
+        """Whether this digest of the live objects says something that the log does not."""
+        if self.digests.get(field) != of_live:
+            return True
+        return field in self.differing and digest.of(self.folded(field)) == of_live
 
     def apply(self, payload: Payload | Unknown) -> None:  # noqa: C901, PLR0912 - one case a kind
         """Every transition there is."""
@@ -189,6 +224,8 @@ class Session:
             case ToolEnded(call_id=call_id, status=status, output=output):
                 if tool := self.tools.get(call_id):
                     tool.status, tool.output = status, output
+            case Digested(digests=digests):
+                self._compare(digests)
             case Usage(usage=usage):
                 self.usage = usage
             case Noted(name=name, data=data):
@@ -199,6 +236,21 @@ class Session:
                 self.recovered = payload
             case Lost() | Unknown():
                 self.skipped.append(payload.kind or "lost")
+
+    def _compare(self, digests: Mapping[str, str]) -> None:
+        self.digests |= digests
+        for field, of_live in digests.items():
+            is_equal = digest.of(self.folded(field)) == of_live
+            (self.differing.discard if is_equal else self.differing.add)(field)
+
+    def _folded_of(self, kind: str, agent: str) -> Any:
+        """`kind` is what of the agent: its context, attributes, instructions or tools."""
+        if kind == "context":
+            return [item for item in self.context(agent) if not is_instructions(item)]
+        if kind == "attributes":
+            return self.attributes[agent].value if agent in self.attributes else None
+        entered = self.entered.get(agent)
+        return self.options.get(f"{kind} of {agent}", getattr(entered, kind, None))
 
     def _put(self, put: ItemPut) -> None:
         item_id = put.item["id"]
@@ -287,3 +339,8 @@ def place_behind(order: list[str], after: str | None) -> int:
         if order[at] == after:
             return at + 1
     return len(order)
+
+
+def is_instructions(item: Item) -> bool:
+    """Whether LiveKit puts the item into a context by itself, from the agent's instructions."""
+    return str(item["id"]).startswith(INSTRUCTIONS)

@@ -3,13 +3,14 @@
 import asyncio
 
 import pytest
+from livekit.agents.llm import ChatMessage
 
 from tests.core.conftest import store
 from tests.livekit.test_log_equality import Conversation
 from tests.livekit.test_restore import Successor, died, seen
 from unbroken.entries import ItemPut, Noted, UserdataChanged
 from unbroken.errors import ArchiveUnavailable, NotFound
-from unbroken.livekit import parts
+from unbroken.livekit import items, parts
 
 __all__ = ["store"]
 
@@ -102,7 +103,7 @@ async def test_each_field_that_has_a_hole_says_so(first, env, spool, store):
 
 
 async def test_what_was_written_anew_has_no_hole(first, env, spool, store):
-    item = {"id": "i", "type": "message", "role": "user", "content": [LONG]}
+    item = items.encode(ChatMessage(id="i", role="user", content=[LONG]))
     first.live.record(ItemPut(item))
     first.live.record(ItemPut(item | {"content": ["short"]}))
     first.live.record(UserdataChanged("Data", {"notes": [LONG], "mood": None, "nested": {}}))

@@ -121,7 +121,7 @@ async def test_the_successor_has_exactly_the_state(first, env, spool, store, sai
     successor = await Successor(env, spool, store.archive).take()
     assert seen(successor.session) == before
     report = successor.restored.report
-    assert {report[k] for k in ("history", "agent", "userdata", "tools", "entries")} == {"exact"}
+    assert {report[k] for k in ("history", "agent", "userdata", "entries")} == {"exact"}
     assert successor.taken.term == 2
     greetings = [i for i in before["history"] if "Hello from" in str(i.get("content"))]
     await asyncio.sleep(0.05)

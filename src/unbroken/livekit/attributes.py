@@ -12,10 +12,10 @@ from livekit.agents import Agent, AgentTask
 
 from unbroken.livekit import state
 from unbroken.livekit.state import Reading
-from unbroken.session import Attributes
+from unbroken.session import ATTRIBUTES_OF, Attributes
 from unbroken.typed import Decoder, Loose, Name, State
 
-FIELD = "attributes of "
+FIELD = ATTRIBUTES_OF
 
 
 class Own(Loose):

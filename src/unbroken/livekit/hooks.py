@@ -21,6 +21,7 @@ from livekit.agents import (
 from unbroken.entries import (
     JSON,
     AgentEntered,
+    Digested,
     OptionsChanged,
     ToolEnded,
     ToolStarted,
@@ -28,7 +29,16 @@ from unbroken.entries import (
 )
 from unbroken.env import Env
 from unbroken.live import Live
-from unbroken.livekit import arguments, attributes, instructions, items, options, tools, userdata
+from unbroken.livekit import (
+    arguments,
+    attributes,
+    fields,
+    instructions,
+    items,
+    options,
+    tools,
+    userdata,
+)
 from unbroken.livekit.factories import AgentFactory, Unmade
 from unbroken.livekit.guard import guarded
 from unbroken.livekit.keys import Keys
@@ -154,7 +164,9 @@ class Hooks:
         self._scan_is_due = False
         current = self._session.current_agent
         self.meet(current)
+        seen = {self._keys[current]: current}
         if self._agent and self._agent is not current:
+            seen[self._keys[self._agent]] = self._agent
             self._scan_agent(self._agent)  # its last words, after it handed over
             self._handed_over(self._agent, current)
         self._agent = current
@@ -162,6 +174,7 @@ class Hooks:
         self._scan_options(current)
         self.scan_userdata()
         self._scan_attributes()
+        self._scan_digests(seen, self._keys[current])
 
     def _handed_over(self, before: Agent, agent: Agent) -> None:
         key, session = self._keys[agent], self._live.session
@@ -187,6 +200,15 @@ class Hooks:
         known, self._options = self._options, self._options | now
         if changed := {k: v for k, v in now.items() if v != known.get(k, v)}:
             self._live.record(OptionsChanged(changed))
+
+    @guarded
+    def _scan_digests(self, agents: Mapping[str, Agent], current: str) -> None:
+        """What the live objects are now, for whoever has to make them again."""
+        saved = self._live.session
+        now = fields.Now(self._session, agents, current, saved)
+        live = fields.digests(now, self.recorders.wanted())
+        if news := {k: v for k, v in live.items() if saved.is_news(k, v)}:
+            self._live.record(Digested(news))
 
     def _put(self, change: Put) -> None:
         put = change.put

@@ -4,8 +4,9 @@ from livekit.agents import Agent
 from livekit.agents.beta import Instructions
 
 from unbroken.entries import JSON
+from unbroken.session import INSTRUCTIONS_OF
 
-OF = "instructions of "
+OF = INSTRUCTIONS_OF
 PARTS = ("common", "audio", "text", "dynamic")
 
 
@@ -32,5 +33,5 @@ def newer(agent: Agent, first: JSON) -> str | None:
         return None
     both = isinstance(now, dict) and isinstance(first, dict)
     if both and {**now, "dynamic": ""} == {**first, "dynamic": ""}:
-        return "degraded: their dynamic part was made anew"
-    return "degraded: those of this version"
+        return "their dynamic part was made anew"
+    return "those of this version"

@@ -11,6 +11,7 @@ from livekit.agents import Agent, AgentSession
 
 from unbroken.entries import JSON
 from unbroken.livekit import instructions, tools
+from unbroken.session import Session as Saved
 
 Session: TypeAlias = AgentSession[Any]
 MODELS_OF = "models of "
@@ -30,6 +31,14 @@ def read(session: Session, key: str, agent: Agent) -> dict[str, JSON]:
         instructions.OF + key: instructions.read(agent),
         tools.OF + key: tools.read(agent),
     }
+
+
+def read_changed(session: Session, saved: Saved, agents: Mapping[str, Agent]) -> dict[str, JSON]:
+    """Those that the log says were changed, as they are now; without what is not here."""
+    now = {name: option.read(session) for name, option in OPTIONS.items()}
+    now |= {MODELS_OF + key: _models(session, agent) for key, agent in agents.items()}
+    unseen = {k: v for k, v in saved.options.items() if k.startswith(MODELS_OF) and k not in now}
+    return {name: now[name] for name in saved.folded("options") if name in now} | unseen
 
 
 def put_back(

@@ -12,7 +12,7 @@ from unbroken.entries import JSON, AttributesChanged, UserdataChanged
 from unbroken.live import Live
 from unbroken.livekit.kept import Kept
 from unbroken.livekit.state import Reading
-from unbroken.session import Attributes
+from unbroken.session import ATTRIBUTES_OF, Attributes
 
 Entry = Callable[..., UserdataChanged | AttributesChanged]
 
@@ -35,13 +35,15 @@ class Recorder:
         self._field = field
         self._entry = entry
         self._held = held
+        self.wanted: JSON = None  # what the log should have
         self._written: list[int] = []
         self._losses = live.lost
         self._too_large: dict[str, tuple[bytes, str]] = {}
 
     def record(self, reading: Reading) -> None:
         held, refused = self._held(), dict(reading.refused)
-        now = self._storable(self.kept.over(reading.value), held.value, refused)
+        self.wanted = self.kept.over(reading.value)
+        now = self._storable(self.wanted, held.value, refused)
         kind = held.type if held.type and self.kept else reading.type
         if held.type is None or len(self._written) >= WRITTEN_MAX or self._is_lost():
             self._written.clear()
@@ -119,11 +121,20 @@ class Recorders:
         )
         self._attributes: dict[str, Recorder] = {}
 
+    def wanted(self) -> dict[str, JSON]:
+        """By field, as they were last read."""
+        found = {"userdata": self.userdata.wanted} if self.userdata.wanted is not None else {}
+        return found | {
+            ATTRIBUTES_OF + agent: recorder.wanted
+            for agent, recorder in self._attributes.items()
+            if recorder.wanted is not None
+        }
+
     def attributes(self, agent: str) -> Recorder:
         if agent not in self._attributes:
             self._attributes[agent] = Recorder(
                 self._live,
-                f"attributes of {agent}",
+                ATTRIBUTES_OF + agent,
                 partial(AttributesChanged, agent),
                 lambda: self._live.session.attributes.get(agent) or Attributes(),
             )

@@ -1,11 +1,11 @@
 """Bringing a session back: history, agents and their contexts, userdata, and what is missing."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from livekit.agents import Agent, AgentSession
-from livekit.agents.llm import ChatContext, ChatItem
+from livekit.agents.llm import RealtimeModel
 
 from unbroken import entries, mark, recovery, typed
 from unbroken.archive import Archive, Taken
@@ -14,8 +14,9 @@ from unbroken.errors import StateRefused
 from unbroken.live import Live
 from unbroken.livekit import (
     attributes,
+    contexts,
+    fields,
     instructions,
-    items,
     options,
     parts,
     state,
@@ -28,19 +29,15 @@ from unbroken.livekit.making import Making, NotMade
 from unbroken.livekit.parts import Holes
 from unbroken.livekit.recorder import Recorder
 from unbroken.recovery import Facts
-from unbroken.session import Attributes, Session
+from unbroken.report import EXACT, Expected, expected, report
+from unbroken.session import CONTEXT_OF, Attributes, Session
 from unbroken.typed import Decoder
 
 log = logging.getLogger(__name__)
 
 __all__ = ["AgentFactories", "AgentFactory", "Restored", "factories_of", "read", "repair"]
 
-EXACT = "exact"
-NEVER = {
-    "speech queue": "missing: replies that had not begun are not kept",
-    "agent tasks": "missing: a task's Python frame cannot be continued",
-    "realtime audio": "missing: a realtime model keeps its audio context",
-}
+NEVER = {"realtime audio": "missing: a realtime model keeps its audio context"}
 
 
 async def read(archive: Archive, taken: Taken) -> tuple[Session, mark.Mark | None]:
@@ -69,7 +66,7 @@ async def read(archive: Archive, taken: Taken) -> tuple[Session, mark.Mark | Non
 
 
 class Restored:
-    """What is known of a session that goes on. `report` says field by field how well."""
+    """What is known of a session that goes on."""
 
     def __init__(
         self,
@@ -82,12 +79,28 @@ class Restored:
     ) -> None:
         self.session = live.session
         self.facts = facts
-        self.report: dict[str, str] = {}
+        self._report: dict[str, str] | None = None
+        self._not_put_back: dict[str, str] = {}  # by field: why
+        self._judged: dict[str, str | None] = {}  # fields that were compared as they were put back
+        self._put_into: tuple[AgentSession[Any], Expected] | None = None
         self._hooks = hooks
         self._making = Making(self, hooks, first, factories)
         self._made = self._making.made
         self._making.on_made = self._put_back_early
         self._first = first
+
+    @property
+    def report(self) -> dict[str, str]:
+        """Field by field what came back: `exact`, `degraded: why` or `missing: why`.
+
+        `exact` is what was compared: what the last holder had (its digest) with the log, and the
+        log with what stands in the objects when this is first asked for.
+        """
+        if self._report is None:
+            if self._put_into is None:
+                return {}
+            self._report = self._compare(*self._put_into)
+        return self._report
 
     def agent(self, key: str) -> Agent:
         """The agent of that key: the one that the job began with, or made by its factory.
@@ -117,58 +130,53 @@ class Restored:
         for key, agent in tuple(self._made.items()):
             await self._put_back_context(key, agent)
         self._put_back_options(session)
-        self._judge_the_rest()
-        self._name_holes()
+        keys = {*self._made, self.session.agent or self._hooks.key_of(current)}
+        self._put_into = session, expected(self.session, keys)
         return current
 
     def _current(self) -> Agent:
         key = self.session.agent
         if key is None:
-            self.report["agent"] = "missing: no agent had entered"
+            self._not_put_back["agent"] = "no agent had entered"
             return self._first
         try:
             current = self.agent(key)
         except NotMade as error:
-            self.report["agent"] = f"degraded: {error}"
+            self._name("agent", str(error))
             return self._first
-        self.report["agent"] = EXACT
         self._hooks.silence(current)
         return current
 
     def _put_back_history(self, session: AgentSession[Any]) -> None:
-        history, problem = _decoded(self.session.history)
+        history, lost = contexts.decoded(self.session.history)
         session.history.items[:] = history
         self._hooks.mirror.restore_history(history)
-        self.report["history"] = problem or EXACT
+        self._name("history", lost)
 
     async def _put_back_context(self, key: str, agent: Agent) -> None:
         await self._put_back_instructions(key, agent)
         await self._put_back_tools(key, agent)
-        context, problem = _decoded(self.session.context(key))
-        if context:
-            await agent.update_chat_ctx(ChatContext(context), exclude_invalid_function_calls=False)
+        self._name(CONTEXT_OF + key, await contexts.put_back(agent, self.session.context(key)))
         self._hooks.mirror.restore_context(key, agent.chat_ctx.items)
-        self.report[f"context of {key}"] = problem or EXACT
 
     async def _put_back_instructions(self, key: str, agent: Agent) -> None:
         """Those of this version, unless the running call had changed them."""
         field = instructions.OF + key
         if changed := self.session.options.get(field):
             await instructions.put_back(agent, changed)
-            self.report[field] = EXACT
         elif entered := self.session.entered.get(key):
-            self.report[field] = instructions.newer(agent, entered.instructions) or EXACT
+            self._name(field, instructions.newer(agent, entered.instructions))
 
     async def _put_back_tools(self, key: str, agent: Agent) -> None:
         field = tools.OF + key
         if entered := self.session.entered.get(key):
             last = self.session.options.get(field, entered.tools)
             await tools.put_back(agent, entered.tools, last)
-            self.report[field] = tools.differences(agent, last) or EXACT
+            self._name(field, tools.differences(agent, last))
 
     def _put_back_options(self, session: AgentSession[Any]) -> None:
         lost = options.put_back(session, self.session.options, self._made)
-        self.report["options"] = f"degraded: not as it was: {', '.join(lost)}" if lost else EXACT
+        self._name("options", f"not as it was: {', '.join(lost)}" if lost else None)
 
     def _put_back_userdata(self, session: AgentSession[Any], refer: typed.Refer) -> None:
         """With `refer` for the agents that it holds."""
@@ -204,24 +212,30 @@ class Restored:
     ) -> None:
         now = reading.value if reading else None
         recorder.kept.keep(decoder.problems, saved.value, now)
-        words = state.said(decoder.problems, saved, now)
-        self.report[field] = f"degraded: {words}" if words else EXACT
+        self._judged[field] = state.said(decoder.problems, saved, now)
 
-    def _judge_the_rest(self) -> None:
+    def _name(self, field: str, why: str | None) -> None:
+        if why:
+            self._not_put_back[field] = why
+
+    def _compare(self, session: AgentSession[Any], expected: Expected) -> dict[str, str]:
+        """Never raises: what cannot be read is not exact."""
+        key = self._hooks.key_of(session.current_agent)
+        live = fields.digests(fields.Now(session, self._made, key, self.session))
+        reasons = self._not_put_back | self.session.holes
+        return report(expected, live, reasons, self._judged) | self._rest(session)
+
+    def _rest(self, session: AgentSession[Any]) -> dict[str, str]:
+        """What no digest is of."""
         skipped = sorted(set(self.session.skipped))
-        self.report["participants"] = EXACT
-        self.report["entries"] = f"degraded: skipped {', '.join(skipped)}" if skipped else EXACT
         unknown = [tool.name for tool in self.facts.unknown_tools]
-        self.report["tools"] = (
-            f"degraded: outcome unknown of {', '.join(unknown)}" if unknown else EXACT
-        )
-        self.report |= NEVER
-
-    def _name_holes(self) -> None:
-        """What has a hole is not exact, whatever was made of it."""
-        for name, words in self.session.holes.items():
-            known = self.report.get(name, EXACT)
-            self.report[name] = f"degraded: {words}" if known == EXACT else f"{known}; {words}"
+        found = {"entries": f"degraded: skipped {', '.join(skipped)}" if skipped else EXACT}
+        if why := self.session.holes.get("entries"):
+            found["entries"] = f"degraded: {why}"
+        if unknown:
+            found["tools"] = f"degraded: outcome unknown of {', '.join(unknown)}"
+        models = (session.llm, session.current_agent.llm)
+        return found | (NEVER if any(isinstance(m, RealtimeModel) for m in models) else {})
 
 
 def repair(env: Env, live: Live, flying: mark.Mark | None, facts: Facts) -> None:
@@ -240,18 +254,3 @@ def _behind(session: Session, now_s: float) -> float:
     """LiveKit sorts by time: a clock that is behind must not put new items in front."""
     newest = max((i.get("created_at", 0.0) for i in session.items.values()), default=0.0)
     return max(now_s, newest + 0.001)
-
-
-def _decoded(encoded: Sequence[entries.Item]) -> tuple[list[ChatItem], str | None]:
-    """The items, and how many of them this version of LiveKit does not know."""
-    try:
-        return items.decode(encoded), None
-    except ValueError:
-        pass
-    found: list[ChatItem] = []
-    for item in encoded:
-        try:
-            found += items.decode([item])
-        except ValueError:
-            continue
-    return found, f"degraded: {len(encoded) - len(found)} items of an unknown form"

@@ -5,7 +5,9 @@ from collections.abc import Iterable
 
 from livekit.agents import Agent
 
-OF = "tools of "
+from unbroken.session import TOOLS_OF
+
+OF = TOOLS_OF
 
 
 def read(agent: Agent) -> list[str]:
@@ -27,4 +29,4 @@ def differences(agent: Agent, last: Iterable[str]) -> str | None:
         words.append(f"this version has no tool {', '.join(lost)}")
     if new := sorted(has - had):
         words.append(f"new in this version: {', '.join(new)}")
-    return f"degraded: {'; '.join(words)}" if words else None
+    return "; ".join(words) if words else None

@@ -1,0 +1,38 @@
+"""The session's history and the contexts of its agents, read and put back."""
+
+from collections.abc import Sequence
+
+from livekit.agents import Agent
+from livekit.agents.llm import ChatContext, ChatItem
+
+from unbroken.entries import Item
+from unbroken.livekit import items
+from unbroken.session import is_instructions
+
+
+def read(live: Sequence[ChatItem]) -> list[Item]:
+    """Without the instructions, which are a field of their own."""
+    return [item for item in map(items.encode, live) if not is_instructions(item)]
+
+
+async def put_back(agent: Agent, encoded: Sequence[Item]) -> str | None:
+    """Give the agent its own context again; returns what could not be."""
+    context, lost = decoded(encoded)
+    if context:
+        await agent.update_chat_ctx(ChatContext(context), exclude_invalid_function_calls=False)
+    return lost
+
+
+def decoded(encoded: Sequence[Item]) -> tuple[list[ChatItem], str | None]:
+    """The items, and how many of them this version of LiveKit does not know."""
+    try:
+        return items.decode(encoded), None
+    except ValueError:
+        pass
+    found: list[ChatItem] = []
+    for item in encoded:
+        try:
+            found += items.decode([item])
+        except ValueError:
+            continue
+    return found, f"{len(encoded) - len(found)} items of an unknown form"

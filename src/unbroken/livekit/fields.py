@@ -1,0 +1,59 @@
+"""The fields of a session's state, read from the live objects.
+
+Their names are those of the restore report and of `Session.folded`: what a reader gives for a
+name is equal to what the fold of the log has for it, or the state is not what it was.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeAlias
+
+from livekit.agents import Agent, AgentSession
+
+from unbroken import digest
+from unbroken.entries import JSON
+from unbroken.livekit import contexts, instructions, options, tools
+from unbroken.session import CONTEXT_OF, Session
+
+log = logging.getLogger(__name__)
+
+UNREAD = "unread"  # the digest of what could not be read: equal to none
+
+
+class Now(NamedTuple):
+    """The live objects: the agents that are read, by key, and the key of the current one."""
+
+    session: AgentSession[Any]
+    agents: Mapping[str, Agent]
+    agent: str
+    saved: Session
+
+
+Reader: TypeAlias = Callable[[Now], Mapping[str, JSON]]  # the values, by field
+
+
+def digests(now: Now, kept: Mapping[str, JSON] = MappingProxyType({})) -> dict[str, str]:
+    """By field; `kept` are those that somebody has just read. A reader that fails costs its own."""
+    found = {field: digest.of(value) for field, value in kept.items()}
+    for name, read in READERS.items():
+        try:
+            found |= {field: digest.of(value) for field, value in read(now).items()}
+        except Exception:
+            log.exception("state not read", extra={"field": name})
+            found |= {field: UNREAD for field in now.saved.digests if field.startswith(name)}
+    return found
+
+
+READERS: dict[str, Reader] = {  # by the field that is read, or how its fields begin
+    "history": lambda now: {"history": contexts.read(now.session.history.items)},
+    CONTEXT_OF: lambda now: {
+        CONTEXT_OF + key: contexts.read(agent.chat_ctx.items) for key, agent in now.agents.items()
+    },
+    instructions.OF: lambda now: {
+        instructions.OF + key: instructions.read(agent) for key, agent in now.agents.items()
+    },
+    tools.OF: lambda now: {tools.OF + key: tools.read(agent) for key, agent in now.agents.items()},
+    "agent": lambda now: {"agent": now.agent},
+    "options": lambda now: {"options": options.read_changed(now.session, now.saved, now.agents)},
+}
