@@ -3,6 +3,7 @@
 from bench.mutants.mutant import Mutant
 
 WORDS = "core/test_words.py::"
+ORDER = "stores/test_sqlite.py::TestSqliteConversations::"
 SAVED_AGAIN = "core/test_saved_again.py::"
 
 MUTANTS = (
@@ -63,12 +64,12 @@ MUTANTS = (
         test=SAVED_AGAIN + "test_who_is_the_only_one_to_report_is_taken_at_his_word",
     ),
     Mutant(
-        name="one line is a repetition",
+        name="two lines in order are a repetition",
         file="utterance.py",
         old="REPEATED_MIN = 3",
-        new="REPEATED_MIN = 1",
-        promise="One line that was said before is said again.",
-        test=SAVED_AGAIN + "test_one_line_of_an_application_is_no_repetition",
+        new="REPEATED_MIN = 2",
+        promise="What is said before, here and there, is no repetition.",
+        test=SAVED_AGAIN + "test_two_buttons_are_no_repetition",
     ),
     Mutant(
         name="a successor knows no line of its predecessor",
@@ -77,5 +78,85 @@ MUTANTS = (
         new="Utterances()",
         promise="What a predecessor recorded is known.",
         test=SAVED_AGAIN + "test_a_successor_knows_which_lines_the_application_had_reported",
+    ),
+    Mutant(
+        name="a host's clock is taken for right",
+        file="stores/sqlite/messages.py",
+        old="put.heard_at_us + self._ahead_us",
+        new="put.heard_at_us",
+        promise="The wrong clock of a host moves no line.",
+        test=ORDER + "test_a_hosts_wrong_clock_moves_no_line",
+    ),
+    Mutant(
+        name="sessions stand one behind the other",
+        file="stores/sql/sqlite/messages.sql",
+        old="  and (:all_items or m.role in ('user', 'assistant'))\norder by m.heard_at desc,",
+        new="  and (:all_items or m.role in ('user', 'assistant'))\norder by",
+        promise="Lines of two roles stand as they were heard.",
+        test=ORDER + "test_lines_of_two_roles_stand_as_they_were_heard",
+    ),
+    Mutant(
+        name="something is heard in the future",
+        file="stores/sqlite/messages.py",
+        old="heard_us = min(put.heard_at_us + self._ahead_us, self._tx.now_us)",
+        new="heard_us = put.heard_at_us + self._ahead_us",
+        promise="Nothing counts as heard later than it came.",
+        test=ORDER + "test_a_time_that_cannot_be_is_the_nearest_that_can",
+    ),
+    Mutant(
+        name="time goes back within a session",
+        file="stores/sqlite/messages.py",
+        old='heard_us = max(heard_us, low["heard_at"])',
+        new="pass",
+        promise="Within a session the order is that of history.",
+        test=ORDER + "test_a_time_that_cannot_be_is_the_nearest_that_can",
+    ),
+    Mutant(
+        name="a line counts from its entry",
+        file="stores/projection.py",
+        old="0 <= at_us - created_us <= SPEECH_US_MAX",
+        new="0 < 0",
+        promise="A reply stands where it began.",
+        test=ORDER + "test_a_reply_stands_where_it_began",
+    ),
+    Mutant(
+        name="the newest batch sets the clock",
+        file="stores/sql/sqlite/sessions.sql",
+        old="when excluded.clock_ahead between clock_ahead and clock_ahead + 1000000",
+        new="when 0",
+        promise="A batch that was long under way moves no line.",
+        test=ORDER + "test_a_batch_that_was_long_under_way_moves_no_line",
+    ),
+    Mutant(
+        name="what is put again is heard again",
+        file="stores/sql/sqlite/messages.sql",
+        old="   set seq = excluded.seq, role",
+        new="   set heard_at = :now, seq = excluded.seq, role",
+        promise="A page that was read stays as it was.",
+        test=ORDER + "test_a_page_that_was_read_stays_as_it_was",
+    ),
+    Mutant(
+        name="a step of the store's clock is forgotten",
+        file="stores/sql/sqlite/clock.sql",
+        old="update messages set heard_at = heard_at + :step",
+        new="update messages set heard_at = heard_at",
+        promise="A step of the store's clock moves no line.",
+        test=ORDER + "test_a_step_of_the_stores_clock_moves_no_line",
+    ),
+    Mutant(
+        name="a call stands in front of the one before",
+        file="stores/sqlite/messages.py",
+        old='if newest and newest["heard_at"] > self._tx.now_us:',
+        new="if not newest:",
+        promise="Behind a step back the next call stands behind the last one.",
+        test=ORDER + "test_a_call_after_a_step_back_stands_behind",
+    ),
+    Mutant(
+        name="a keeper does not say its time",
+        file="keeper/shipping.py",
+        old="at_us=self._env.now_us()",
+        new="at_us=None",
+        promise="The order is right with real keepers, too.",
+        test="core/test_order.py::test_hosts_whose_clocks_differ_make_one_transcript",
     ),
 )

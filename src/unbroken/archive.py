@@ -89,6 +89,7 @@ class HostBatch(msgspec.Struct, frozen=True, kw_only=True):
     host_id: UUID
     host_name: str
     ttl_ms: int
+    at_us: int | None = None  # the host's wall clock when this was sent: entries have its times
     batches: tuple[Batch, ...] = ()
 
 

@@ -1,6 +1,6 @@
 """Conversations as people read them: what was said, turn by turn, over any number of calls."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -17,11 +17,15 @@ class LLMMessage(msgspec.Struct, kw_only=True):
     interrupted: bool = False
 
 
+Spot: TypeAlias = tuple[int, UUID, bytes]
+
+
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """A line of the transcript as the store projects it. Times are microseconds since 1970."""
 
     session_id: UUID
-    place: bytes  # its place in history; neither seq nor time is that order
+    place: bytes  # its place in the history of its session; neither seq nor time is that order
+    heard_at_us: int  # when it began to be heard, by the store's clock; `at_us` is its host's
     id: str
     role: str  # user, assistant, system, or an item type: function_call, agent_handoff, ...
     content: str
@@ -31,6 +35,11 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     speaker: str | None = None
     turn_id: str | None = None
     metrics: dict[str, Any] | None = None
+
+    @property
+    def spot(self) -> Spot:
+        """Where it stands in the transcript."""
+        return self.heard_at_us, self.session_id, self.place
 
 
 class Conversation(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,8 +99,8 @@ class Conversations(Protocol):
         conversation_id: UUID,
         *,
         limit: int,
-        before: tuple[UUID, bytes] | None = None,
+        before: Spot | None = None,
         spoken_only: bool = True,
     ) -> list[Message]:
-        """The last `limit` before a place, oldest first; `spoken_only` leaves tools out."""
+        """The last `limit` before a spot, oldest first; `spoken_only` leaves tools out."""
         ...

@@ -233,12 +233,48 @@ async def test_large_parts_are_shown_and_named_where_they_are_not_there(client, 
     assert [m["content"] for m in found] == [large, missing, "well"]
     (turn,) = (await client.get(f"{url}/turns")).json()["turns"]
     assert [turn["user"]["content"], turn["assistant"][0]["content"]] == [large, missing]
-    assert (await client.get(url)).json()["title"] == "[a large part, stored apart]"
+    shown = (await client.get(url)).json()
+    assert (shown["title"][:9], len(shown["title"]), shown["last_message"]) == (
+        large[:9],
+        80,
+        "well",
+    )
     log = (await client.get(f"{API}/sessions/{taken.session_id}/entries")).json()["entries"]
     assert [e["payload"]["item"]["content"][0] for e in log] == [part(large), part(gone), "well"]
     await archive.put_blob(hashlib.sha256(gone.encode()).digest(), gone.encode())
     found = (await client.get(f"{url}/messages")).json()["messages"]
     assert [m["content"] for m in found] == [large, gone, "well"]
+
+
+async def test_a_last_line_is_shown_however_large_it_is(client, archive):
+    large, holder = "long " * 10_000, Holder(archive)
+    taken = await holder.take()
+    await archive.put_blob(hashlib.sha256(large.encode()).digest(), large.encode())
+    await holder.append(1, item("u", "hi", after=None), apart(item("v", part(large), after="u")))
+    shown = (await client.get(f"{API}/conversations/{taken.conversation_id}")).json()
+    assert (shown["title"], shown["last_message"]) == ("hi", large)
+    (listed,) = (await client.get(f"{API}/conversations")).json()["conversations"]
+    assert (listed["title"], listed["last_message"]) == ("hi", large)
+
+
+async def test_turns_of_two_roles_that_speak_at_once_are_whole(client, archive):
+    first, second = Holder(archive), Holder(archive)
+    taken = await first.take(role="left")
+    await second.take(role="right")
+    for n, (role, name) in enumerate((("user", "u"), ("assistant", "a")), 1):
+        for holder, side in ((first, "left"), (second, "right")):
+            after = f"{side} u" if n > 1 else None
+            await holder.append(n, item(f"{side} {name}", f"{side} {name}", after=after, role=role))
+    url = f"{API}/conversations/{taken.conversation_id}"
+    found = (await client.get(f"{url}/turns")).json()["turns"]
+    said = [(t["id"], t["user"]["content"], [a["content"] for a in t["assistant"]]) for t in found]
+    assert said == [(f"{side} u", f"{side} u", [f"{side} a"]) for side in ("left", "right")]
+    lines, before = [], None
+    while before or not lines:
+        asked = {"limit": 1} | ({"before": before} if before else {})
+        page = (await client.get(f"{url}/messages", params=asked)).json()
+        lines, before = [m["content"] for m in page["messages"]] + lines, page["before"]
+    assert lines == ["left u", "right u", "left a", "right a"]
 
 
 async def test_the_large_parts_of_a_tool_are_shown(client, archive):

@@ -144,6 +144,7 @@ class Shipping:
                 host_id=self._host_id,
                 host_name=self._env.host_name(),
                 ttl_ms=self._ttl_ms,
+                at_us=self._env.now_us(),
                 batches=batches,
             )
         )

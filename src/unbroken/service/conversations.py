@@ -122,7 +122,7 @@ async def list_messages(
     found = await conversations.list_messages(
         conversation_id,
         limit=limit + 1,
-        before=shapes.message_place(before),
+        before=shapes.message_spot(before),
         spoken_only=items == "spoken",
     )
     page = found[-limit:]
@@ -136,11 +136,12 @@ async def list_messages(
 async def list_turns(
     conversation_id: UUID, parts: Given, limit: Limit = ITEMS_MAX, before: str | None = None
 ) -> Turns:
-    """Whole turns out of the last `limit` items. Pass `before` back to get those in front."""
+    """Whole turns out of the last `limit` items. Pass `before` back to get those in front. Of
+    sessions that speak at once, a turn that began in front of the page is in both, by its id."""
     conversations = parts.store.conversations
     await conversations.get_conversation(conversation_id)
     found = await conversations.list_items(
-        conversation_id, limit=limit + 1, before=shapes.message_place(before)
+        conversation_id, limit=limit + 1, before=shapes.message_spot(before)
     )
     page = found[-limit:]
     if len(found) > limit:

@@ -15,6 +15,7 @@ from unbroken.errors import InvalidInput
 from unbroken.stores.sqlite import sessions
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TIME_MIN = -(1 << 63)
 _YEAR_9999_US = 253_402_300_799_999_999
 
 
@@ -227,14 +228,15 @@ def opened(text: str, head: int) -> tuple[bytes, bytes]:
 
 
 def message_cursor(m: domain.Message) -> str:
-    return cursor(m.session_id.bytes, m.place)
+    at, session_id, place = m.spot
+    return cursor((at - _TIME_MIN).to_bytes(8, "big"), session_id.bytes, place)
 
 
-def message_place(text: str | None) -> tuple[UUID, bytes] | None:
+def message_spot(text: str | None) -> domain.Spot | None:
     if text is None:
         return None
-    session_id, place = opened(text, 16)
-    return UUID(bytes=session_id), place
+    head, place = opened(text, 24)
+    return int.from_bytes(head[:8], "big") + _TIME_MIN, UUID(bytes=head[8:]), place
 
 
 def conversation_cursor(c: domain.Conversation) -> str:

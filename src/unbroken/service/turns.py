@@ -45,17 +45,15 @@ class Turn(msgspec.Struct, kw_only=True):
 
 
 def turns(items: Iterable[Item]) -> list[Turn]:
-    """Items in order of history, as turns; the same order."""
-    found: list[Turn] = []
-    key: tuple[Any, ...] = ()
-    tools: dict[str, Tool] = {}
+    """Items in order of the transcript, as turns; a turn stands where it begins, also if others
+    of another session go on meanwhile."""
+    found: dict[tuple[Any, ...], Turn] = {}
+    tools: dict[tuple[Any, ...], dict[str, Tool]] = {}
     for message, payload in items:
-        here = (message.session_id, message.turn_id)
-        if here != key or not found:
-            found.append(Turn(id=message.turn_id or message.id))
-            key, tools = here, {}
-        _add(found[-1], message, payload, tools)
-    return found
+        key = (message.session_id, message.turn_id)
+        turn = found.setdefault(key, Turn(id=message.turn_id or message.id))
+        _add(turn, message, payload, tools.setdefault(key, {}))
+    return list(found.values())
 
 
 def _add(turn: Turn, message: Message, payload: bytes | None, tools: dict[str, Tool]) -> None:

@@ -26,6 +26,7 @@ from unbroken.stores import parts
 log = logging.getLogger(__name__)
 
 ID_CHARS_MAX = 256
+SPEECH_US_MAX = 600_000_000  # from the beginning of one utterance to its entry in the log
 TITLE_CHARS_MAX = 80
 _INT_MAX = (1 << 63) - 1
 
@@ -38,8 +39,10 @@ class PutMessage(msgspec.Struct, frozen=True, kw_only=True):
     interrupted: bool
     speaker: str | None
     at_us: int
+    heard_at_us: int  # when it began to be heard, by the clock of its host
     heard_ms: int | None
     metrics: str | None
+    is_whole: bool = True  # no part of its text is stored apart
 
 
 class RemoveMessages(msgspec.Struct, frozen=True):
@@ -93,10 +96,13 @@ def changes(kind: str, payload: bytes, at_us: int, flags: int = 0) -> Change | N
     """None too for what cannot be read: the entry stands in the log all the same."""
     try:
         said = parts.without_parts(payload) if flags & entries.BLOBS else payload
-        return _change(kind, said, at_us)
+        change = _change(kind, said, at_us)
     except Exception:  # whatever a payload is, it may concern nobody else
         log.exception("entry not projected", extra={"kind": kind})
         return None
+    if isinstance(change, PutMessage) and said is not payload:
+        return msgspec.structs.replace(change, is_whole=False)
+    return change
 
 
 def _change(kind: str, payload: bytes, at_us: int) -> Change | None:  # noqa: PLR0911 - one a kind
@@ -160,7 +166,7 @@ def _message(put: ItemPut, at_us: int) -> PutMessage | None:
     item_id = item.get("id")
     if not isinstance(item_id, str) or not 0 < len(item_id) <= ID_CHARS_MAX:
         return None
-    metrics = item.get("metrics")
+    metrics, created_us = item.get("metrics"), _created_us(item, at_us)
     return PutMessage(
         item_id=clean(item_id),
         after=None if put.after is None else clean(put.after),
@@ -168,7 +174,8 @@ def _message(put: ItemPut, at_us: int) -> PutMessage | None:
         text=clean(_text(item)),
         interrupted=item.get("interrupted") is True,
         speaker=None if put.from_ is None else clean(put.from_),
-        at_us=_created_us(item, at_us),
+        at_us=created_us,
+        heard_at_us=created_us if 0 <= at_us - created_us <= SPEECH_US_MAX else at_us,
         heard_ms=None if put.heard_ms is None else max(0, min(put.heard_ms, _INT_MAX)),
         metrics=as_json(metrics) if isinstance(metrics, dict) and metrics else None,
     )

@@ -46,8 +46,20 @@ class Clock(Host):
 class Holder:
     """One start of an agent process: asks for a session, then writes to it."""
 
-    def __init__(self, archive: Archive, *, host_id: UUID | None = None) -> None:
+    def __init__(
+        self,
+        archive: Archive,
+        *,
+        host_id: UUID | None = None,
+        clock: Host = ENV,
+        ahead_s: float = 0,
+    ) -> None:
+        """`ahead_s`: how far the clock of its host is ahead of `clock`."""
         self.archive = archive
+        self.clock = clock
+        self.ahead_s = ahead_s
+        self.said = 0
+        self.last: str | None = None
         self.host_id = host_id or ENV.new_id()
         self.id = ENV.new_id()
         self.taken: Taken | None = None
@@ -85,8 +97,30 @@ class Holder:
         return Batch(session_id=session_id, term=term, holder=self.id, first=1, **more)
 
     async def send(self, *batches: Batch) -> list[Answer]:
-        sent = HostBatch(host_id=self.host_id, host_name="test", ttl_ms=TTL_MS, batches=batches)
+        sent = HostBatch(
+            host_id=self.host_id,
+            host_name="test",
+            ttl_ms=TTL_MS,
+            at_us=self.now_us(),
+            batches=batches,
+        )
         return list((await self.archive.append(sent)).batches)
+
+    def now_us(self) -> int:
+        """The wall clock of its host."""
+        return self.clock.now_us() + int(self.ahead_s * 1_000_000)
+
+    def line(self, text: str) -> WireEntry:
+        """What is said now, behind what was said before. Its id is its text."""
+        self.said += 1
+        after, self.last = self.last, text
+        at_us = self.now_us()
+        return item(text, text, after=after, at_us=at_us, created_at=at_us / 1_000_000)
+
+    async def say(self, text: str) -> None:
+        """One line, shipped at once."""
+        said = self.line(text)
+        assert (await self.append(self.said, said)).outcome == "acked"
 
     async def append(self, first: int, *said: WireEntry, **more: Any) -> Answer:
         (answer,) = await self.send(self.batch(first, *said, **more))
@@ -98,12 +132,18 @@ def entry(payload: bytes = b"{}", *, kind: str = "note", at_us: int = 1) -> Wire
 
 
 def item(
-    item_id: str, text: str, *, after: str | None, role: str = "user", **more: Any
+    item_id: str,
+    text: str,
+    *,
+    after: str | None,
+    role: str = "user",
+    at_us: int | None = None,
+    **more: Any,
 ) -> WireEntry:
     """An `item` entry with a message."""
     message = {"id": item_id, "type": "message", "role": role, "content": [text], **more}
     payload, flags = entries.encode(entries.ItemPut(item=message, after=after, from_="ann"))
-    return WireEntry("item", ENV.now_us(), flags, payload)
+    return WireEntry("item", ENV.now_us() if at_us is None else at_us, flags, payload)
 
 
 def numbered(first: int, last: int) -> list[WireEntry]:

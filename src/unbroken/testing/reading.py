@@ -9,10 +9,11 @@ from unbroken.archive import Archive, WireEntry
 from unbroken.conversation import Conversations
 from unbroken.errors import NotFound
 from unbroken.testing.holders import ENV, Holder, entry, item
+from unbroken.testing.order import OrderContract
 
 
-class ConversationsContract:
-    """Needs `archive` and `conversations` of one store."""
+class ConversationsContract(OrderContract):
+    """Needs `archive` and `conversations` of one store, and its `clock`."""
 
     async def test_what_was_said_is_listed_in_order(
         self, archive: Archive, conversations: Conversations
@@ -68,7 +69,7 @@ class ConversationsContract:
             taken.conversation_id, limit=4, before=before
         ):
             pages.insert(0, [m.id for m in page])
-            before = (page[0].session_id, page[0].place)
+            before = page[0].spot
         assert [name for page in pages for name in page] == [f"i{n}" for n in range(9)]
         assert [len(page) for page in pages] == [1, 4, 4]
 

@@ -48,13 +48,17 @@ class Appending:
         accepted = [(k, b) for k, b in enumerate(batch.batches) if k not in self._refused]
         self._rows = {k: _entries(k, b) for k, b in accepted}
         self._changes = {k: _changes(b) for k, b in accepted}
+        self._ahead_us = 0  # our clock, of the host's
         self.has_orphaned = False  # a dispatch is due
         self.degraded: list[tuple[UUID, str | None]] = []  # what changed of it
 
     def run(self, tx: Transaction) -> list[Answer]:
         """The answers, in the order of the batches."""
-        name = clean(self._batch.host_name)[: names.CHARS_MAX]
-        tx.one("renew_host", host_id=self._batch.host_id, name=name, version=None, ttl=self._ttl_us)
+        name, sent_us = clean(self._batch.host_name)[: names.CHARS_MAX], self._batch.at_us
+        host = {"host_id": self._batch.host_id, "name": name, "version": None}
+        ahead_us = None if sent_us is None else tx.now_us - _time(sent_us)
+        row = tx.one("renew_host", **host, ttl=self._ttl_us, ahead=ahead_us)
+        self._ahead_us = row["ahead"] if row else 0
         return self._divided(tx, range(len(self._batch.batches)))
 
     def _divided(self, tx: Transaction, ks: range) -> list[Answer]:
@@ -111,7 +115,7 @@ class Appending:
             if seq > last_seq and (not is_bare or isinstance(change, EndSession | HangUp))
         ]
         if new:
-            apply(tx, batch, new)
+            apply(tx, batch, new, ahead_us=self._ahead_us)
         if batch.final is not None:
             self.has_orphaned |= orphan(tx, batch, batch.final)
         else:
@@ -143,13 +147,14 @@ class Appending:
         return Answer(session_id=session_id, outcome="refused", seq=0, code=code)
 
 
-def apply(tx: Transaction, batch: Batch, new: Numbered) -> None:
-    """Bring the rows that people read up to the entries just stored."""
+def apply(tx: Transaction, batch: Batch, new: Numbered, *, ahead_us: int) -> None:
+    """Bring the rows that people read up to the entries just stored, from a host whose clock
+    ours is ahead of by `ahead_us`."""
     session = tx.one("get_holder", session_id=batch.session_id)
     if session is None:
         return
     puts = [change for _, change in new if isinstance(change, PutMessage)]
-    history = messages.History(tx, batch.session_id, session["conversation_id"])
+    history = messages.History(tx, batch.session_id, session["conversation_id"], ahead_us)
     for seq, change in new:
         if isinstance(change, EndSession):
             end(tx, session["call_id"], batch, change.reason)
@@ -162,8 +167,8 @@ def apply(tx: Transaction, batch: Batch, new: Numbered) -> None:
         elif not history.apply(seq, change):
             calls.apply(tx, session["call_id"], change)
     if puts:
-        last_at = min(max(put.at_us for put in puts), tx.now_us)
-        tx.one("touch_conversation", conversation_id=session["conversation_id"], at=last_at)
+        about = {"conversation_id": session["conversation_id"]}
+        tx.one("touch_conversation", **about, at=history.newest_us or 0)
         messages.suggest_title(tx, session["conversation_id"], puts)
 
 

@@ -5,15 +5,16 @@ from typing import Any
 from uuid import UUID
 
 from unbroken.blobs import Blobs
-from unbroken.conversation import Call, Conversation, Message, SessionRow
+from unbroken.conversation import Call, Conversation, Message, SessionRow, Spot
 from unbroken.errors import NotFound
 from unbroken.stores import parts
-from unbroken.stores.projection import clean, text_of
+from unbroken.stores.projection import clean, text_of, title_of
 from unbroken.stores.sqlite.database import Database, Row, Transaction
 
 _LAST_ID = b"\xff" * 16
 _LAST_PLACE = b"\xff" * 8
 _LAST_AT = (1 << 63) - 1
+_END: Spot = (_LAST_AT, UUID(bytes=_LAST_ID), _LAST_PLACE)
 
 
 class SqliteConversations:
@@ -30,13 +31,14 @@ class SqliteConversations:
         rows = await self._database.read(
             lambda tx: tx.all("list_conversations", before_at=at, before_id=last, limit=limit)
         )
-        return [_conversation(row) for row in rows]
+        return await self._conversations(rows)
 
     async def get_conversation(self, conversation_id: UUID) -> Conversation:
         row = await self._database.read(
             lambda tx: tx.one("get_conversation", conversation_id=conversation_id)
         )
-        return _conversation(_found(row, "conversation", conversation_id))
+        (found,) = await self._conversations([_found(row, "conversation", conversation_id)])
+        return found
 
     async def list_calls(self, conversation_id: UUID) -> list[Call]:
         return await self._database.read(lambda tx: _calls(tx, conversation_id))
@@ -46,7 +48,7 @@ class SqliteConversations:
         conversation_id: UUID,
         *,
         limit: int,
-        before: tuple[UUID, bytes] | None = None,
+        before: Spot | None = None,
         spoken_only: bool = True,
     ) -> list[Message]:
         asked = _page(conversation_id, limit, before) | {"all_items": not spoken_only}
@@ -55,7 +57,7 @@ class SqliteConversations:
         return [_message(row, payload) for row, payload in zip(rows, whole, strict=True)][::-1]
 
     async def list_items(
-        self, conversation_id: UUID, *, limit: int, before: tuple[UUID, bytes] | None = None
+        self, conversation_id: UUID, *, limit: int, before: Spot | None = None
     ) -> list[tuple[Message, bytes | None]]:
         """As `list_messages` with all items; those of tools with their payload."""
         asked = _page(conversation_id, limit, before)
@@ -67,8 +69,15 @@ class SqliteConversations:
         return found[::-1]
 
     async def _whole(self, rows: list[Row]) -> list[bytes | None]:
-        """The payloads of those with large parts, put together."""
-        payloads = [row["apart"] for row in rows]
+        return await self._put_together([row["apart"] for row in rows])
+
+    async def _conversations(self, rows: list[Row]) -> list[Conversation]:
+        lines = await self._put_together([row["last_apart"] for row in rows])
+        titles = await self._put_together([row["title_apart"] for row in rows])
+        return [_conversation(*found) for found in zip(rows, lines, titles, strict=True)]
+
+    async def _put_together(self, payloads: list[bytes | None]) -> list[bytes | None]:
+        """Those with large parts, as they were written."""
         content = await parts.fetch(self._blobs, filter(None, payloads))
         return [parts.put_together(one, content) if one else None for one in payloads]
 
@@ -101,10 +110,11 @@ class SqliteConversations:
         return [(UUID(bytes=r["conversation_id"]), r["title"], r["last_at"]) for r in rows]
 
 
-def _page(conversation_id: UUID, limit: int, before: tuple[UUID, bytes] | None) -> dict[str, Any]:
-    session, place = before or (UUID(bytes=_LAST_ID), _LAST_PLACE)
+def _page(conversation_id: UUID, limit: int, before: Spot | None) -> dict[str, Any]:
+    at, session, place = before or _END
     return {
         "conversation_id": conversation_id,
+        "before_at": at,
         "before_session": session,
         "before_place": place,
         "limit": limit,
@@ -117,17 +127,18 @@ def _found(row: Row | None, what: str, name: object) -> Row:
     return row
 
 
-def _conversation(row: Row) -> Conversation:
+def _conversation(row: Row, line: bytes | None, said: bytes | None) -> Conversation:
+    """`line` is the last one, `said` the first thing that its user said, if they are large."""
     return Conversation(
         id=UUID(bytes=row["conversation_id"]),
         user_id=row["user_id"],
-        title=row["title"],
+        title=title_of(text_of(said)) if said else row["title"],
         created_at_us=row["created_at"],
         last_at_us=row["last_at"],
         calls=row["calls"],
         messages=row["messages"],
         is_live=bool(row["is_live"]),
-        last_message=row["last_message"],
+        last_message=text_of(line) if line else row["last_message"],
     )
 
 
@@ -135,6 +146,7 @@ def _message(row: Row, payload: bytes | None) -> Message:
     return Message(
         session_id=UUID(bytes=row["session_id"]),
         place=row["place"],
+        heard_at_us=row["heard_at"],
         id=row["item_id"],
         role=row["role"],
         content=text_of(payload) if payload else row["text"],

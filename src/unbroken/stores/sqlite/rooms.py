@@ -175,11 +175,7 @@ class SqliteRooms:
     def _append(self, tx: Transaction, call: Row, turn: SavedTurn) -> None:
         taken = self._take(tx, call["call_id"])
         session = tx.one("get_session", session_id=taken["session_id"])
-        last = tx.one(
-            "last_item",
-            session_id=taken["session_id"],
-            conversation_id=call["conversation_id"],
-        )
+        last = tx.one("last_item", session_id=taken["session_id"])
         batch = Batch(
             session_id=UUID(bytes=taken["session_id"]),
             term=taken["term"],
@@ -188,7 +184,11 @@ class SqliteRooms:
             entries=_entries(turn, last["item_id"] if last else None, tx.now_us),
         )
         sent = HostBatch(
-            host_id=self.own_host, host_name="service", ttl_ms=TTL_MS_MIN, batches=(batch,)
+            host_id=self.own_host,
+            host_name="service",
+            ttl_ms=TTL_MS_MIN,
+            at_us=tx.now_us,
+            batches=(batch,),
         )
         (answer,) = Appending(sent, is_live=False).run(tx)
         if answer.outcome != "acked":

@@ -19,13 +19,21 @@ where conversation_id = :conversation_id and tenant = :tenant returning conversa
 select exists (select 1 from calls where tenant = :tenant and conversation_id = :conversation_id) as has_calls;
 
 -- name: list_conversations
+-- apart: of a last line, or a title, with large parts.
 select c.conversation_id, c.user_id, c.title, c.created_at, c.last_at,
   (select count(*) from calls k where k.tenant = c.tenant and k.conversation_id = c.conversation_id) as calls,
   (select count(*) from messages m where m.tenant = c.tenant and m.conversation_id = c.conversation_id and m.role in ('user', 'assistant')) as messages,
   exists (select 1 from calls k join sessions s using (call_id) join hosts h using (host_id)
           where k.tenant = c.tenant and k.conversation_id = c.conversation_id and s.phase in ('live', 'offered') and h.lease_until > :now) as is_live,
   (select m.text from messages m where m.tenant = c.tenant and m.conversation_id = c.conversation_id and m.role in ('user', 'assistant')
-   order by m.session_id desc, m.place desc limit 1) as last_message
+   order by m.heard_at desc, m.session_id desc, m.place desc limit 1) as last_message,
+  (select e.payload from (
+    select m.session_id, m.seq from messages m where m.tenant = c.tenant and m.conversation_id = c.conversation_id and m.role in ('user', 'assistant')
+    order by m.heard_at desc, m.session_id desc, m.place desc limit 1) join entries e using (session_id, seq) where e.flags & 4) as last_apart,
+  (select e.payload from calls k join sessions s using (call_id) join messages m on m.session_id = s.session_id and m.role = 'user'
+    join entries e on e.session_id = m.session_id and e.seq = m.seq
+   where c.title is null and k.tenant = c.tenant and k.conversation_id = c.conversation_id and e.flags & 4
+   order by m.heard_at, m.session_id, m.place limit 1) as title_apart
 from conversations c where c.tenant = :tenant and (c.last_at, c.conversation_id) < (:before_at, :before_id)
 order by c.last_at desc, c.conversation_id desc limit :limit;
 
@@ -36,7 +44,14 @@ select c.conversation_id, c.user_id, c.title, c.created_at, c.last_at,
   exists (select 1 from calls k join sessions s using (call_id) join hosts h using (host_id)
           where k.tenant = c.tenant and k.conversation_id = c.conversation_id and s.phase in ('live', 'offered') and h.lease_until > :now) as is_live,
   (select m.text from messages m where m.tenant = c.tenant and m.conversation_id = c.conversation_id and m.role in ('user', 'assistant')
-   order by m.session_id desc, m.place desc limit 1) as last_message
+   order by m.heard_at desc, m.session_id desc, m.place desc limit 1) as last_message,
+  (select e.payload from (
+    select m.session_id, m.seq from messages m where m.tenant = c.tenant and m.conversation_id = c.conversation_id and m.role in ('user', 'assistant')
+    order by m.heard_at desc, m.session_id desc, m.place desc limit 1) join entries e using (session_id, seq) where e.flags & 4) as last_apart,
+  (select e.payload from calls k join sessions s using (call_id) join messages m on m.session_id = s.session_id and m.role = 'user'
+    join entries e on e.session_id = m.session_id and e.seq = m.seq
+   where c.title is null and k.tenant = c.tenant and k.conversation_id = c.conversation_id and e.flags & 4
+   order by m.heard_at, m.session_id, m.place limit 1) as title_apart
 from conversations c where c.tenant = :tenant and c.conversation_id = :conversation_id;
 
 -- name: list_user_conversations

@@ -1,19 +1,22 @@
 -- name: place_of
-select place from messages where session_id = :session_id and item_id = :item_id;
+select place, heard_at from messages where session_id = :session_id and item_id = :item_id;
 
 -- name: first_place
-select min(place) as place from messages where tenant = :tenant and conversation_id = :conversation_id and session_id = :session_id;
+select place, heard_at from messages where session_id = :session_id order by place limit 1;
 
 -- name: last_place
-select max(place) as place from messages where tenant = :tenant and conversation_id = :conversation_id and session_id = :session_id;
+select place, heard_at from messages where session_id = :session_id order by place desc limit 1;
 
 -- name: place_behind
-select min(place) as place from messages where tenant = :tenant and conversation_id = :conversation_id and session_id = :session_id and place > :place;
+select place, heard_at from messages where session_id = :session_id and place > :place order by place limit 1;
+
+-- name: newest_heard
+select heard_at from messages where tenant = :tenant and conversation_id = :conversation_id order by heard_at desc limit 1;
 
 -- name: put_message
--- A known id keeps its place.
-insert into messages (session_id, item_id, tenant, conversation_id, seq, place, role, text, interrupted, speaker, at, heard_ms, metrics)
-values (:session_id, :item_id, :tenant, :conversation_id, :seq, :place, :role, :text, :interrupted, :speaker, :at, :heard_ms, :metrics)
+-- A known id keeps its place, and when it was heard: who has read it finds it there again.
+insert into messages (session_id, item_id, tenant, conversation_id, seq, place, heard_at, role, text, interrupted, speaker, at, heard_ms, metrics)
+values (:session_id, :item_id, :tenant, :conversation_id, :seq, :place, :heard_at, :role, :text, :interrupted, :speaker, :at, :heard_ms, :metrics)
 on conflict (session_id, item_id) do update
    set seq = excluded.seq, role = excluded.role, text = excluded.text, interrupted = excluded.interrupted, speaker = excluded.speaker,
        at = excluded.at, heard_ms = excluded.heard_ms, metrics = excluded.metrics;
@@ -22,31 +25,31 @@ on conflict (session_id, item_id) do update
 delete from messages where session_id = :session_id and item_id in (select value from json_each(:item_ids));
 
 -- name: list_places
-select item_id from messages where tenant = :tenant and conversation_id = :conversation_id and session_id = :session_id order by place;
+select item_id from messages where session_id = :session_id order by place;
 
 -- name: move_message
 update messages set place = :place where session_id = :session_id and item_id = :item_id;
 
 -- name: list_messages
 -- Newest first. apart: of those with large parts. A message belongs to the turn of the last user message at or before it.
-select m.session_id, m.place, m.item_id, m.seq, m.role, m.text, m.interrupted, m.speaker, m.at, m.heard_ms, m.metrics,
+select m.session_id, m.place, m.heard_at, m.item_id, m.seq, m.role, m.text, m.interrupted, m.speaker, m.at, m.heard_ms, m.metrics,
   (select u.item_id from messages u where u.session_id = m.session_id and u.role = 'user' and u.place <= m.place order by u.place desc limit 1) as turn_id,
   (select e.payload from entries e where e.session_id = m.session_id and e.seq = m.seq and e.flags & 4) as apart
 from messages m
-where m.tenant = :tenant and m.conversation_id = :conversation_id and (m.session_id, m.place) < (:before_session, :before_place)
+where m.tenant = :tenant and m.conversation_id = :conversation_id and (m.heard_at, m.session_id, m.place) < (:before_at, :before_session, :before_place)
   and (:all_items or m.role in ('user', 'assistant'))
-order by m.session_id desc, m.place desc limit :limit;
+order by m.heard_at desc, m.session_id desc, m.place desc limit :limit;
 
 -- name: last_item
-select item_id from messages where tenant = :tenant and conversation_id = :conversation_id and session_id = :session_id order by place desc limit 1;
+select item_id from messages where session_id = :session_id order by place desc limit 1;
 
 -- name: list_items
 -- As list_messages, with the payloads of tools.
-select m.session_id, m.place, m.item_id, m.seq, m.role, m.text, m.interrupted, m.speaker, m.at, m.heard_ms, m.metrics,
+select m.session_id, m.place, m.heard_at, m.item_id, m.seq, m.role, m.text, m.interrupted, m.speaker, m.at, m.heard_ms, m.metrics,
   (select u.item_id from messages u where u.session_id = m.session_id and u.role = 'user' and u.place <= m.place order by u.place desc limit 1) as turn_id,
   (select e.payload from entries e where e.session_id = m.session_id and e.seq = m.seq and e.flags & 4) as apart,
   (select e.payload from entries e where e.session_id = m.session_id and e.seq = m.seq
     and m.role in ('function_call', 'function_call_output')) as payload
 from messages m
-where m.tenant = :tenant and m.conversation_id = :conversation_id and (m.session_id, m.place) < (:before_session, :before_place)
-order by m.session_id desc, m.place desc limit :limit;
+where m.tenant = :tenant and m.conversation_id = :conversation_id and (m.heard_at, m.session_id, m.place) < (:before_at, :before_session, :before_place)
+order by m.heard_at desc, m.session_id desc, m.place desc limit :limit;

@@ -1,7 +1,14 @@
 -- name: renew_host
-insert into hosts (host_id, name, version, lease_until, ttl) values (:host_id, :name, :version, :now + :ttl, :ttl)
+-- ahead: by how much the store's clock was ahead of the host's when a batch came, the way of the batch included. The least is nearest to the
+-- truth; drift is followed slowly; more than a second is a step of a clock.
+insert into hosts (host_id, name, version, lease_until, ttl, clock_ahead) values (:host_id, :name, :version, :now + :ttl, :ttl, :ahead)
 on conflict (host_id) do update
-   set lease_until = max(lease_until, excluded.lease_until), ttl = excluded.ttl, name = excluded.name, version = excluded.version;
+   set lease_until = max(lease_until, excluded.lease_until), ttl = excluded.ttl, name = excluded.name, version = excluded.version,
+       clock_ahead = case when excluded.clock_ahead is null then clock_ahead
+                          when excluded.clock_ahead between clock_ahead and clock_ahead + 1000000
+                          then clock_ahead + (excluded.clock_ahead - clock_ahead) / 64
+                          else excluded.clock_ahead end
+returning coalesce(clock_ahead, 0) as ahead;
 
 -- name: renew_lease
 insert into hosts (host_id, tenant, lease_until, ttl) values (:host_id, :tenant, :now + :ttl, :ttl)
