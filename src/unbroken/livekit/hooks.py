@@ -245,8 +245,9 @@ class Hooks:
     def _scan_attributes(self) -> None:
         for known in self._newest:
             if agent := known():
-                recorder = self.recorders.attributes(self._keys[agent])
-                recorder.record(attributes.read(agent, self._name))
+                key, reading = self._keys[agent], attributes.read(agent, self._name)
+                if reading.value or reading.refused or key in self._live.session.attributes:
+                    self.recorders.attributes(key).record(reading)
 
     def _name(self, value: object) -> str | None:
         """What stands for an agent among the attributes of another object."""

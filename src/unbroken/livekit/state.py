@@ -121,7 +121,10 @@ def _put_members(target: dict[Any, Any], saved: Attributes, decoder: Decoder) ->
 
 
 def _put_fields(target: Any, saved: Attributes, decoder: Decoder, record: Record) -> None:
-    printed = (saved.type or "").partition(" ")[2]
+    name, _, printed = (saved.type or "").partition(" ")
+    kind = type(target)
+    if type(record) is typed.Loose and name.rpartition(".")[2] != kind.__name__:
+        record = typed.Loose(kind, only={*record.read(target).fields, *dir(kind)})
     decoder.fields(record, target, saved.value, printed)
     for name in saved.gone & record.read(target).fields.keys():
         if name not in record.names:

@@ -7,7 +7,7 @@ import contextlib
 import dataclasses
 import functools
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -166,10 +166,14 @@ class _Tuple(Record):
 
 
 class Loose(Record):
-    """An object of any class, as the attributes that are set on it."""
+    """An object of any class, as the attributes that are set on it; `only` these, if given."""
+
+    def __init__(self, kind: type, only: Collection[str] | None = None) -> None:
+        super().__init__(kind)
+        self._only = only
 
     def declares(self, name: str) -> bool:
-        return name.isidentifier()
+        return name.isidentifier() and (self._only is None or name in self._only)
 
     def _declared(self) -> Iterator[str]:
         yield from ()
