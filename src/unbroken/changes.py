@@ -21,7 +21,8 @@ def diff(before: JSON, now: JSON, at: tuple[str, ...] = ()) -> Iterator[Change]:
     """What leads from one to the other: nothing where they are equal, types included."""
     if same(before, now):
         return
-    if isinstance(before, dict) and isinstance(now, dict) and before.keys() & now.keys():
+    are_dicts = isinstance(before, dict) and isinstance(now, dict)
+    if are_dicts and (not at or before.keys() & now.keys()):
         yield from (Change((*at, key), is_gone=True) for key in before.keys() - now.keys())
         for key, value in now.items():
             if key in before:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, NewType, Protocol, TypedDict
 
@@ -360,6 +361,16 @@ def test_an_annotation_that_cannot_be_read_costs_nothing():
     kind = dataclasses.make_dataclass("Kind", [("a", "NotHere"), ("b", int)])
     saved = through_the_log([kind("x", 3)])
     assert decoder().of(saved, (), hint=list[kind]) == [kind("x", 3)]
+
+
+@dataclass
+class Either:
+    it: Callable[[], None] | dict[int, Line] | None = None
+
+
+@pytest.mark.parametrize("value", [{7: Line("tea")}, [None, None, Line()], None, {"a": [1]}])
+def test_a_value_that_is_not_as_annotated_comes_back_all_the_same(value):
+    assert decoder().of(through_the_log([Either(value)]), (), hint=list[Either]) == [Either(value)]
 
 
 def test_the_print_of_a_class_follows_its_annotations():

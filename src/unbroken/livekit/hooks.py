@@ -42,12 +42,10 @@ from unbroken.livekit import (
 from unbroken.livekit.factories import AgentFactory, Unmade
 from unbroken.livekit.guard import guarded
 from unbroken.livekit.keys import Keys
-from unbroken.livekit.recorder import Recorders
+from unbroken.livekit.recorder import AGENTS_MAX, Recorders
 from unbroken.livekit.speech import InFlight
 from unbroken.livekit.voice import Fence, Voice
 from unbroken.mirror import Mirror, Put
-
-AGENTS_MAX = 16  # whose attributes are looked at: those that were current last
 
 
 class Hooks:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import islice
 
 import msgspec
 
@@ -16,6 +17,7 @@ from unbroken.session import ATTRIBUTES_OF, Attributes
 
 Entry = Callable[..., UserdataChanged | AttributesChanged]
 
+AGENTS_MAX = 16  # whose attributes are looked at: those that were current last
 WRITTEN_MAX = 1_000  # entries since all was written: then all is written again
 
 
@@ -122,16 +124,18 @@ class Recorders:
         self._attributes: dict[str, Recorder] = {}
 
     def wanted(self) -> dict[str, JSON]:
-        """By field, as they were last read."""
+        """By field, as they were last read: of the agents those that were read last."""
         found = {"userdata": self.userdata.wanted} if self.userdata.wanted is not None else {}
         return found | {
             ATTRIBUTES_OF + agent: recorder.wanted
-            for agent, recorder in self._attributes.items()
+            for agent, recorder in islice(reversed(self._attributes.items()), AGENTS_MAX)
             if recorder.wanted is not None
         }
 
     def attributes(self, agent: str) -> Recorder:
-        if agent not in self._attributes:
+        if agent in self._attributes:
+            self._attributes[agent] = self._attributes.pop(agent)
+        else:
             self._attributes[agent] = Recorder(
                 self._live,
                 ATTRIBUTES_OF + agent,

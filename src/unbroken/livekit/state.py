@@ -15,7 +15,7 @@ from unbroken.session import Attributes
 from unbroken.typed import Decoder, Name, Problem, Record, TooMuch, Unfit, type_name
 
 NAMES_MAX = 20  # in a report: it is for people
-WHOLE = ""  # the field of an object that has none
+WHOLE = ""  # stands for a field where an object has none
 
 
 class Reading(NamedTuple):
@@ -32,17 +32,20 @@ def read(target: object, name: Name, record: Record | None = None) -> Reading:
     kind = type(target)
     fields: dict[str, JSON] = {}
     refused: dict[str, str] = {}
+    whole: JSON = fields
     for at, part in _parts(target, record or record_of(kind), name):
         try:
-            fields_of = fields.setdefault("$more", {}) if len(at) > 1 else fields
-            fields_of[at[-1]] = typed.encode(part, name)
+            found = typed.encode(part, name)
         except TooMuch as error:
-            refused[at[-1]] = f"it is {error}"
+            refused[at[-1] if at else WHOLE] = f"it is {error}"
         except Exception as error:  # noqa: BLE001 - it changes meanwhile, or is very odd
-            refused[at[-1]] = f"it cannot be read ({type(error).__name__})"
-    if WHOLE in fields:
-        return Reading(type_name(kind), fields[WHOLE], refused)
-    return Reading(type_name(kind), fields, refused)
+            refused[at[-1] if at else WHOLE] = f"it cannot be read ({type(error).__name__})"
+        else:
+            if not at:
+                whole = found
+            else:
+                (fields.setdefault("$more", {}) if len(at) > 1 else fields)[at[-1]] = found
+    return Reading(type_name(kind), whole, refused)
 
 
 def record_of(kind: type) -> Record | None:
@@ -95,7 +98,7 @@ def _parts(target: Any, record: Record | None, name: Name) -> Iterator[tuple[tup
         yield from (((at,), part) for at, part in state.fields.items())
         yield from ((("$more", at), part) for at, part in state.more.items())
     else:
-        yield (WHOLE,), target
+        yield (), target
 
 
 def _put_whole(target: Any, saved: JSON, decoder: Decoder) -> Any:

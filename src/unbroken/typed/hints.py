@@ -44,11 +44,11 @@ def part_of(hint: Any, at: int | None = None) -> Any:
     hint = _meant(hint)
     origin, parts = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        return Union[tuple(part_of(p, at) for p in parts if get_args(p)) or (Any,)]  # noqa: UP007
+        return _one_of(tuple(part_of(part, at) for part in parts if get_args(part)))
     if origin is tuple and parts and parts[-1] is not ...:
         return parts[at] if at is not None and at < len(parts) else Any
     if at is not None and origin is not tuple and len(parts) == 2:  # noqa: PLR2004 - a mapping
-        return parts[at]
+        return parts[at] if at < len(parts) else Any
     return parts[0] if parts and origin is not Literal else Any
 
 
@@ -67,6 +67,13 @@ def fits(value: object, hint: Any, depth: int = 0) -> bool:
     if origin is None:
         return _is_a(value, hint)
     return _is_a(value, origin) and _parts_fit(value, hint, depth + 1)
+
+
+def _one_of(parts: tuple[Any, ...]) -> Any:
+    try:
+        return Union[parts]  # noqa: UP007 - of any number
+    except TypeError:  # of none, or of what is no type, as the arguments of a function
+        return Any
 
 
 def _parts_fit(value: object, hint: Any, depth: int) -> bool:
