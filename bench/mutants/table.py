@@ -1,6 +1,6 @@
 """All mutants, in the order in which an entry meets their places."""
 
-from bench.mutants import agents, reading, shipping, storing, transcript, writing
+from bench.mutants import agents, reading, shipping, storing, transcript, values, writing
 
 MUTANTS = (
     *writing.MUTANTS,
@@ -9,4 +9,5 @@ MUTANTS = (
     *storing.MUTANTS,
     *transcript.MUTANTS,
     *agents.MUTANTS,
+    *values.MUTANTS,
 )
