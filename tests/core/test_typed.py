@@ -5,6 +5,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Annotated, Any, Literal, NewType, Protocol, TypedDict
 
 import msgspec
@@ -59,7 +60,8 @@ def test_a_value_comes_back_equal_and_of_its_type(value):
 
 RECORDS = [
     Line("tea", 2), Place("Main Street"), Struct("Ann"), FrozenStruct(3), Model(name="Ann", more=1),
-    Slotted("x"), Pair(1, (2,)), Everything(by_id={7: Line()}, lines=[Place(), Line(n=3)]),
+    Slotted("x"), Pair(1, (2,)), SimpleNamespace(a=1, b={2}),
+    Everything(by_id={7: Line()}, lines=[Place(), Line(n=3)]),
 ]  # fmt: skip
 
 

@@ -73,7 +73,7 @@ class Hooks:
         self._scan_is_due = False
         self._usage: Any = None
         self._options: dict[str, JSON] = {}
-        self._newest: list[ref[Agent]] = []  # the agents that were current, the last one first
+        self._newest: list[ref[Agent]] = []  # the last current one first, held ones behind
         self.recorders = Recorders(live)
 
     def attach(self, agent: Agent) -> None:
@@ -104,7 +104,7 @@ class Hooks:
     def meet(self, agent: Agent) -> None:
         """Give the agent its key, read along what it says, and record when it enters."""
         key = self.key_of(agent)
-        older = [other for other in self._newest if other() not in (None, agent)]
+        older = [other for other in self._newest if (it := other()) is not None and it is not agent]
         self._newest = [ref(agent), *older][:AGENTS_MAX]
         if key in self._met:
             return
@@ -248,8 +248,12 @@ class Hooks:
                     self.recorders.attributes(key).record(reading)
 
     def _name(self, value: object) -> str | None:
-        """What stands for an agent among the attributes of another object."""
-        return self.key_of(value) if isinstance(value, Agent) else None
+        """What stands for an agent that another object holds; its attributes are kept, too."""
+        if not isinstance(value, Agent):
+            return None
+        if len(self._newest) < AGENTS_MAX and all(known() is not value for known in self._newest):
+            self._newest.append(ref(value))
+        return self.key_of(value)
 
     @guarded
     def _item_added(self, _event: ConversationItemAddedEvent) -> None:

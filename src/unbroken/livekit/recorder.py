@@ -17,7 +17,7 @@ from unbroken.session import ATTRIBUTES_OF, Attributes
 
 Entry = Callable[..., UserdataChanged | AttributesChanged]
 
-AGENTS_MAX = 16  # whose attributes are looked at: those that were current last
+AGENTS_MAX = 16  # whose attributes are looked at
 WRITTEN_MAX = 1_000  # entries since all was written: then all is written again
 
 

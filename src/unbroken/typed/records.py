@@ -178,6 +178,9 @@ class Loose(Record):
     def _declared(self) -> Iterator[str]:
         yield from ()
 
+    def _taken(self) -> Iterator[tuple[str, str]]:
+        yield from ()
+
     def split(self, state: Mapping[str, Any]) -> State:
         return State(dict(state), {})
 
@@ -187,6 +190,8 @@ def record_of(kind: Any) -> Record | None:
     """None for a class whose objects are more than their fields."""
     if issubclass(kind, msgspec.Struct):
         return _Struct(kind)
+    if kind is types.SimpleNamespace:
+        return Loose(kind)
     if hasattr(kind, "__pydantic_fields__") and hasattr(kind, "model_construct"):
         return _Model(kind)
     if issubclass(kind, tuple) and hasattr(kind, "_fields"):
