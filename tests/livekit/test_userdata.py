@@ -423,6 +423,24 @@ async def test_circles_and_what_never_ends_hang_nothing(hold):
     assert "wide: older than it was, as it is more than 16,384 values" in other.report["userdata"]
 
 
+@dataclass(eq=False)
+class Node:
+    name: str = ""
+    parent: "Node | None" = None
+    children: list["Node"] = field(default_factory=list)
+
+
+async def test_what_refers_to_userdata_itself_refers_to_it_again(hold):
+    root = Node("root")
+    root.children.append(Node("child", root))
+    here = Node()
+    other = await hold.then(await hold(root), here)
+    (child,) = here.children
+    assert (here.name, child.name) == ("root", "child")
+    assert child.parent is here
+    assert other.report["userdata"] == "exact"
+
+
 async def test_userdata_that_changes_in_a_thread_meanwhile_costs_one_look(hold):
     data: dict[Any, Any] = {"n": 0}
     one = await hold(data)

@@ -33,9 +33,13 @@ def read(target: object, name: Name, record: Record | None = None) -> Reading:
     fields: dict[str, JSON] = {}
     refused: dict[str, str] = {}
     whole: JSON = fields
+
+    def inner(value: object) -> str | None:
+        return typed.ITSELF if value is target else name(value)
+
     for at, part in _parts(target, record or record_of(kind), name):
         try:
-            found = typed.encode(part, name)
+            found = typed.encode(part, inner if at else name)
         except TooMuch as error:
             refused[at[-1] if at else WHOLE] = f"it is {error}"
         except Exception as error:  # noqa: BLE001 - it changes meanwhile, or is very odd
@@ -62,6 +66,7 @@ def put_back(target: Any, saved: Attributes, decoder: Decoder, record: Record | 
     try:
         if type(saved.value) is not dict or typed.TAGS.keys() & saved.value.keys():
             return _put_whole(target, saved.value, decoder)
+        decoder.itself = target
         if type(target) is dict:
             _put_members(target, saved, decoder)
         elif record:

@@ -11,7 +11,8 @@ What JSON says by itself is itself. All else is an object with one key that begi
                                             msgspec struct, attrs class, named tuple
     {"$as": "app.Cart", "$of": […]}         a subclass of list, dict, set, str, int, float
     {"$live": "app.Database"}               any other object: it belongs to its process
-    {"$ref": "Greeter"}                     an object that has a name in both processes
+    {"$ref": "Greeter"}                     an object that has a name in both processes; `.` is the
+                                            one whose fields these are
     {"$circle": "app.Node"}                 a value inside itself
 
 A key of a dict that is no text, or begins with `$`, is written `$` and its JSON; `$order` has the
@@ -26,10 +27,11 @@ value must fit its annotation to come back.
 """
 
 from unbroken.typed.decode import TAGS, Decoder, Path, Problem, Refer, Unfit, where
-from unbroken.typed.encode import Encoder, Name, TooMuch, encode, is_value, type_name
+from unbroken.typed.encode import ITSELF, Encoder, Name, TooMuch, encode, is_value, type_name
 from unbroken.typed.records import Loose, Record, State, record_of, state_of
 
 __all__ = [
+    "ITSELF",
     "TAGS",
     "Decoder",
     "Encoder",

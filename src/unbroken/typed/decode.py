@@ -13,7 +13,7 @@ import msgspec
 from unbroken.changes import same
 from unbroken.plain import JSON
 from unbroken.typed import hints
-from unbroken.typed.encode import BYTES, SETS, WRITTEN, TooMuch, base_of, encode
+from unbroken.typed.encode import BYTES, ITSELF, SETS, WRITTEN, TooMuch, base_of, encode
 from unbroken.typed.names import find
 from unbroken.typed.records import Record, State, record_of
 
@@ -69,11 +69,12 @@ class Decoder:
     """Puts back one object, or several that may share parts. `problems` says what could not be.
 
     `refer` gives the object that is referred to, and raises KeyError where there is none; `name`
-    is its opposite.
+    is its opposite. `itself` is the object whose fields are put back, if they are.
     """
 
     def __init__(self, refer: Refer, name: Callable[[object], str | None]) -> None:
         self.problems: list[Problem] = []
+        self.itself: Any = MISSING
         self._refer = refer
         self._name = name
         self._made: dict[tuple[int, bytes], tuple[Any, Any]] = {}
@@ -141,9 +142,12 @@ class Decoder:
         if old is MISSING:
             return False
         try:
-            return same(encode(old, self._name), saved)
+            return same(encode(old, self._known), saved)
         except TooMuch:
             return False
+
+    def _known(self, value: object) -> str | None:
+        return ITSELF if value is self.itself else self._name(value)
 
     def _name_live(self, saved: JSON, at: Path) -> None:
         """What belongs to its process is named, also where it looks the same."""
@@ -259,6 +263,8 @@ class Decoder:
         return kind
 
     def referred(self, saved: Any, _at: Path, _hint: Any, old: Any) -> Any:
+        if saved["$ref"] == ITSELF and self.itself is not MISSING:
+            return self.itself
         try:
             return self._refer(saved["$ref"], old)
         except KeyError as error:
