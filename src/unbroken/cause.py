@@ -11,6 +11,7 @@ REFUSED = "refused"  # another one has the session: it never began
 EMPTY = "empty"  # nobody was in the room any more: no dispatch until someone is
 SERVER_SHUTDOWN = "server_shutdown"  # LiveKit ended the call for all: as EMPTY
 STORE_RESTORED = "store_restored"  # the store went back behind its term, and gave it again
+NOBODY_WAITS = frozenset({EMPTY, SERVER_SHUTDOWN})
 ENDED = "ended"  # the call is over: nobody goes on with it
 
 # The note of an agent that has hung up: its session is over when it has left, however it leaves.

@@ -3,7 +3,7 @@
 import { readTab, writeTab } from "../lib/storage";
 import { BadAnswer } from "./check";
 import {
-  parseConversationDetail, parseConversations, parseMessages, parseRoom, parseSessionDetail, parseSystem, parseToken,
+  parseConversationDetail, parseConversations, parseMessages, parseRoom, parseSessionDetail, parseSystem,
   parseTurns, parseWaiting,
 } from "./parse";
 import type { Conversation, ConversationDetail, Message, Page, Room, SessionDetail, System, Turn, Waiting } from "./types";
@@ -100,11 +100,8 @@ function post<T>(path: string, body: unknown, parse: (json: unknown) => T): Prom
  * The same name gives the same room and conversation again, with a fresh token. With an `identity`
  * the caller comes back as the participant that the assistant already listens to.
  */
-export async function openRoom(name: string, identity: string | null): Promise<Room> {
-  const room = await post("/rooms", { name }, parseRoom);
-  if (identity === null || identity === room.identity) return room;
-  const path = `/rooms/${encodeURIComponent(name)}/token`;
-  return { ...room, ...(await post(path, { identity }, parseToken)) };
+export function openRoom(name: string, identity: string | null): Promise<Room> {
+  return post("/rooms", identity === null ? { name } : { name, identity }, parseRoom);
 }
 
 /** Whether the room still waits for its agent, and why. */

@@ -5,21 +5,14 @@ import type {
   Call, Conversation, ConversationDetail, Delays, Message, Page, Report, Room, Session, SessionDetail, System, Term, Tool, Turn, Waiting,
 } from "./types";
 
-export function parseToken(json: unknown): Pick<Room, "url" | "token" | "identity"> {
-  const f = fields(json, "token");
-  return {
-    url: text(f["url"], "token.url"),
-    token: text(f["token"], "token.token"),
-    identity: text(f["identity"], "token.identity"),
-  };
-}
-
 export function parseRoom(json: unknown): Room {
   const f = fields(json, "room");
   return {
     name: text(f["name"], "room.name"),
     conversationId: text(f["conversation_id"], "room.conversation_id"),
-    ...parseToken(json),
+    url: text(f["url"], "room.url"),
+    token: text(f["token"], "room.token"),
+    identity: text(f["identity"], "room.identity"),
   };
 }
 

@@ -11,7 +11,7 @@ from livekit import rtc
 from livekit.agents import Agent, AgentSession, JobContext
 
 from unbroken.archive import Archive, Taken
-from unbroken.cause import EMPTY, ENDING, ENTRYPOINT_FAILED, LEFT, SERVER_SHUTDOWN, UNREADABLE
+from unbroken.cause import ENDING, ENTRYPOINT_FAILED, LEFT, NOBODY_WAITS, UNREADABLE
 from unbroken.destination import Destination
 from unbroken.entries import JSON, Ended, Noted, Recovered, SessionOpened, plain
 from unbroken.env import Env, Host
@@ -19,13 +19,14 @@ from unbroken.errors import CallTaken, Conflict
 from unbroken.journal import Journal
 from unbroken.live import BEAT_S, Level, Live, by_agent_session
 from unbroken.livekit import deposed, factories, last_words, recover, restore
-from unbroken.livekit import room as rooms
+from unbroken.livekit.callers import OTHERS, Callers, listen, make_way
 from unbroken.livekit.factories import AgentFactories
 from unbroken.livekit.hanging_up import HangingUp, shut_down
 from unbroken.livekit.history import History
 from unbroken.livekit.hooks import Hooks
 from unbroken.livekit.joining import VERSIONS, ConversationHook, Joining
 from unbroken.livekit.leaving import RAISED, Leaving
+from unbroken.livekit.participants import Participants
 from unbroken.livekit.restore import Restored
 from unbroken.livekit.safety import Safety
 from unbroken.livekit.shown import Shown
@@ -85,6 +86,7 @@ class Call(Shown, Generic[T]):
     restored: Restored | None  # what came back, and how well; None in a new call
     conversation_history: History
     _hanging_up: HangingUp
+    _callers: Callers
     _starting: asyncio.Timeout | None = None  # while `start` is under way
 
     def __init__(
@@ -201,11 +203,14 @@ class Call(Shown, Generic[T]):
         await self._close_archive()
 
     def _refuse_over(self, saved: Session) -> None:
-        """The last holder was killed between `end` and its leaving: nobody goes on."""
+        """The last holder had hung up when it was killed, or the room is somebody else's now."""
         if (reason := saved.notes.get(ENDING)) is not None:
             self.live.record(Ended(str(reason)))
-            shut_down(self._ctx, "the call is over")
-            raise CallTaken("the call is over")
+        elif not self._callers.are_others():
+            return
+        why = "the call is over" if reason is not None else OTHERS
+        shut_down(self._ctx, why)
+        raise CallTaken(why)
 
     async def _read(self, journal: Journal, taken: Taken | None) -> tuple[Session, Mark | None]:
         """What is known of a session that goes on. Where it cannot be read another may try."""
@@ -238,7 +243,8 @@ class Call(Shown, Generic[T]):
         self.conversation_history = History(live)
         self._ctx.add_shutdown_callback(self._leave)
         self._spawn(self._tend(live), "unbroken tend")
-        rooms.Participants(live, self._ctx.room).attach()
+        self._callers = Callers.of(self._env, live, self._ctx.room, taken)
+        Participants(live, self._ctx.room, self._callers).attach()
         return live
 
     async def _put_back(
@@ -266,7 +272,8 @@ class Call(Shown, Generic[T]):
         room = self._ctx.room
         room.on("reconnected", lambda: fence.suspect(0))
         room.local_participant.register_rpc_method(ALIVE, _alive)
-        rooms.link_whoever_comes(session, room)
+        listen(session, room, self._callers)
+        self._spawn(make_way(self._ctx, self._callers), "unbroken callers")
         self._spawn(Safety(live, room).watch(), "unbroken safety")
         live.ack.ready()
 
@@ -329,7 +336,9 @@ class Call(Shown, Generic[T]):
             return
         self._is_over = True
         self.live.journal.sync()
-        await last_words.others(is_waited_for=self._is_waited_for(reason))
+        is_over = self._hanging_up.settle(reason) is not None
+        cause = self._leaving.cause(self.live.session, reason)
+        await last_words.others(is_waited_for=not is_over and cause not in NOBODY_WAITS)
         await self._stop_tasks()
         if self._hooks:
             self._hooks.in_flight.stop()
@@ -340,11 +349,6 @@ class Call(Shown, Generic[T]):
         await self.live.close(self._leaving.cause(self.live.session, reason))
         await self._close_archive()
         log.info("call left", extra={"session_id": str(self.session_id)})
-
-    def _is_waited_for(self, reason: str) -> bool:
-        """There are people in the room, and the call goes on."""
-        cause = self._leaving.cause(self.live.session, reason)
-        return self._hanging_up.settle(reason) is None and cause not in (EMPTY, SERVER_SHUTDOWN)
 
     async def _stop_tasks(self) -> None:
         for task in self._tasks:

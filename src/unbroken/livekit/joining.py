@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 VERSIONS = {"unbroken": __version__, "livekit-agents": livekit_version}
 GIVE_UP_S = 30  # a successor that cannot read the session would greet a known caller as new
 RETRY_S = 0.5
+PATIENT_S = 5  # for an answer, where a session is known to wait
 COME_S = 5  # so long an agent in an empty room waits to see whose call it is
 LOOK_S = 0.02
 CONNECT_S = 5.0  # a connection that nobody wants any more is let come about: then it can be closed
@@ -146,7 +147,7 @@ class Joining:
             return await take(self._archive, header)
         except PeopleUnknown:
             header = msgspec.structs.replace(header, people=await self._people_who_come())
-        return await take(self._archive, header)
+        return await take(self._archive, header, wait_s=PATIENT_S)
 
     async def _people_who_come(self) -> tuple[Person, ...]:
         await self._ctx.connect()
@@ -165,7 +166,7 @@ class Joining:
         """A successor stays silent until the store has answered."""
         until_us = self._env.boot_us() + GIVE_UP_S * 1_000_000
         while True:
-            if taken := await take(self._archive, header, wait_s=5):
+            if taken := await take(self._archive, header, wait_s=PATIENT_S):
                 return taken
             if self._env.boot_us() > until_us:
                 raise ArchiveUnavailable("the service does not answer: this session cannot be read")

@@ -1,21 +1,15 @@
-"""The room as the log sees it: who is there, and which conversation this is."""
+"""The room as LiveKit shows it: who is there, and which conversation this is."""
 
-import logging
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from livekit import rtc
-from livekit.agents import AgentSession, JobContext
+from livekit.agents import JobContext
 
 from unbroken import people as people_of
 from unbroken.dispatch import Said, json_object, pointer_in
-from unbroken.entries import ParticipantChanged, ParticipantJoined, ParticipantLeft
-from unbroken.live import Live
-from unbroken.livekit.guard import guarded
 from unbroken.people import Person
-
-log = logging.getLogger(__name__)
 
 
 def said(ctx: JobContext) -> Said:
@@ -67,68 +61,3 @@ def people(room: rtc.Room) -> list[rtc.RemoteParticipant]:
 
 def person(who: rtc.RemoteParticipant) -> Person:
     return people_of.person(who.identity, kind_of(who), who.attributes)
-
-
-def link_whoever_comes(session: AgentSession[Any], room: rtc.Room) -> None:
-    """When the person is gone, listen to the next one who comes: LiveKit waits for the same
-    identity, and a person who comes back often has another."""
-
-    @guarded
-    def joined(who: rtc.RemoteParticipant) -> None:
-        if is_person(who) and session.room_io.linked_participant is None:
-            session.room_io.set_participant(who.identity)
-
-    room.on("participant_connected", joined)
-
-
-class Participants:
-    """Records who comes, changes and goes."""
-
-    def __init__(self, live: Live, room: rtc.Room) -> None:
-        self._live = live
-        self._room = room
-
-    def attach(self) -> None:
-        here = self._room.remote_participants
-        for identity, known in list(self._live.session.participants.items()):
-            if known.is_here and identity not in here:
-                self._live.record(ParticipantLeft(identity))  # while nobody kept the log
-        for participant in here.values():
-            self._joined(participant)
-        on = self._room.on
-        on("participant_connected", self._joined)
-        on("participant_disconnected", self._left)
-        on("participant_metadata_changed", lambda p, _old, _new: self._changed(p))
-        on("participant_name_changed", lambda p, _old, _new: self._changed(p))
-        on("participant_attributes_changed", lambda _changed, p: self._changed(p))
-
-    @guarded
-    def _joined(self, who: rtc.RemoteParticipant) -> None:
-        self._live.record(
-            ParticipantJoined(who.identity, kind_of(who), who.name, who.metadata, _attributes(who))
-        )
-
-    @guarded
-    def _changed(self, who: rtc.Participant) -> None:
-        known = self._live.session.participants.get(who.identity)
-        if known is None:
-            return  # ourselves
-        change = ParticipantChanged(
-            who.identity,
-            name=who.name if who.name != known.name else None,
-            metadata=who.metadata if who.metadata != known.metadata else None,
-            attributes=_attributes(who) if _attributes(who) != known.attributes else None,
-        )
-        if change != ParticipantChanged(who.identity):
-            self._live.record(change)
-
-    @guarded
-    def _left(self, who: rtc.RemoteParticipant) -> None:
-        reason = who.disconnect_reason
-        name = rtc.DisconnectReason.Name(reason).lower() if reason is not None else None
-        self._live.record(ParticipantLeft(who.identity, name))
-
-
-def _attributes(who: rtc.Participant) -> dict[str, str]:
-    """Without LiveKit's own, which change with every state of an agent."""
-    return {k: v for k, v in who.attributes.items() if not k.startswith("lk.")}

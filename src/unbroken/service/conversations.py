@@ -174,8 +174,8 @@ async def save_turn(
 
 @router.post("/finalize")
 async def finalize(final: Finalize, parts: Given) -> Saved:
-    """Close the conversation of a room and keep its summary."""
-    place = await parts.store.rooms.find(final.room_name)
+    """Close the conversation of a room and keep its summary: the next call there is a new one."""
+    place = await parts.store.rooms.finalize(final.room_name)
     summary = as_json(final.model_dump()).encode()
     await parts.store.conversations.close(place.conversation_id, summary)
     log.info("conversation closed", conversation_id=str(place.conversation_id))

@@ -20,6 +20,7 @@ from unbroken import people
 from unbroken.dispatch import Said
 from unbroken.errors import InvalidInput, NotFound, RoomServerUnavailable
 from unbroken.ownership import ALIVE
+from unbroken.people import Person
 from unbroken.service.settings import Settings
 
 TIMEOUT_S = 5.0
@@ -46,6 +47,11 @@ class Participant(msgspec.Struct, frozen=True):
     identity: str
     is_person: bool
     is_agent: bool
+    phone: str | None = None
+
+    @property
+    def person(self) -> Person:
+        return Person(self.identity, self.phone)
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -233,8 +239,12 @@ def _translated(error: api.TwirpError) -> Exception:
 
 
 def _participant(info: Any) -> Participant:
+    kind = (
+        ParticipantInfo.Kind.Name(info.kind) if info.kind in ParticipantInfo.Kind.values() else ""
+    )
     return Participant(
         info.identity,
+        phone=people.person(info.identity, kind, info.attributes).phone,
         is_person=_is_person(info.kind) and info.state != ParticipantInfo.State.DISCONNECTED,
         is_agent=info.kind == ParticipantInfo.Kind.AGENT,
     )

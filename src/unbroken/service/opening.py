@@ -11,10 +11,10 @@ from weakref import WeakValueDictionary
 
 import structlog
 
-from unbroken.dispatch import NOTHING
+from unbroken.dispatch import NOTHING, Said
 from unbroken.env import Env
 from unbroken.errors import Conflict, NotFound
-from unbroken.service.first_agent import FirstAgent
+from unbroken.service.first_agent import UNSEEN_S, FirstAgent
 from unbroken.service.livekit_rooms import LiveKitRooms, LiveRoom
 from unbroken.stores.sqlite.rooms import Room, SqliteRooms
 from unbroken.stores.sqlite.waiting import Awaited
@@ -49,28 +49,46 @@ class Opening:
 
         Raises Conflict if the room lives with another conversation.
         """
-        async with self._turn(name):
+        is_named = conversation_id is not None
+        async with self._alone(name):
             live = await self._livekit.find(name)
             if live is None:
                 awaits: Awaited | None = self.first.awaited(asked_at_us=self._env.now_us())
                 live, conversation_id = await self._create(name, conversation_id, identity)
             else:
                 awaits = await self._lacks(live)
-                conversation_id = await self._join(live, conversation_id)
+                conversation_id = await self._join(live, conversation_id, identity)
             room = await self._rooms.put(
                 name,
                 conversation_id=conversation_id,
                 sid=live.sid,
                 user_id=user_id,
+                is_named=is_named,
                 awaits=awaits,
             )
             if awaits and awaits.asked_at_us is None:
                 await self.first.call(name)
             return room
 
+    async def turn_over(self, name: str, *, agent_name: str, said: Said) -> Room | None:
+        """The call of a room has lost its people, and others are there: a conversation of their
+        own, and an agent for it. None if the room is gone or has an agent."""
+        async with self._alone(name):
+            live = await self._livekit.find(name)
+            if live is None or await self._livekit.has_agent(name):
+                return None
+            conversation_id = await self._turn(live)
+            asked = Awaited(agent_name, self._env.now_us(), UNSEEN_S)
+            room = await self._rooms.put(
+                name, conversation_id=conversation_id, sid=live.sid, user_id=None, awaits=asked
+            )
+            await self._livekit.dispatch(name, agent_name=agent_name, said=said)
+        log.info("room turned over", room=name, conversation_id=str(conversation_id))
+        return room
+
     async def merge(self, name: str, change: dict[str, Any]) -> dict[str, Any]:
         """Put the keys of `change` into room.metadata and keep all others. Raises NotFound."""
-        async with self._turn(name):
+        async with self._alone(name):
             live = await self._livekit.find(name)
             if live is None:
                 raise NotFound(f"no room {name}")
@@ -78,14 +96,14 @@ class Opening:
 
     async def close(self, name: str) -> None:
         """Send everybody out. Raises NotFound."""
-        async with self._turn(name):
+        async with self._alone(name):
             was_live = await self._livekit.delete(name)
             was_known = await self._rooms.close(name)
         if not was_live and not was_known:
             raise NotFound(f"no room {name}")
         log.info("room closed", room=name)
 
-    def _turn(self, name: str) -> asyncio.Lock:
+    def _alone(self, name: str) -> asyncio.Lock:
         return self._turns.setdefault(name, asyncio.Lock())
 
     async def _create(
@@ -99,24 +117,43 @@ class Opening:
         log.info("room opened", room=name, sid=live.sid, conversation_id=str(conversation_id))
         return live, conversation_id
 
-    async def _join(self, live: LiveRoom, wanted: UUID | None) -> UUID:
-        known = conversation_of(live.metadata) or await self._known(live)
+    async def _join(self, live: LiveRoom, wanted: UUID | None, identity: str | None) -> UUID:
+        known = await self._about(live) or await self._rooms.goes_on(live.name, identity)
         if known and wanted and known != wanted:
             raise Conflict(f"room {live.name} is about another conversation; close it first")
+        if known and not wanted and not await self._is_for(live, known, identity):
+            return await self._turn(live)
         conversation_id = known or wanted or self._env.new_id()
-        if conversation_of(live.metadata) is None:
+        if conversation_of(live.metadata) != conversation_id:
             await self._merge(live, {CONVERSATION: str(conversation_id)})
+        return conversation_id
+
+    async def _turn(self, live: LiveRoom) -> UUID:
+        """A conversation of their own for those who come into this room now."""
+        conversation_id = self._env.new_id()
+        await self._merge(live, {CONVERSATION: str(conversation_id)})
+        await self._rooms.turn(live.sid)
         return conversation_id
 
     async def _lacks(self, live: LiveRoom) -> Awaited | None:
         """A room that is opened again may have lost its agent, when its people had left."""
         return None if await self._livekit.has_agent(live.name) else self.first.awaited()
 
-    async def _known(self, live: LiveRoom) -> UUID | None:
-        room = await self._rooms.get(live.name)
-        if room and room.sid == live.sid:
+    async def _is_for(self, live: LiveRoom, known: UUID, identity: str | None) -> bool:
+        """Whether who comes belongs to what the room is about; whoever is there has company."""
+        is_free = await self._rooms.is_free_for(live.name, known, identity)
+        return is_free or await self._has_people(live)
+
+    async def _about(self, live: LiveRoom) -> UUID | None:
+        """What its metadata say; what we wrote there ourselves may be of an earlier call."""
+        named, room = conversation_of(live.metadata), await self._rooms.get(live.name)
+        is_ours = named is None or await self._rooms.is_own_word(live.name, named)
+        if is_ours and room and room.sid == live.sid:
             return room.conversation_id
-        return await self._rooms.goes_on(live.name)
+        return named
+
+    async def _has_people(self, live: LiveRoom) -> bool:
+        return any(p.is_person for p in await self._livekit.participants(live.name))
 
     async def _merge(self, live: LiveRoom, change: dict[str, Any]) -> dict[str, Any]:
         metadata = _object(live.metadata) | change

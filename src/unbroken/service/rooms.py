@@ -25,6 +25,7 @@ RoomName = Annotated[Name, Path()]
 class NewRoom(BaseModel):
     name: Name
     user_id: Name | None = None
+    identity: Name | None = None
     conversation_id: UUID | None = None
 
 
@@ -85,14 +86,19 @@ class Announced(BaseModel):
 
 @router.post("", status_code=201)
 async def open_room(new: NewRoom, parts: Given) -> OpenRoom:
-    """Make the room here and on LiveKit; again gives the same one, with a fresh token."""
+    """Make the room here and on LiveKit; again gives the same one, with a fresh token.
+
+    `identity` is who joins with that token, the user unless given: a room whose call is over or
+    waits for others begins a conversation of its own for them.
+    """
+    identity = new.identity or new.user_id
     room = await parts.opening.open(
         new.name,
         conversation_id=new.conversation_id,
         user_id=new.user_id,
-        identity=new.user_id,
+        identity=identity,
     )
-    token = _token(parts, new.name, new.user_id, None)
+    token = _token(parts, new.name, identity, None)
     return OpenRoom(
         name=room.name,
         sid=room.sid or "",

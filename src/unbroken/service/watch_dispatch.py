@@ -84,7 +84,7 @@ class Failover:
     async def _serve(self, orphan: Orphan) -> None:
         if not await self._has_people(orphan):
             await self._store.ownership.stand_by(orphan.session_id, orphan.term)
-            log.info("nobody in the room, no dispatch", **_named(orphan))
+            log.info("nobody of the call in the room, no dispatch", **_named(orphan))
         elif orphan.crashes >= self._crashes_max(orphan):
             await self._give_up(orphan, "crashes")
         elif orphan.is_late:
@@ -98,13 +98,15 @@ class Failover:
         return min(most, PROVIDER_TRIES) if orphan.cause == PROVIDER_LOST else most
 
     async def _has_people(self, orphan: Orphan) -> bool:
+        """Of its own: whoever else is in the room is not given this call."""
         name = orphan.call.room_name
         room, there = await asyncio.gather(
             self._livekit.find(name), self._livekit.participants(name)
         )
         if room is None or not is_room_of(room, orphan.call, is_expected=True):
             return False
-        return any(p.is_person for p in there)
+        people = [p.person for p in there if p.is_person]
+        return bool(people) and await self._store.ownership.whose(orphan.call, people) is not False
 
     async def _dispatch(self, orphan: Orphan) -> None:
         name = orphan.call.room_name

@@ -11,6 +11,7 @@ from uuid import UUID
 import structlog
 
 from unbroken.cause import EMPTY, HOST_LOST
+from unbroken.dispatch import first_said
 from unbroken.errors import NotFound, RoomServerUnavailable
 from unbroken.service.livekit_rooms import LiveRoom
 from unbroken.service.opening import CONVERSATION, conversation_of
@@ -77,19 +78,35 @@ class Rounds:
         self._is_away = True
 
     async def _welcome(self, waiting: list[Watched], rooms: dict[str, LiveRoom]) -> None:
-        """Orphans whose people are back are due."""
+        """Orphans whose people are back are due; if others are there, these get an agent."""
+        turned: set[str] = set()
         for session in waiting:
             room = rooms.get(session.call.room_name)
-            if room is None or not is_room_of(
-                room, session.call, is_expected=self._is_expected(session)
-            ):
+            if room is None or room.name in turned:
                 continue
-            there = await self._livekit.participants(room.name)
-            if not any(p.is_person for p in there):
+            there = [p.person for p in await self._livekit.participants(room.name) if p.is_person]
+            if not there:
                 continue
-            if await self._store.ownership.rejoined(session.session_id, session.term):
-                log.info("people are back", session_id=str(session.session_id), room=room.name)
-                self._store.archive.orphaned.set()
+            is_theirs = await self._store.ownership.whose(session.call, there)
+            is_expected = is_theirs or self._is_expected(session)
+            if not is_room_of(room, session.call, is_expected=is_expected):
+                continue
+            if is_theirs is not False:
+                await self._call_back(session)
+            elif room.sid in session.call.sids and await self._turn_over(session):
+                turned.add(room.name)
+
+    async def _call_back(self, session: Watched) -> None:
+        if await self._store.ownership.rejoined(session.session_id, session.term):
+            name = session.call.room_name
+            log.info("people are back", session_id=str(session.session_id), room=name)
+            self._store.archive.orphaned.set()
+
+    async def _turn_over(self, session: Watched) -> bool:
+        """Others are in the room of a call whose people have left, and its agent with them."""
+        name, agent_name = session.call.room_name, session.agent_name or ""
+        said = first_said(a.said for a in await self._livekit.dispatches(name, agent_name))
+        return await self._opening.turn_over(name, agent_name=agent_name, said=said) is not None
 
     def _is_expected(self, session: Watched) -> bool:
         since = session.orphaned_at_us

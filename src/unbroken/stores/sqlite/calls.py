@@ -63,12 +63,15 @@ def ensure(tx: Transaction, room_name: str, *, new_call_id: UUID, new_conversati
     if known := _open(tx, room_name):
         return known
     room = tx.one("get_room", name=room_name)
-    conversation_id = room["conversation_id"] if room else new_conversation_id.bytes
+    used = room and tx.one("has_calls", conversation_id=room["conversation_id"])
+    is_free = room and (room["is_named"] or not (used and used["has_calls"]))
+    conversation_id = room["conversation_id"] if room and is_free else new_conversation_id.bytes
     tx.one("put_conversation", conversation_id=conversation_id, user_id=None)
     ids = {"call_id": new_call_id, "conversation_id": conversation_id, "room_name": room_name}
     if room and room["sid"]:
         tx.one("forget_sid", room_sid=room["sid"])
         tx.one("open_call", room_sid=room["sid"], **ids)
+        tx.one("turn_room", name=room_name, sid=room["sid"], conversation_id=conversation_id)
     else:
         tx.one("open_call_without_sid", **ids)
     return {"call_id": new_call_id.bytes, "conversation_id": conversation_id}

@@ -7,6 +7,7 @@ is; and, as nobody can be wronged, while nobody was ever in it. A call whose age
 does.
 """
 
+from collections.abc import Iterable
 from enum import Enum, auto
 
 import msgspec
@@ -50,6 +51,15 @@ def is_named(tx: Transaction, request: TakeRequest) -> bool:
     asked = {"name": request.room_name, "conversation_id": request.conversation_id}
     ours = tx.one("is_own_word", **asked)
     return not (ours and ours["is_own_word"])
+
+
+def whose(tx: Transaction, call_id: bytes, here: Iterable[Person]) -> bool | None:
+    """Whether a call goes on for those who are in its room; None: it had no people yet."""
+    call = tx.one("get_call", call_id=call_id)
+    if call is None or call["is_named"]:
+        return call is not None
+    known = people_of(tx, call_id)
+    return have_met(known, here) if known else None
 
 
 def people_of(tx: Transaction, call_id: bytes) -> tuple[Person, ...]:

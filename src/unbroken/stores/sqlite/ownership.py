@@ -1,11 +1,13 @@
 """Sessions without a holder: who is due, who waits, who is over; and who still speaks for them."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 import msgspec
 
 from unbroken.dispatch import Said
-from unbroken.stores.sqlite import calls, said
+from unbroken.people import Person
+from unbroken.stores.sqlite import calls, going, said
 from unbroken.stores.sqlite.appending import end_session, leave
 from unbroken.stores.sqlite.database import Database, Row, Transaction
 from unbroken.stores.sqlite.taking import CRASH_WINDOW_US
@@ -103,6 +105,11 @@ class SqliteOwnership:
         """Or end it, if its holder had hung up. False if the session has moved on."""
         left = await self._database.write(lambda tx: leave(tx, session_id, term, holder, cause))
         return left is not None
+
+    async def whose(self, call: CallRoom, here: Iterable[Person]) -> bool | None:
+        """Whether the call goes on for these people in its room; None: it had nobody yet."""
+        here = tuple(here)
+        return await self._database.read(lambda tx: going.whose(tx, call.call_id.bytes, here))
 
     async def rejoined(self, session_id: UUID, term: int) -> bool:
         """People are back in the room of an orphan: its dispatch is due."""

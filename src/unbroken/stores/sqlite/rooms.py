@@ -10,12 +10,15 @@ from unbroken.archive import Batch, HostBatch, WireEntry
 from unbroken.dispatch import Said
 from unbroken.env import Env
 from unbroken.errors import Conflict, NotFound
+from unbroken.people import Person
 from unbroken.stores.projection import LeaveParticipant, PutParticipant, as_json, clean
-from unbroken.stores.sqlite import calls, said
-from unbroken.stores.sqlite.appending import TTL_MS_MIN, Appending
+from unbroken.stores.sqlite import calls, going, said
+from unbroken.stores.sqlite.appending import TTL_MS_MIN, Appending, end_session
 from unbroken.stores.sqlite.database import Database, Row, Transaction
 from unbroken.stores.sqlite.waiting import Awaited, await_agent
 
+CALLS_MAX = 100  # of a conversation in rooms of one name, the newest
+FINALIZED = "finalized"  # why a session ended
 SAVED = "saved"  # the role whose log holds what was saved over REST, by no agent of ours
 
 
@@ -57,6 +60,31 @@ class SqliteRooms:
         """The open room of this name; None if there is none."""
         row = await self._database.read(lambda tx: tx.one("get_room", name=name))
         return _room(row) if row else None
+
+    async def is_free_for(self, name: str, conversation_id: UUID, identity: str | None) -> bool:
+        """Whether who opens a room that is about this conversation may find it there: it was
+        named by the application, nobody was in it yet, or they are of a call of it that goes on.
+        `identity` None: anybody of them may come."""
+        asked = {"conversation_id": conversation_id, "room_name": name, "limit": CALLS_MAX}
+        here = [Person(identity)] if identity is not None else None
+
+        def work(tx: Transaction) -> bool:
+            room, held = tx.one("get_room", name=name), tx.all("list_calls_of_room", **asked)
+            if room and room["is_named"] and room["conversation_id"] == conversation_id.bytes:
+                return True
+            going_on = (call["call_id"] for call in held if call["is_going"])
+            return not held or any(
+                here is None or going.whose(tx, call_id, here) is not False for call_id in going_on
+            )
+
+        return await self._database.read(work)
+
+    async def is_own_word(self, name: str, conversation_id: UUID) -> bool:
+        """Whether we put this conversation into the room's metadata, by no choice of the
+        application."""
+        asked = {"name": name, "conversation_id": conversation_id}
+        row = await self._database.read(lambda tx: tx.one("is_own_word", **asked))
+        return bool(row and row["is_own_word"])
 
     async def goes_on(self, name: str, identity: str | None = None) -> UUID | None:
         """The conversation that a new LiveKit room of this name continues: one whose call still
@@ -108,6 +136,10 @@ class SqliteRooms:
             raise NotFound(f"no room {name}")
         return _room(row)
 
+    async def turn(self, sid: str) -> None:
+        """What comes into this LiveKit room now is none of its call before."""
+        await self._database.write(lambda tx: tx.one("forget_sid", room_sid=sid))
+
     async def close(self, name: str) -> bool:
         """False if no room of this name was open."""
         row = await self._database.write(lambda tx: tx.one("close_room", name=name))
@@ -121,6 +153,23 @@ class SqliteRooms:
         """The open call of a room, else its last one. Raises NotFound."""
         row = await self._database.read(lambda tx: calls.find(tx, room_name))
         if row is None:
+            raise NotFound(f"nothing is known of a room {room_name}")
+        return _place(row)
+
+    async def finalize(self, room_name: str) -> Place:
+        """The application closes the call of a room: nobody continues it, and what comes next is
+        a new one. An agent that is still there speaks on until it leaves. Raises NotFound."""
+
+        def work(tx: Transaction) -> Row | None:
+            call = calls.find(tx, room_name)
+            for session in tx.all("finalize_call", call_id=call["call_id"]) if call else ():
+                who = (session["session_id"], session["term"], session["holder"])
+                end_session(tx, *who, FINALIZED)
+            if call:
+                tx.one("end_call", call_id=call["call_id"], reason=FINALIZED)
+            return call
+
+        if (row := await self._database.write(work)) is None:
             raise NotFound(f"nothing is known of a room {room_name}")
         return _place(row)
 
@@ -237,6 +286,8 @@ def _entries(turn: SavedTurn, after: str | None, now_us: int) -> tuple[WireEntry
 
 def _goes_on(tx: Transaction, name: str, identity: str | None) -> UUID | None:
     call = tx.one("call_of_name", room_name=name)
+    if call and going.whose(tx, call["call_id"], [Person(identity)] if identity else []) is False:
+        call = None
     if call is None and identity is not None:
         call = tx.one("call_of_person", room_name=name, identity=identity)
     if call is not None:

@@ -34,6 +34,11 @@ order by is_here desc, c.started_at desc limit :limit;
 select exists (select 1 from rooms r where r.tenant = :tenant and r.name = :name and r.conversation_id = :conversation_id and not r.is_named)
     or exists (select 1 from calls c where c.tenant = :tenant and c.room_name = :name and c.conversation_id = :conversation_id and not c.is_named) as is_own_word;
 
+-- name: list_calls_of_room
+-- The calls of a conversation in rooms of this name, the newest first.
+select c.call_id, c.is_named, exists (select 1 from going_calls g where g.call_id = c.call_id) as is_going from calls c
+where c.tenant = :tenant and c.conversation_id = :conversation_id and c.room_name = :room_name order by c.started_at desc limit :limit;
+
 -- name: list_people
 select identity, kind, attributes from participants where call_id = :call_id limit :limit;
 
@@ -59,13 +64,15 @@ where c.tenant = :tenant and c.room_name = :room_name and s.phase = 'orphaned' a
 order by c.started_at desc limit 1;
 
 -- name: open_call_of_name
-select call_id, conversation_id from calls where tenant = :tenant and room_name = :room_name and ended_at is null order by started_at desc limit 1;
+-- Not one whose conversation was closed since.
+select call_id, conversation_id from calls c where tenant = :tenant and room_name = :room_name and ended_at is null
+  and not exists (select 1 from conversations v where v.conversation_id = c.conversation_id and v.closed_at >= c.started_at) order by started_at desc limit 1;
 
 -- name: last_call_of_name
 select call_id, conversation_id from calls where tenant = :tenant and room_name = :room_name order by started_at desc limit 1;
 
 -- name: get_call
-select call_id, conversation_id, room_name, started_at, ended_at, end_reason from calls where call_id = :call_id and tenant = :tenant;
+select call_id, conversation_id, room_name, started_at, ended_at, end_reason, is_named from calls where call_id = :call_id and tenant = :tenant;
 
 -- name: end_call
 -- When no session of it is open any more.

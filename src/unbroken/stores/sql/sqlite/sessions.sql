@@ -91,6 +91,12 @@ where session_id = :session_id and term = :term and holder = :holder and phase i
 -- Null: it goes on after all.
 update sessions set ending = :reason where session_id = :session_id;
 
+-- name: finalize_call
+-- Agents that are there go on until they leave; the other sessions of it are over now, and answered.
+update sessions set ending = coalesce(ending, 'finalized') where call_id = :call_id and agent_name is not null and phase <> 'ended';
+select session_id, term, holder from sessions
+where call_id = :call_id and phase <> 'ended' and (phase = 'orphaned' or role = 'saved');
+
 -- name: get_ending
 select call_id, ending from sessions where session_id = :session_id and term = :term and holder = :holder and ending is not null and phase <> 'ended';
 
