@@ -127,7 +127,7 @@ async def test_a_session_that_closes_with_its_person_goes_on_when_they_are_back(
         await caller.hear(after=asked)
         before = victim.state()
     await until(lambda: victim.session()["cause"] == "empty")  # long before the room is closed
-    again = house.create_room("closes")
+    again = house.create_room("closes", identity=victim.room["identity"])
     async with Caller.join(again["url"], again["token"], voice) as caller:
         _, new = await check(victim, before | {"people": people_in(caller)})
         assert new == []

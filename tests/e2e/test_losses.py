@@ -125,7 +125,7 @@ async def test_a_person_leaves_and_comes_back(house, voice, ears):
         asked = await caller.say("Good morning.")
         await caller.hear(after=asked)
     await asyncio.sleep(1)
-    again = house.create_room("left")
+    again = house.create_room("left", identity=victim.room["identity"])
     assert again["conversation_id"] == victim.room["conversation_id"]
     async with Caller.join(again["url"], again["token"], voice) as caller:
         joined = time.monotonic()

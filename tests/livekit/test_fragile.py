@@ -359,6 +359,7 @@ def test_a_shutdown_that_was_set():
 def test_callbacks_have_a_name():
     source = inspect.getsource(job_proc_lazy_main)
     assert f'name="{last_words.CALLBACK}"' in source
+    assert f'name="{last_words.ENTRYPOINT}"' in source
 
 
 async def test_rpc_by_twirp():

@@ -120,11 +120,32 @@ async def test_what_we_wrote_into_the_room_is_nobodys_word(store, archive, sid):
     word = {"conversation_id": conversation_id, "is_room_word": True}
     first = await anns(archive, final="empty", **word)
     assert (first.conversation_id, first.is_named) == (conversation_id, False)
+    await store.rooms.put("room", conversation_id=conversation_id, sid=sid, user_id=None)
     again = await Holder(archive).take(room_sid=sid, people=(BOB,), **word)
     assert again.is_new
     assert again.conversation_id != conversation_id
-    ann = await Holder(archive).take(room_sid="RM_3", people=(ANN,), **word)
-    assert ann.session_id == first.session_id
+    stale = await Holder(archive).take(room_sid=sid, role="other", people=(BOB,), **word)
+    assert stale.call_id == again.call_id  # the room still says what it said before him
+
+
+async def test_what_we_chose_once_the_application_may_name(store, archive):
+    """In the metadata of a room that it makes itself."""
+    chosen = ENV.new_id()
+    await store.rooms.put("room", conversation_id=chosen, sid="RM_room", user_id=None)
+    word = {"conversation_id": chosen, "is_room_word": True}
+    first = await anns(archive, final="empty", **word)
+    again = await Holder(archive).take(room_sid="RM_made", people=(BOB,), **word)
+    assert (again.session_id, again.is_named) == (first.session_id, True)
+
+
+async def test_an_agent_that_is_quicker_than_the_room_is_noted_takes_no_word_for_theirs(
+    store, archive
+):
+    chosen = ENV.new_id()
+    word = {"conversation_id": chosen, "is_room_word": True}
+    await anns(archive, final="empty", **word)
+    await store.rooms.put("room", conversation_id=chosen, sid="RM_room", user_id=None)
+    assert (await Holder(archive).take(people=(BOB,), **word)).is_new
 
 
 @pytest.mark.parametrize("is_ours", [True, False])

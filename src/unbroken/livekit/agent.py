@@ -21,7 +21,7 @@ from unbroken.live import BEAT_S, Level, Live, by_agent_session
 from unbroken.livekit import deposed, factories, last_words, recover, restore
 from unbroken.livekit.callers import OTHERS, Callers, listen, make_way
 from unbroken.livekit.factories import AgentFactories
-from unbroken.livekit.hanging_up import HangingUp, shut_down
+from unbroken.livekit.hanging_up import SHUT_DOWN, HangingUp, shut_down
 from unbroken.livekit.history import History
 from unbroken.livekit.hooks import Hooks
 from unbroken.livekit.joining import VERSIONS, ConversationHook, Joining
@@ -229,7 +229,7 @@ class Call(Shown, Generic[T]):
             began = taken.entries[0].at_us / 1e6
             self._session_start = datetime.fromtimestamp(began, UTC)
         live = self._live = Live(self._spool, journal, saved)
-        self._hanging_up = HangingUp(self._ctx, live)
+        self._hanging_up = HangingUp(self._ctx, live, self._outlive)
         live.record(
             SessionOpened(
                 room=header.room,
@@ -316,6 +316,12 @@ class Call(Shown, Generic[T]):
             await asyncio.sleep(BEAT_S)
 
     # Ending.
+
+    async def _outlive(self) -> None:
+        """The application has shut its session down, and LiveKit leaves the job in the room: the
+        last word is not put off until that is over."""
+        await last_words.entrypoint()
+        await self._leave(SHUT_DOWN)
 
     async def _obey(self, session: AgentSession[T]) -> None:
         """Stop speaking and leave as soon as the session is somebody else's, or over."""

@@ -33,7 +33,8 @@ COUNTED_ON = {
     "jobs_end_with_a_reason": "'job crashed' is that of an exception in the entrypoint",
     "a_shutdown_that_was_set": "what was set as shutdown of a session or a JobContext is what "
     "EndCallTool calls",
-    "callbacks_have_a_name": "the task of each shutdown callback is named as in `last_words`",
+    "callbacks_have_a_name": "the tasks of the entrypoint and of shutdown callbacks have the names "
+    "that `last_words` has",
     "rpc_by_twirp": "TwirpClient sends PerformRpc, for which livekit-api has no method yet",
 }
 

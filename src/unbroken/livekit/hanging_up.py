@@ -9,7 +9,7 @@ application's clean-up then shuts down or deletes what is there.
 import asyncio
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
 from livekit import rtc
@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
+SHUT_DOWN = "session shut down"  # why an agent hung up
+
 
 class Ours(str):
     """A reason of our own to end a job: no hang-up."""
@@ -36,10 +38,14 @@ class Ours(str):
 class HangingUp:
     """Watches one job and its session."""
 
-    def __init__(self, ctx: JobContext, live: Live) -> None:
-        self._ctx, self._live = ctx, live
+    def __init__(
+        self, ctx: JobContext, live: Live, outlive: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
+        """`outlive` ends the session where its job goes on without it."""
+        self._ctx, self._live, self._outlive = ctx, live, outlive
         self._asked: set[str] = set()  # the application's reasons for `ctx.shutdown`
-        self._is_sure = self._is_closed = False
+        self._is_sure = self._is_closed = self._is_shut_down = False
+        self._outliving: asyncio.Task[None] | None = None
         self._tool: str | None = None  # the call of EndCallTool that is under way
 
     def attach(self, session: AgentSession[Any]) -> None:
@@ -89,7 +95,8 @@ class HangingUp:
 
     @guarded
     def _close(self, **_how: Any) -> None:
-        self._note("session shut down", is_sure=not self._is_closed)
+        self._is_shut_down = not self._is_closed
+        self._note(SHUT_DOWN, is_sure=not self._is_closed)
 
     @guarded
     def _disconnected(self, reason: rtc.DisconnectReason.ValueType) -> None:
@@ -99,6 +106,8 @@ class HangingUp:
     @guarded
     def _closed(self, _event: object) -> None:
         self._is_closed = True
+        if self._is_shut_down:
+            self._outliving = asyncio.create_task(self._outlive(), name="unbroken outlive")
 
     @guarded
     def _tool_updated(self, event: ToolExecutionUpdatedEvent) -> None:

@@ -58,6 +58,10 @@ class Opening:
             else:
                 awaits = await self._lacks(live)
                 conversation_id = await self._join(live, conversation_id, identity)
+                theirs = conversation_of(live.metadata)
+                is_named = is_named or (
+                    theirs == conversation_id and not await self._is_ours(live, conversation_id)
+                )
             room = await self._rooms.put(
                 name,
                 conversation_id=conversation_id,
@@ -147,10 +151,13 @@ class Opening:
     async def _about(self, live: LiveRoom) -> UUID | None:
         """What its metadata say; what we wrote there ourselves may be of an earlier call."""
         named, room = conversation_of(live.metadata), await self._rooms.get(live.name)
-        is_ours = named is None or await self._rooms.is_own_word(live.name, named)
+        is_ours = named is None or await self._is_ours(live, named)
         if is_ours and room and room.sid == live.sid:
             return room.conversation_id
         return named
+
+    async def _is_ours(self, live: LiveRoom, named: UUID) -> bool:
+        return await self._rooms.is_own_word(live.name, live.sid, named)
 
     async def _has_people(self, live: LiveRoom) -> bool:
         return any(p.is_person for p in await self._livekit.participants(live.name))

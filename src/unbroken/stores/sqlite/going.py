@@ -9,6 +9,7 @@ does.
 
 from collections.abc import Iterable
 from enum import Enum, auto
+from uuid import UUID
 
 import msgspec
 
@@ -44,13 +45,18 @@ def find(tx: Transaction, request: TakeRequest) -> Row | None:
 
 
 def is_named(tx: Transaction, request: TakeRequest) -> bool:
-    """Whether the application named the conversation. What we wrote into the metadata of a room
-    ourselves, or have read there as ours before, is nobody's word."""
+    """Whether the application named the conversation."""
     if request.conversation_id is None or not request.is_room_word:
         return request.conversation_id is not None
-    asked = {"name": request.room_name, "conversation_id": request.conversation_id}
-    ours = tx.one("is_own_word", **asked)
-    return not (ours and ours["is_own_word"])
+    room = (request.room_name, request.room_sid)
+    return not is_own_word(tx, *room, request.conversation_id)
+
+
+def is_own_word(tx: Transaction, name: str, sid: str, conversation_id: UUID) -> bool:
+    """Whether we put this conversation into the room's metadata, by no choice of the
+    application's."""
+    row = tx.one("is_own_word", name=name, sid=sid, conversation_id=conversation_id)
+    return bool(row and row["is_own_word"])
 
 
 def whose(tx: Transaction, call_id: bytes, here: Iterable[Person]) -> bool | None:

@@ -79,12 +79,11 @@ class SqliteRooms:
 
         return await self._database.read(work)
 
-    async def is_own_word(self, name: str, conversation_id: UUID) -> bool:
+    async def is_own_word(self, name: str, sid: str, conversation_id: UUID) -> bool:
         """Whether we put this conversation into the room's metadata, by no choice of the
-        application."""
-        asked = {"name": name, "conversation_id": conversation_id}
-        row = await self._database.read(lambda tx: tx.one("is_own_word", **asked))
-        return bool(row and row["is_own_word"])
+        application's."""
+        asked = (name, sid, conversation_id)
+        return await self._database.read(lambda tx: going.is_own_word(tx, *asked))
 
     async def goes_on(self, name: str, identity: str | None = None) -> UUID | None:
         """The conversation that a new LiveKit room of this name continues: one whose call still
@@ -127,6 +126,8 @@ class SqliteRooms:
             if user_id is not None:
                 tx.one("put_user", user_id=user_id, name=None, context=None)
             tx.one("put_room", **new, sid=sid, user_id=user_id, is_named=is_named)
+            if not is_named:  # an agent may have been quicker, and have taken our word for theirs
+                tx.one("unname_calls", sid=sid, conversation_id=conversation_id)
             if awaits is not None:
                 await_agent(tx, name, awaits)
             return tx.one("get_room", name=name)

@@ -30,9 +30,14 @@ where c.tenant = :tenant
 order by is_here desc, c.started_at desc limit :limit;
 
 -- name: is_own_word
--- The conversation was put into this room's metadata by us, not by choice of the application.
-select exists (select 1 from rooms r where r.tenant = :tenant and r.name = :name and r.conversation_id = :conversation_id and not r.is_named)
-    or exists (select 1 from calls c where c.tenant = :tenant and c.room_name = :name and c.conversation_id = :conversation_id and not c.is_named) as is_own_word;
+-- The conversation was put into the metadata of this very LiveKit room by us, not by choice of the application: what stands in the metadata of a
+-- room that we know nothing of is its word, even where we chose the conversation once.
+select (exists (select 1 from rooms r where r.tenant = :tenant and r.name = :name and r.sid = :sid and r.closed_at is null)
+        or exists (select 1 from call_rooms x where x.tenant = :tenant and x.room_sid = :sid))
+   and coalesce((select not r.is_named from rooms r
+                 where r.tenant = :tenant and r.name = :name and r.sid = :sid and r.conversation_id = :conversation_id and r.closed_at is null),
+                exists (select 1 from calls c where c.tenant = :tenant and c.room_name = :name and c.conversation_id = :conversation_id and not c.is_named))
+       as is_own_word;
 
 -- name: list_calls_of_room
 -- The calls of a conversation in rooms of this name, the newest first.
@@ -41,6 +46,10 @@ where c.tenant = :tenant and c.conversation_id = :conversation_id and c.room_nam
 
 -- name: list_people
 select identity, kind, attributes from participants where call_id = :call_id limit :limit;
+
+-- name: unname_calls
+update calls set is_named = 0
+where conversation_id = :conversation_id and call_id in (select call_id from call_rooms where tenant = :tenant and room_sid = :sid);
 
 -- name: name_call
 update calls set is_named = 1 where call_id = :call_id;
