@@ -46,8 +46,8 @@ MUTANTS = (
     Mutant(
         name="state that is too large is called safe",
         file="live.py",
-        old="if upto is None and self._unkept:",
-        new="if False:",
+        old="return upto is not None or not self._unkept",
+        new="return True",
         promise="durable is never True while a field, as it is, is in no entry.",
         test="livekit/test_recorder.py::test_what_no_entry_can_hold_is_not_safe_until_one_can",
     ),

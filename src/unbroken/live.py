@@ -210,8 +210,8 @@ class Live:
 
         Raises LevelUnavailable if it cannot become so: entry `upto` is lost, for that reason; the
         disk failed; or the session is another holder's or over, and the entry had not been
-        stored before. Without `upto` a loss is told once, by the first call behind it, and state
-        that is too large to be stored as long as it is.
+        stored before. Without `upto` a loss is told once, by the first call behind it, and the
+        answer is False as long as a part of the state is too large to be stored: see `lag`.
         """
         n = self.journal.appended if upto is None else upto
         self._ask_for(level, n)
@@ -220,7 +220,7 @@ class Live:
             is_reached = self._reached(level, n)  # first: a loss is told before it is passed
             self._refuse_lost(level, upto)
             if is_reached:
-                return True
+                return upto is not None or not self._unkept
             self._refuse_impossible(level)
             if self._env.boot_us() >= until_us:
                 return False
@@ -330,8 +330,6 @@ class Live:
     def _refuse_lost(self, level: Level, upto: int | None) -> None:
         """Tell of entry `upto`; without one, of all losses not yet told."""
         self._hear_losses()
-        if upto is None and self._unkept:
-            raise LevelUnavailable(str(self._unkept))
         concerned = (self._unrecorded, self._unstored)[: 2 if level == "service" else 1]
         told = None
         for losses in concerned:
