@@ -1,6 +1,7 @@
 """Digests: two values are equal if theirs are."""
 
 import hashlib
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -20,3 +21,26 @@ def _canonical(value: JSON) -> bytes:
         return _ENCODER.encode(value)
     except (TypeError, ValueError, RecursionError):  # what the log cannot say, either
         return _ENCODER.encode(plain(value))
+
+
+class Chain:
+    """The digest of a list, place by place: what was not cut off is not read again."""
+
+    def __init__(self) -> None:
+        self._states: list[bytes] = []
+
+    def cut(self, keep: int) -> None:
+        """From place `keep` on the list is another."""
+        del self._states[keep:]
+
+    def of(self, values: Iterable[JSON], *, leaving_out: Callable[[JSON], bool]) -> str:
+        """The digest of the list, whose places behind what is known are `values`."""
+        last = self._states[-1] if self._states else b""
+        for value in values:
+            if not leaving_out(value):
+                last = hashlib.blake2b(last + _canonical(value), digest_size=SIZE_BYTES).digest()
+            self._states.append(last)
+        return last.hex()
+
+    def __len__(self) -> int:
+        return len(self._states)

@@ -11,13 +11,14 @@ scan in turn, so that an edit anywhere is found within a few scans.
 """
 
 import operator
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
+from unbroken.digest import Chain
 from unbroken.entries import ContextChanged, Item, ItemPut, ItemsRemoved
-from unbroken.session import Session
+from unbroken.session import CONTEXT_OF, Session, is_instructions
 
 WINDOW = 16
 ROLL = 32
@@ -56,6 +57,7 @@ class Tracked:
 
     def __init__(self, codec: Codec) -> None:
         self.seen: list[Seen] = []
+        self._chain = Chain()
         self._codec = codec
         self._rolled = 0
 
@@ -84,7 +86,19 @@ class Tracked:
         old = self.seen[keep:]
         new = [Seen(item.id, self._codec.print(item)) for item in items[keep:]]
         self.seen[keep:] = new
+        if old or new:
+            self._chain.cut(keep)
         return old, new
+
+    def forget(self, keep: int) -> None:
+        """What is behind is not as recorded."""
+        del self.seen[keep:]
+        self._chain.cut(keep)
+
+    def digest(self, items: Sequence[ChatItem]) -> str:
+        """Of `items`, which were recorded just now."""
+        new = map(self._codec.encode, items[len(self._chain) :])
+        return self._chain.of(new, leaving_out=is_instructions)
 
 
 class Mirror:
@@ -107,8 +121,31 @@ class Mirror:
         context.record(0, items)
         for at, item in enumerate(items):
             if at >= len(recorded) or self._codec.encode(item) != recorded[at]:
-                del context.seen[at:]
+                context.forget(at)
                 return
+
+    def digests(
+        self, history: Sequence[ChatItem], contexts: Mapping[str, Sequence[ChatItem]]
+    ) -> dict[str, str]:
+        """Of the live lists, by field; the cost is that of what changed."""
+        found = {"history": self._history.digest(history)}
+        for agent, items in contexts.items():
+            found[CONTEXT_OF + agent] = self._context(agent).digest(items)
+        return found
+
+    def whole_history(self, items: Sequence[ChatItem]) -> Iterator[ItemsRemoved | ItemPut]:
+        """All of it anew: what was written before has not led there."""
+        session, before = self._session, None
+        placed = dict(session.placed)
+        yield ItemsRemoved(tuple(session.order))
+        for item in items:
+            encoded = self._codec.encode(item)
+            known = placed.get(item.id, ItemPut(encoded))
+            yield msgspec.structs.replace(known, item=encoded, after=before, agent=None)
+            before = item.id
+
+    def whole_context(self, agent: str, items: Sequence[ChatItem]) -> ContextChanged:
+        return ContextChanged(agent, 0, tuple(self._reference(item) for item in items))
 
     def history(
         self, items: Sequence[ChatItem], agent: str, context: Sequence[ChatItem]
@@ -124,14 +161,13 @@ class Mirror:
         if gone := _gone(old, new):
             yield ItemsRemoved(tuple(gone))
         known = {seen.id: seen.print for seen in old if seen.id not in set(gone)}
-        here = {item.id for item in context[self._context(agent).unchanged(context) :]}
         before = items[keep - 1].id if keep else None
         for item, seen in zip(items[keep:], new, strict=True):
             if known.get(seen.id) != seen.print:
                 put = ItemPut(
                     self._codec.encode(item),
                     after=before,
-                    agent=agent if seen.id in here else None,
+                    agent=agent if self._is_next(item, before, agent, context) else None,
                 )
                 yield Put(put, is_new=seen.id not in known)
             before = seen.id
@@ -148,6 +184,18 @@ class Mirror:
             if all(map(operator.eq, resolved, map(self._codec.encode, tail))):
                 return None
         return ContextChanged(agent, keep, tuple(self._reference(item) for item in tail))
+
+    def _is_next(
+        self, item: ChatItem, before: str | None, agent: str, context: Sequence[ChatItem]
+    ) -> bool:
+        """Whether the item, behind `before` in the history, is what comes next in the context: of
+        no other place there does its place in the history say anything."""
+        folded = self._session.contexts.get(agent)
+        if folded is None or not folded.ids:
+            return before is None and bool(context) and context[0].id == item.id
+        count = len(folded.ids)
+        is_behind = folded.ids[-1] == before and count < len(context)
+        return is_behind and context[count] is item and item.id not in self._session.items
 
     def _context(self, agent: str) -> Tracked:
         return self._contexts.setdefault(agent, Tracked(self._codec))

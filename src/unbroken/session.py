@@ -10,6 +10,7 @@ import msgspec
 
 from unbroken import digest
 from unbroken.changes import changed
+from unbroken.digest import Chain
 from unbroken.entries import (
     AgentEntered,
     AgentMade,
@@ -77,11 +78,14 @@ class Context:
     def __init__(self) -> None:
         self.ids: list[str] = []
         self.own: dict[str, Item] = {}
+        self.chain = Chain()
 
     def change(self, keep: int, then: Iterable[str | Item]) -> None:
         del self.ids[keep:]
+        self.chain.cut(keep)
         for ref in then:
             if isinstance(ref, str):
+                self.own.pop(ref, None)
                 self.ids.append(ref)
             else:
                 self.own[ref["id"]] = ref
@@ -116,6 +120,7 @@ class Session:
     def __init__(self) -> None:
         self.opened: SessionOpened | None = None
         self.order: list[str] = []  # the history: item ids
+        self._chain = Chain()  # of the history
         self.items: dict[str, Item] = {}
         self.placed: dict[str, ItemPut] = {}  # by item id: who spoke, what was heard
         self.contexts: dict[str, Context] = {}
@@ -166,9 +171,14 @@ class Session:
         return [item for item in found if item]
 
     def folded(self, field: str) -> Any:
-        """What the log has of a field of the state, by its name in digests and restore reports."""
+        """What the log has of a field of the state, by its name in digests and restore reports;
+        of a list of chat items its digest."""
         if field.startswith(OF_AN_AGENT):
             return self._folded_of(*field.split(" of ", 1))
+        if field == "history":
+            known = len(self._chain)
+            new = [self.items[item_id] for item_id in self.order[known:]]
+            return self._chain.of(new, leaving_out=is_instructions)
         if field == "options":
             return {k: v for k, v in self.options.items() if not k.startswith(OF_AN_AGENT)}
         return getattr(self, field, None) if field in FIELDS else None
@@ -246,7 +256,10 @@ class Session:
     def _folded_of(self, kind: str, agent: str) -> Any:
         """`kind` is what of the agent: its context, attributes, instructions or tools."""
         if kind == "context":
-            return [item for item in self.context(agent) if not is_instructions(item)]
+            own = self.contexts.get(agent) or Context()
+            ids = own.ids[len(own.chain) :]
+            new = [own.own.get(i) or self.items.get(i) or {"id": i} for i in ids]
+            return own.chain.of(new, leaving_out=is_instructions)
         if kind == "attributes":
             return self.attributes[agent].value if agent in self.attributes else None
         entered = self.entered.get(agent)
@@ -255,12 +268,14 @@ class Session:
     def _put(self, put: ItemPut) -> None:
         item_id = put.item["id"]
         was_spoken = item_id in self.placed and is_spoken(self.items[item_id])
+        if item_id in self.items:
+            self._cut(item_id)
         if item_id not in self.placed:
-            insert_behind(self.order, item_id, put.after)
+            self._chain.cut(insert_behind(self.order, item_id, put.after))
             if put.agent is not None:
                 context = self.contexts.setdefault(put.agent, Context())
                 if item_id not in self.items or item_id not in context.ids:
-                    insert_behind(context.ids, item_id, put.after)
+                    context.chain.cut(insert_behind(context.ids, item_id, put.after))
         if put.item.get("role") == "user":
             self.turn = item_id
         self.items[item_id] = put.item
@@ -269,6 +284,13 @@ class Session:
             self.spoken.remove(item_id)
         elif is_spoken(put.item) and not was_spoken:
             self._speak(item_id)
+
+    def _cut(self, item_id: str) -> None:
+        """It is another: so are the digests of the lists that it is in."""
+        lists = [(self.order, self._chain), *((c.ids, c.chain) for c in self.contexts.values())]
+        for ids, chain in lists:
+            if item_id in ids:
+                chain.cut(ids.index(item_id))
 
     def _speak(self, item_id: str) -> None:
         """Its place among what was said is that in the history. Most are the newest."""
@@ -281,6 +303,8 @@ class Session:
 
     def _remove(self, ids: Iterable[str]) -> None:
         gone = set(ids)
+        for item_id in gone & self.placed.keys():
+            self._chain.cut(self.order.index(item_id))
         self.order = [i for i in self.order if i not in gone]
         self.spoken = [i for i in self.spoken if i not in gone]
         for item_id in gone & self.placed.keys():
@@ -324,12 +348,12 @@ def is_spoken(item: Item) -> bool:
     return item.get("role") in ("user", "assistant")
 
 
-def insert_behind(order: list[str], item_id: str, after: str | None) -> None:
-    """Put `item_id` directly behind `after`; in front if None, at the end if it is not there."""
-    if order and order[-1] == after:
-        order.append(item_id)
-        return
-    order.insert(place_behind(order, after), item_id)
+def insert_behind(order: list[str], item_id: str, after: str | None) -> int:
+    """Put `item_id` directly behind `after`; in front if None, at the end if it is not there.
+    Returns its place."""
+    place = place_behind(order, after)
+    order.insert(place, item_id)
+    return place
 
 
 def place_behind(order: list[str], after: str | None) -> int:

@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from livekit.agents import Agent
 from livekit.agents.llm import ChatContext, ChatItem
 
+from unbroken.digest import Chain
 from unbroken.entries import Item
 from unbroken.livekit import items
 from unbroken.session import is_instructions
 
 
-def read(live: Sequence[ChatItem]) -> list[Item]:
-    """Without the instructions, which are a field of their own."""
-    return [item for item in map(items.encode, live) if not is_instructions(item)]
+def read(live: Sequence[ChatItem]) -> str:
+    """The digest, without the instructions, which are a field of their own."""
+    return Chain().of(map(items.encode, live), leaving_out=is_instructions)
 
 
 async def put_back(agent: Agent, encoded: Sequence[Item]) -> str | None:

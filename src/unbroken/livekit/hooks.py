@@ -1,6 +1,7 @@
 """AgentSession's events, written to the log."""
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -22,6 +23,7 @@ from unbroken.entries import (
     JSON,
     AgentEntered,
     Digested,
+    Noted,
     OptionsChanged,
     ToolEnded,
     ToolStarted,
@@ -46,6 +48,11 @@ from unbroken.livekit.recorder import AGENTS_MAX, Recorders
 from unbroken.livekit.speech import InFlight
 from unbroken.livekit.voice import Fence, Voice
 from unbroken.mirror import Mirror, Put
+from unbroken.session import CONTEXT_OF
+
+log = logging.getLogger(__name__)
+
+WRITTEN_WHOLE = "unbroken.written_whole"  # the note of a list that was not recorded as it is
 
 
 class Hooks:
@@ -75,6 +82,8 @@ class Hooks:
         self._options: dict[str, JSON] = {}
         self._newest: list[ref[Agent]] = []  # the last current one first, held ones behind
         self.recorders = Recorders(live)
+        self._whole: dict[str, str] = {}  # by field: the digest of what was written whole
+        self._written_whole = 0
 
     def attach(self, agent: Agent) -> None:
         """From here on everything reaches the log. `agent` is the one that starts."""
@@ -204,9 +213,31 @@ class Hooks:
         """What the live objects are now, for whoever has to make them again."""
         saved = self._live.session
         now = fields.Now(self._session, agents, current, saved)
-        live = fields.digests(now, self.recorders.wanted())
+        live = fields.digests(now, self.recorders.wanted() | self._lists(agents))
         if news := {k: v for k, v in live.items() if saved.is_news(k, v)}:
             self._live.record(Digested(news))
+
+    def _lists(self, agents: Mapping[str, Agent]) -> dict[str, str]:
+        """The digests of the history and the contexts. What the log has otherwise is written
+        whole, once for each state of the list, and counted."""
+        history = self._session.history.items
+        live = {key: agent.chat_ctx.items for key, agent in agents.items()}
+        found = self.mirror.digests(history, live)
+        for field, of_live in found.items():
+            if self._live.session.folded(field) == of_live or self._whole.get(field) == of_live:
+                continue
+            self._whole[field] = of_live
+            key = field.removeprefix(CONTEXT_OF)
+            for change in (
+                self.mirror.whole_history(history)
+                if field == key
+                else [self.mirror.whole_context(key, live[key])]
+            ):
+                self._live.record(change)
+            self._written_whole += 1
+            self._live.record(Noted(WRITTEN_WHOLE, {"count": self._written_whole, "field": field}))
+            log.warning("%s was not recorded as it is: written whole", field)
+        return found
 
     def _put(self, change: Put) -> None:
         put = change.put

@@ -27,7 +27,8 @@ def fingerprint(item: ChatItem) -> Hashable:
     """Cheap, and different when the words, the outcome or the metrics are."""
     if isinstance(item, ChatMessage):
         said = tuple(part if isinstance(part, str) else id(part) for part in item.content)
-        return item.created_at, item.role, item.interrupted, said, len(item.metrics)
+        more = tuple(item.metrics.items()), repr(item.extra) if item.extra else ""
+        return item.created_at, item.role, item.interrupted, said, more
     return tuple(_plain(value) for _, value in item)
 
 

@@ -1,0 +1,102 @@
+"""An agent's context is a list of its own: what stands in it, and where, comes back."""
+
+import asyncio
+
+import pytest
+from livekit.agents import Agent, AgentSession, function_tool
+
+from tests.agents.scripted import ScriptedLLM
+from tests.livekit.test_log_equality import Conversation
+from unbroken.entries import ContextChanged, ItemsRemoved
+from unbroken.livekit.hooks import WRITTEN_WHOLE
+
+RULES = [("till", {"tool": "to_till", "arguments": {}}), ("", "You said {heard}.")]
+
+
+class Till(Agent):
+    """As LiveKit's own hand-overs do: what was said comes along, behind it a line of its own."""
+
+    def __init__(self, said=()):
+        super().__init__(instructions="till")
+        self._said = said
+
+    async def on_enter(self) -> None:
+        context = self.chat_ctx.copy()
+        known = {item.id for item in context.items}
+        context.items.extend(item for item in self._said if item.id not in known)
+        context.add_message(role="system", content="You are the till.")
+        await self.update_chat_ctx(context)
+        self.session.generate_reply(tool_choice="none")
+
+
+class Greeter(Agent):
+    def __init__(self) -> None:
+        super().__init__(instructions="greeter")
+
+    @function_tool
+    async def to_till(self) -> tuple[Agent, str]:
+        """Hand over."""
+        said = self.chat_ctx.copy(exclude_instructions=True, exclude_handoff=True)
+        return Till(said.items), "Handing over."
+
+
+class Call(Conversation):
+    def __init__(self, env, spool):
+        super().__init__(env, spool)
+        self.session = AgentSession(llm=ScriptedLLM(RULES))
+        self.hooks = type(self.hooks)(env, self.live, self.session)
+
+    async def start(self):
+        agent = Greeter()
+        self.hooks.attach(agent)
+        await self.session.start(agent)
+        self.hooks.scan()
+        return self
+
+    async def note(self, text: str) -> None:
+        context = self.session.current_agent.chat_ctx.copy()
+        context.add_message(role="system", content=text)
+        await self.session.current_agent.update_chat_ctx(context)
+
+    def is_as_logged(self) -> bool:
+        self.hooks.scan()
+        return not self.live.session.differing and WRITTEN_WHOLE not in self.live.session.notes
+
+
+@pytest.fixture
+async def call(env, spool):
+    made = await Call(env, spool).start()
+    yield made
+    await made.close()
+
+
+@pytest.mark.parametrize("steps", ["+n", "sn", "+ns", "s+ns", "snns", "snsns", "sts", "stnsns"])
+async def test_a_line_that_is_only_in_the_context_stays_in_its_place(call, steps):
+    for number, step in enumerate(steps):
+        if step == "n":
+            await call.note(f"note {number}")
+        else:
+            await call.say("till" if step == "t" else f"words {number}")
+            await asyncio.sleep(0.05)  # a hand-over has to be through
+    assert call.is_as_logged()
+    agent = call.session.current_agent
+    logged = (await call.logged()).context(call.hooks.key_of(agent))
+    assert [item["id"] for item in logged] == [item.id for item in agent.chat_ctx.items]
+
+
+@pytest.mark.parametrize(
+    "damage", [ContextChanged("Greeter", 1, ("nobody",)), ItemsRemoved(("first",))]
+)
+async def test_a_log_that_went_wrong_is_written_whole_at_once_and_counted(call, damage):
+    await call.say("hello")
+    call.hooks.scan()
+    if isinstance(damage, ItemsRemoved):
+        damage = ItemsRemoved((call.live.session.order[-1],))
+    call.live.record(damage)
+    call.hooks.scan()
+    logged = await call.logged()
+    assert [i["id"] for i in logged.history] == [i.id for i in call.session.history.items]
+    context = [item.id for item in call.session.current_agent.chat_ctx.items]
+    assert [i["id"] for i in logged.context("Greeter")] == context
+    assert logged.notes[WRITTEN_WHOLE]["count"] == 1
+    assert not logged.differing
