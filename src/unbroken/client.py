@@ -18,7 +18,15 @@ from unbroken.by_room import CLIENT as ROLE
 from unbroken.cause import EMPTY
 from unbroken.conversation import LLMMessage
 from unbroken.destination import Destination
-from unbroken.entries import JSON, Noted, ParticipantJoined, ParticipantLeft, Payload, plain
+from unbroken.entries import (
+    JSON,
+    USER,
+    Noted,
+    ParticipantJoined,
+    ParticipantLeft,
+    Payload,
+    plain,
+)
 from unbroken.env import Env, Host
 from unbroken.errors import (
     ArchiveUnavailable,
@@ -136,13 +144,17 @@ class BackendClient:
         assistant_message: str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> Saved:
-        """Record both sides of a turn; what LiveKit reports too appears once."""
+        """Record both sides of a turn, and who spoke: the conversation is known as theirs from
+        then on. What LiveKit reports too appears once."""
         live, extra = self._live(room_name), _json(metadata or {})
+        if participant_identity:
+            self._name_user(live, participant_identity)
         if participant_identity and user_message:
             extra = {**extra, "participant_identity": participant_identity}
         for role, text in (("user", user_message), ("assistant", assistant_message)):
             if text:
-                live.say("turn", role, text, extra=extra)
+                speaker = participant_identity if role == "user" else None
+                live.say("turn", role, text, extra=extra, speaker=speaker or None)
         return _saved(live)
 
     def save_session(self, session_data: Mapping[str, Any]) -> Saved:
@@ -183,6 +195,11 @@ class BackendClient:
             self._let_go(room_name)
         await asyncio.gather(*self._closing, return_exceptions=True)
         await self._http.aclose()
+
+    def _name_user(self, live: Live, identity: str) -> None:
+        """Once for each run of turns of the same person."""
+        if live.session.notes.get(USER) != identity:
+            live.record(Noted(USER, identity))
 
     def _note(self, live: Live, name: str, data: object) -> Saved:
         payload: Payload = Noted(name, _json(data))

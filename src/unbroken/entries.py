@@ -175,6 +175,9 @@ class Noted(Payload, frozen=True):
     data: JSON = None
 
 
+USER = "unbroken.user"  # the note by which an application names a person of the conversation
+
+
 class Ended(Payload, frozen=True):
     reason: str
 

@@ -10,7 +10,7 @@ from tests.core.told import Told
 from unbroken import BackendClient, client
 from unbroken.ack import ENDED
 from unbroken.destination import Destination
-from unbroken.entries import ItemPut
+from unbroken.entries import USER, ItemPut
 from unbroken.frames import ENTRY
 from unbroken.journal import JournalReader
 from unbroken.live import Live, by_room
@@ -136,3 +136,23 @@ async def test_reads_need_no_spool(tmp_path):
     with pytest.raises(Exception, match="ConnectError"):
         await one.get_recent_messages("c")
     await one.cleanup()
+
+
+async def test_a_saved_turn_says_who_spoke(made, calls):
+    live = calls("r")
+    one = made()
+    one.save_conversation_turn("r", "ann", "hello", "hi")
+    one.save_conversation_turn("r", "ann", "and you?")
+    placed = [live.session.placed[i].from_ for i in live.session.order]
+    assert placed == ["ann", None, "ann"]
+    assert live.session.notes[USER] == "ann"
+    assert live.journal.appended == 4
+
+
+async def test_who_spoke_is_added_to_what_livekit_reported(made, calls):
+    live = calls("r")
+    item = {"id": "u", "type": "message", "role": "user", "content": ["hello"]}
+    live.report("livekit", item, after=None)
+    made().save_conversation_turn("r", "ann", "Hello!")
+    assert live.session.order == ["u"]
+    assert live.session.placed["u"].from_ == "ann"

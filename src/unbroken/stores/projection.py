@@ -75,6 +75,12 @@ class HangUp(msgspec.Struct, frozen=True):
     reason: str | None
 
 
+class PutUser(msgspec.Struct, frozen=True):
+    """A person of the conversation, as the application named them."""
+
+    user_id: str
+
+
 class PutReport(msgspec.Struct, frozen=True):
     """What a holder says about how it took over, in the form of the entry."""
 
@@ -89,6 +95,7 @@ Change: TypeAlias = (
     | EndSession
     | HangUp
     | PutReport
+    | PutUser
 )
 
 
@@ -133,6 +140,8 @@ def _change(kind: str, payload: bytes, at_us: int) -> Change | None:  # noqa: PL
             return EndSession(clean(reason))
         case Noted(name=name, data=reason) if name == ENDING:
             return HangUp(None if reason is None else clean(str(reason)))
+        case Noted(name=entries.USER, data=str(user_id)) if 0 < len(user_id) <= ID_CHARS_MAX:
+            return PutUser(clean(user_id))
         case Recovered():
             return PutReport(payload)
         case _:

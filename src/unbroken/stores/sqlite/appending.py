@@ -23,6 +23,7 @@ from unbroken.stores.projection import (
     HangUp,
     PutMessage,
     PutReport,
+    PutUser,
     changes,
     clean,
 )
@@ -164,6 +165,8 @@ def apply(tx: Transaction, batch: Batch, new: Numbered, *, ahead_us: int) -> Non
         elif isinstance(change, PutReport):
             about = {"session_id": batch.session_id, "term": batch.term}
             tx.one("put_report", **about, report=change.report)
+        elif isinstance(change, PutUser):
+            calls.name_user(tx, session["conversation_id"], change.user_id)
         elif not history.apply(seq, change):
             calls.apply(tx, session["call_id"], change)
     if puts:

@@ -87,6 +87,12 @@ def apply(tx: Transaction, call_id: bytes, change: Change) -> None:
             return
 
 
+def name_user(tx: Transaction, conversation_id: bytes, user_id: str) -> None:
+    """The conversation is theirs, if it is nobody's; they are known from now on."""
+    tx.one("put_user", user_id=user_id, name=None, context=None)
+    tx.one("put_conversation", conversation_id=conversation_id, user_id=user_id)
+
+
 def put_participant(tx: Transaction, call_id: bytes, change: PutParticipant) -> None:
     tx.one(
         "put_participant",

@@ -211,8 +211,7 @@ class SqliteRooms:
         def work(tx: Transaction) -> Place:
             call = self._ensure(tx, turn.room_name)
             if turn.identity is not None:
-                user = {"user_id": turn.identity, "conversation_id": call["conversation_id"]}
-                tx.one("put_conversation", **user)
+                calls.name_user(tx, call["conversation_id"], turn.identity)
             self._append(tx, call, turn)
             return _place(call)
 
