@@ -164,6 +164,34 @@ class Digested(Payload, frozen=True):
     digests: dict[str, str]
 
 
+class TaskStarted(Payload, frozen=True):
+    """`agent` awaits an AgentTask: the agent of key `task`, of the class `kind`. `place` is where:
+    the call id of a tool, called at `called_at`, or the method of `agent` (on_enter, on_exit).
+    """
+
+    task: str
+    kind: str
+    agent: str
+    place: str
+    called_at: float | None = None
+
+
+class TaskEnded(Payload, frozen=True):
+    """`value` is what the task returned, or what it raised (see `livekit/outcome.py`)."""
+
+    task: str
+    status: str  # done, error
+    value: JSON = None
+
+
+class AwaitingEnded(Payload, frozen=True):
+    """What awaited tasks at `place` came to its end, or is not done again. (A tool's end says so
+    by itself.)"""
+
+    agent: str
+    place: str
+
+
 class Usage(Payload, frozen=True):
     usage: JSON
 
@@ -224,6 +252,9 @@ KINDS: dict[str, type[Payload]] = {
     "tool_started": ToolStarted,
     "tool_ended": ToolEnded,
     "digest": Digested,
+    "task_started": TaskStarted,
+    "task_ended": TaskEnded,
+    "awaiting_ended": AwaitingEnded,
     "usage": Usage,
     "note": Noted,
     "recovered": Recovered,

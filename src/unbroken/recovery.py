@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from unbroken.again import again
 from unbroken.cause import ENTRYPOINT_FAILED, LEFT, SERVER_SHUTDOWN
 from unbroken.entries import Item, ItemPut, text_of
 from unbroken.mark import Mark, Speech
@@ -104,9 +105,14 @@ def facts_of(
     speech = (mark.speech if mark else None) or _cut_by(cause, session)
     heard, unheard, rest = split(speech.generated, speech.heard) if speech else ("", "", "")
     partial = mark.transcripts if mark else ()
+    rerun = again(session)
+    known = {place.name for place in rerun.places}  # what they await is gone into again
     unknown = tuple(
-        tool for tool in session.tools.values() if tool.status is None and tool.turn == session.turn
+        tool
+        for tool in session.tools.values()
+        if tool.status is None and tool.call_id not in known and _is_under_way(session, tool)
     )
+    unanswered = _unanswered(session, partial, is_cut=bool(heard), is_unknown=bool(unknown))
     return Facts(
         cause=cause,
         gap_s=gap_s,
@@ -116,10 +122,15 @@ def facts_of(
         heard_ms=speech.heard_ms if speech else 0,
         unheard=unheard,
         rest=rest,
-        unanswered=_unanswered(session, partial, is_cut=bool(heard), is_unknown=bool(unknown)),
+        unanswered=None if rerun.speaks else unanswered,
         partial_user=partial,
         unknown_tools=unknown,
     )
+
+
+def _is_under_way(session: Session, tool: Tool) -> bool:
+    places = session.awaiting.places.values()
+    return tool.turn == session.turn or any(place.name == tool.call_id for place in places)
 
 
 def _cut_by(cause: str, session: Session) -> Speech | None:
@@ -164,7 +175,7 @@ def repairs(
 ) -> Iterator[ItemPut]:
     """The items that were under way, as far as they are known. Apply each before the next."""
     for tool in session.tools.values():
-        if tool.status in ("done", "error") and tool.turn == session.turn:
+        if tool.status in ("done", "error") and tool.ended_in == session.turn:
             yield from _missing(session, tool, facts, now_s)
     if mark and mark.speech and facts.heard:
         written = mark.speech.generated
@@ -177,8 +188,7 @@ def repairs(
 
 def _missing(session: Session, tool: Tool, facts: Facts, now_s: float) -> Iterator[ItemPut]:
     """Call and outcome of a tool that ended just before they became items."""
-    if any(item.get("call_id") == tool.call_id for item in session.items.values()):
-        return
+    there = {i.get("type") for i in session.items.values() if i.get("call_id") == tool.call_id}
     call = {"type": "function_call", "name": tool.name, "arguments": tool.arguments}
     outcome = {
         "type": "function_call_output",
@@ -186,7 +196,7 @@ def _missing(session: Session, tool: Tool, facts: Facts, now_s: float) -> Iterat
         "output": tool.output or "",
         "is_error": tool.status == "error",
     }
-    for part in (call, outcome):
+    for part in (part for part in (call, outcome) if part["type"] not in there):
         same = {
             "id": f"{tool.call_id}/{part['type']}",
             "call_id": tool.call_id,
@@ -227,9 +237,16 @@ def _unanswered(
         item = session.items[item_id]
         if item.get("role") == "assistant" and not is_unknown:
             return None  # it said something; with a tool under way that was not yet the answer
+        is_unknown = is_unknown or _wants_an_answer(item)
         if item.get("role") == "user":
             return text_of(item)
     return None
+
+
+def _wants_an_answer(item: Item) -> bool:
+    """What a tool returned is for the model to answer, unless there was nothing to say."""
+    is_output = item.get("type") == "function_call_output"
+    return is_output and bool(item.get("output")) and bool(item.get("reply_required", True))
 
 
 _SENTENCE_END = re.compile(r"[.!?…]+[\"')\]]*\s+")

@@ -9,12 +9,14 @@ from typing import Any
 import msgspec
 
 from unbroken import digest
+from unbroken.awaiting import Awaiting
 from unbroken.changes import changed
 from unbroken.digest import Chain
 from unbroken.entries import (
     AgentEntered,
     AgentMade,
     AttributesChanged,
+    AwaitingEnded,
     ContextChanged,
     Digested,
     Ended,
@@ -30,6 +32,8 @@ from unbroken.entries import (
     Payload,
     Recovered,
     SessionOpened,
+    TaskEnded,
+    TaskStarted,
     ToolEnded,
     ToolStarted,
     Unknown,
@@ -70,6 +74,7 @@ class Tool(msgspec.Struct, kw_only=True):
     retry: str | None = None
     status: str | None = None
     output: str | None = None
+    ended_in: str | None = None  # the turn in which it ended, which may be a later one
 
 
 class Context:
@@ -133,6 +138,7 @@ class Session:
         self.attributes: dict[str, Attributes] = {}  # by agent
         self.participants: dict[str, Participant] = {}
         self.tools: dict[str, Tool] = {}
+        self.awaiting = Awaiting()
         self.usage: Any = None
         self.notes: dict[str, Any] = {}
         self.turn: str | None = None  # the id of the newest item of a person
@@ -212,6 +218,8 @@ class Session:
                 self.agent = agent
                 self.entered.setdefault(agent, payload)
                 (self.begun.add if ran else self.begun.discard)(agent)
+                if ran:
+                    self.awaiting.began(agent, self.message_count)
             case AgentMade(agent=agent):
                 self.made.setdefault(agent, payload)
             case OptionsChanged(options=options):
@@ -223,19 +231,15 @@ class Session:
             case ParticipantJoined() | ParticipantChanged() | ParticipantLeft():
                 self._meet(payload)
             case ToolStarted():
-                self.tools[payload.call_id] = Tool(
-                    call_id=payload.call_id,
-                    name=payload.name,
-                    arguments=payload.arguments,
-                    turn=self.turn,
-                    key=payload.key,
-                    retry=payload.retry,
-                )
+                self._start(payload)
             case ToolEnded(call_id=call_id, status=status, output=output):
                 if tool := self.tools.get(call_id):
-                    tool.status, tool.output = status, output
+                    tool.status, tool.output, tool.ended_in = status, output, self.turn
+                self.awaiting.tool_ended(call_id)
             case Digested(digests=digests):
                 self._compare(digests)
+            case TaskStarted() | TaskEnded() | AwaitingEnded():
+                self.awaiting.apply(payload, self.order[-1] if self.order else None)
             case Usage(usage=usage):
                 self.usage = usage
             case Noted(name=name, data=data):
@@ -264,6 +268,18 @@ class Session:
             return self.attributes[agent].value if agent in self.attributes else None
         entered = self.entered.get(agent)
         return self.options.get(f"{kind} of {agent}", getattr(entered, kind, None))
+
+    def _start(self, started: ToolStarted) -> None:
+        """A call is told of by LiveKit and, behind that, by the effect in it."""
+        tool = self.tools.get(started.call_id)
+        if tool is None or tool.status is not None:
+            tool = self.tools[started.call_id] = Tool(
+                call_id=started.call_id,
+                name=started.name,
+                arguments=started.arguments,
+                turn=self.turn,
+            )
+        tool.key, tool.retry = started.key or tool.key, started.retry or tool.retry
 
     def _put(self, put: ItemPut) -> None:
         item_id = put.item["id"]

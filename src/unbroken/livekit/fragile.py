@@ -7,10 +7,20 @@ with the newest livekit-agents and with the oldest that we promise: a release th
 fails there, by name.
 """
 
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Callable, Generator, Iterator
+from typing import Any, NamedTuple, Protocol
+from weakref import WeakKeyDictionary
 
-from livekit.agents import NOT_GIVEN, AgentSession
+from livekit.agents import NOT_GIVEN, Agent, AgentSession, AgentTask
+from livekit.agents.llm import FunctionCall, FunctionTool, RawFunctionTool
+from livekit.agents.llm.utils import parse_function_arguments, validated_arguments
 from livekit.agents.voice import room_io
+from livekit.agents.voice.agent import _get_activity_task_info
+from livekit.agents.voice.agent_activity import AgentActivity, _AgentActivityContextVar
+from livekit.agents.voice.speech_handle import SpeechHandle
+
+from unbroken.awaiting import ON_ENTER, ON_EXIT
 
 COUNTED_ON = {
     "a_voice_in_the_chain": "an AudioOutput of ours before LiveKit's sees every frame, flush, "
@@ -62,3 +72,120 @@ def room_options(
         room_input_options=room_input_options,
         room_output_options=room_output_options,
     )
+
+
+class Await(NamedTuple):
+    """Where the running code awaits: whose agent's, and in what: a tool's call, or a method."""
+
+    agent: Agent
+    method: str
+    call: FunctionCall | None
+
+    @property
+    def place(self) -> str:
+        return self.call.call_id if self.call else self.method
+
+
+class Watcher(Protocol):
+    """Stands between the code that awaits a task and the task; `enter` is what LiveKit does."""
+
+    async def awaited(
+        self, task: AgentTask[Any], by: Await, enter: Callable[[], Awaitable[Any]]
+    ) -> Any: ...
+
+
+_watchers: WeakKeyDictionary[AgentSession[Any], Watcher] = WeakKeyDictionary()
+_await = AgentTask.__await__
+
+
+def watch_tasks(session: AgentSession[Any], watcher: Watcher) -> None:
+    """From here on each `await` of an AgentTask in this session goes through `watcher`; in other
+    sessions of the process it is LiveKit's own."""
+    _watchers[session] = watcher
+    AgentTask.__await__ = _watched  # type: ignore[method-assign,assignment]
+
+
+def _watched(task: AgentTask[Any]) -> Generator[Any, None, Any]:
+    activity = _AgentActivityContextVar.get(None)
+    watcher = _watchers.get(activity.session) if activity else None
+    by = _awaits(activity) if activity and watcher else None
+    if watcher is None or by is None:
+        return _await(task)
+    return watcher.awaited(task, by, lambda: _Own(task)).__await__()
+
+
+class _Own:
+    """The task, awaited as LiveKit has it."""
+
+    def __init__(self, task: AgentTask[Any]) -> None:
+        self._task = task
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return _await(self._task)
+
+
+def _awaits(activity: AgentActivity) -> Await | None:
+    """None where LiveKit does not let a task be awaited."""
+    running = asyncio.current_task()
+    info = _get_activity_task_info(running) if running else None
+    if not info or not info.inline_task:
+        return None
+    method = ON_EXIT if activity._on_exit_task is running else ON_ENTER
+    return Await(activity.agent, method, info.function_call)
+
+
+def when_task_is_done(task: AgentTask[Any], told: Callable[[object], None]) -> None:
+    """`told` is called with what the task returned, or the exception that it raised, as soon as
+    it is complete: its last words may still be spoken, and nobody may have it yet."""
+
+    def done(future: asyncio.Future[Any]) -> None:
+        if not future.cancelled():
+            told(future.exception() or future.result())
+
+    task._AgentTask__fut.add_done_callback(done)  # type: ignore[attr-defined]
+
+
+def complete_task(task: AgentTask[Any], outcome: object) -> None:
+    """The task is as one that was awaited and has ended so, but that nobody entered it."""
+    future = task._AgentTask__fut  # type: ignore[attr-defined]
+    task._AgentTask__started = True  # type: ignore[attr-defined]
+    if isinstance(outcome, BaseException):
+        future.set_exception(outcome)
+        future.exception()  # else Python warns of one that nobody retrieved
+    else:
+        future.set_result(outcome)
+
+
+def keeps_calls(task: AgentTask[Any]) -> bool:
+    """Whether its tool calls go into the context of the agent that awaited it."""
+    return task._preserve_function_call_history
+
+
+def started_agents(session: AgentSession[Any]) -> Iterator[Agent]:
+    """The current agent, and those that await it, the outermost last."""
+    agent: Agent | None = session.current_agent
+    while agent is not None:
+        yield agent
+        agent = agent._old_agent if isinstance(agent, AgentTask) else None
+
+
+def said_already() -> SpeechHandle:
+    """The handle of a speech that is over."""
+    handle = SpeechHandle.create()
+    handle._mark_done()
+    return handle
+
+
+def is_closing(session: AgentSession[Any]) -> bool:
+    """Whether the session is being closed, which cancels the tasks in it."""
+    return session._closing or session._closing_task is not None
+
+
+def check_arguments(
+    tool: FunctionTool[Any, Any] | RawFunctionTool[Any, Any], arguments: str
+) -> None:
+    """Raises ValueError where a call of the tool would fail for its arguments."""
+    given = parse_function_arguments(arguments or "{}")
+    if not isinstance(given, dict):
+        raise ValueError("no arguments")  # noqa: TRY004 - as what is parsed
+    validated_arguments(tool, given)

@@ -46,6 +46,7 @@ from unbroken.livekit.guard import guarded
 from unbroken.livekit.keys import Keys
 from unbroken.livekit.recorder import AGENTS_MAX, Recorders
 from unbroken.livekit.speech import InFlight
+from unbroken.livekit.tasks import Tasks
 from unbroken.livekit.voice import Fence, Voice
 from unbroken.mirror import Mirror, Put
 from unbroken.session import CONTEXT_OF
@@ -84,6 +85,7 @@ class Hooks:
         self.recorders = Recorders(live)
         self._whole: dict[str, str] = {}  # by field: the digest of what was written whole
         self._written_whole = 0
+        self.tasks = Tasks(live, session, self)
 
     def attach(self, agent: Agent) -> None:
         """From here on everything reaches the log. `agent` is the one that starts."""
@@ -152,11 +154,11 @@ class Hooks:
 
         async def entered() -> None:
             self.attach_audio()
-            if key in self._silenced:
-                self._silenced.discard(key)
-                return
-            self._enter(agent, key, ran=True)
-            await enter()
+            is_silent = key in self._silenced
+            self._silenced.discard(key)
+            if not is_silent:
+                self._enter(agent, key, ran=True)
+            await self.tasks.enter(agent, key, enter, is_silent=is_silent)
 
         agent.on_enter = entered  # type: ignore[method-assign]
 
@@ -170,18 +172,23 @@ class Hooks:
         """Record every difference between the live objects and the log."""
         self._scan_is_due = False
         current = self._session.current_agent
+        if self.tasks.are_left_to_the_next(self._agent, current):
+            return
         self.meet(current)
         seen = {self._keys[current]: current}
         if self._agent and self._agent is not current:
             seen[self._keys[self._agent]] = self._agent
             self._scan_agent(self._agent)  # its last words, after it handed over
             self._handed_over(self._agent, current)
+        elif self.tasks.are_settled:
+            self._go_on_as(current)
         self._agent = current
         self._scan_agent(current)
         self._scan_options(current)
-        self.scan_userdata()
-        self._scan_attributes()
-        self._scan_digests(seen, self._keys[current])
+        if self.tasks.are_settled:  # else they are not what they will be
+            self.scan_userdata()
+            self._scan_attributes()
+            self._scan_digests(seen, self._keys[current])
 
     def _handed_over(self, before: Agent, agent: Agent) -> None:
         key, session = self._keys[agent], self._live.session
@@ -190,6 +197,12 @@ class Hooks:
             self._enter(agent, key, ran=goes_on)
         if not isinstance(agent, AgentTask):
             self._unmade.see(session.made[key])
+
+    def _go_on_as(self, agent: Agent) -> None:
+        """In place of a task that could not be gone into again."""
+        key, session = self._keys[agent], self._live.session
+        if session.agent not in (None, key):
+            self._enter(agent, key, ran=key in session.begun)
 
     def _scan_agent(self, agent: Agent) -> None:
         key, context = self._keys[agent], agent.chat_ctx.items
@@ -308,7 +321,7 @@ class Hooks:
         if update.type == "tool_call_started":
             call = update.function_call
             self._live.record(ToolStarted(call.call_id, call.name, call.arguments))
-        elif update.type == "tool_call_ended":
+        elif update.type == "tool_call_ended" and not self.tasks.keep(update.call_id):
             self._live.record(ToolEnded(update.call_id, update.status, update.message))
         self._something_happened(event)
 

@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 from livekit.agents import AgentSession
 from livekit.agents.llm import AgentConfigUpdate, AgentHandoff, ChatContext, ChatItem
 
+from unbroken.livekit import fragile
+from unbroken.livekit.tasks import by_session
 from unbroken.recovery import (
     Answer,
     AskAgain,
@@ -56,12 +58,15 @@ async def perform(plan: Plan, session: AgentSession[Any], facts: Facts) -> None:
 
 
 async def forget_the_start(session: AgentSession[Any], known: set[str]) -> None:
-    """Take out what LiveKit added because it believes that the session is new."""
+    """Take out what LiveKit added because it believes that the session is new, once all agents
+    are there that were."""
+    if tasks := by_session.get(session):
+        await tasks.settled()
     session.history.items[:] = [i for i in session.history.items if _stays(i, known)]
-    agent = session.current_agent
-    stays = [item for item in agent.chat_ctx.items if _stays(item, known)]
-    if len(stays) < len(agent.chat_ctx.items):
-        await agent.update_chat_ctx(ChatContext(stays), exclude_invalid_function_calls=False)
+    for agent in fragile.started_agents(session):
+        stays = [item for item in agent.chat_ctx.items if _stays(item, known)]
+        if len(stays) < len(agent.chat_ctx.items):
+            await agent.update_chat_ctx(ChatContext(stays), exclude_invalid_function_calls=False)
 
 
 def _stays(item: ChatItem, known: set[str]) -> bool:

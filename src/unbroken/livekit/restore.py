@@ -4,10 +4,12 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from livekit.agents import Agent, AgentSession
 from livekit.agents.llm import RealtimeModel
 
 from unbroken import entries, mark, recovery, typed
+from unbroken.again import again
 from unbroken.archive import Archive, Taken
 from unbroken.env import Env
 from unbroken.errors import StateRefused
@@ -88,6 +90,8 @@ class Restored:
         self._made = self._making.made
         self._making.on_made = self._put_back_early
         self._first = first
+        self._again = again(live.session)
+        self._tasks: dict[str, str] = {}
 
     @property
     def report(self) -> dict[str, str]:
@@ -124,9 +128,11 @@ class Restored:
         for key, agent in tuple(self._made.items()):
             self._put_back_early(key, agent)
         current = self._current()
-        self._put_back_userdata(session, self._making.held_or_made)
-        for key, agent in tuple(self._made.items()):
-            self._put_back_attributes(key, agent, self._making.held_or_made)
+        if self._hooks.key_of(current) == self._again.root:
+            self._hooks.tasks.go_on(self._again, self)
+        else:
+            self._hooks.tasks.give_up(self._again, self, f"there is no {self._again.root}")
+        self.put_back_state(session)
         for key, agent in tuple(self._made.items()):
             await self._put_back_context(key, agent)
         self._put_back_options(session)
@@ -135,7 +141,7 @@ class Restored:
         return current
 
     def _current(self) -> Agent:
-        key = self.session.agent
+        key = self._again.root
         if key is None:
             self._not_put_back["agent"] = "no agent had entered"
             return self._first
@@ -146,6 +152,32 @@ class Restored:
             return self._first
         self._hooks.silence(current)
         return current
+
+    def put_back_state(self, session: AgentSession[Any]) -> None:
+        """Userdata and attributes, of the agents that are there."""
+        self._put_back_userdata(session, self._making.held_or_made)
+        for key, agent in tuple(self._made.items()):
+            self._put_back_attributes(key, agent, self._making.held_or_made)
+
+    async def put_back_agent(self, key: str, agent: Agent) -> None:
+        """All of an agent that was made behind that: a task."""
+        self._made[key] = agent
+        self._put_back_attributes(key, agent, self._making.held_or_made)
+        await self._put_back_context(key, agent)
+
+    def tasks_settled(self, lost: Mapping[str, str], *, is_told: bool) -> None:
+        """What awaited tasks has come as far as it was, but for `lost`. With `is_told` the person
+        hears of it, and nothing else is said."""
+        if lost:
+            words = "; ".join(f"{name}: {why}" for name, why in lost.items())
+            self._tasks = {"tasks": f"degraded: not gone into again: {words}"}
+            self._name("agent", f"not gone into again: {words}")
+        elif self._again.places:
+            self._tasks = {"tasks": EXACT}
+        if is_told:
+            self.facts = msgspec.structs.replace(
+                self.facts, unanswered=None, heard="", unheard="", rest=""
+            )
 
     def _put_back_history(self, session: AgentSession[Any]) -> None:
         history, lost = contexts.decoded(self.session.history)
@@ -230,6 +262,7 @@ class Restored:
         skipped = sorted(set(self.session.skipped))
         unknown = [tool.name for tool in self.facts.unknown_tools]
         found = {"entries": f"degraded: skipped {', '.join(skipped)}" if skipped else EXACT}
+        found |= self._tasks
         if why := self.session.holes.get("entries"):
             found["entries"] = f"degraded: {why}"
         if unknown:

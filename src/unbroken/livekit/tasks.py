@@ -1,0 +1,362 @@
+"""The AgentTasks of one session: recorded while they are awaited, and gone into again.
+
+Theory of operation
+-------------------
+A task is awaited by Python code: a tool's, or an agent's `on_enter`. No process can continue the
+frame of another one, but it can run the same code again. It begins as it did, says nothing, and
+each `await` of a task that had finished gives its recorded result at once. The task that was
+running gets its context and attributes back and is entered, with its `on_enter` silenced if
+anybody had said a word in it; from there on all is LiveKit's: what the task comes to goes to the
+code that awaits it, and what that returns to the model.
+
+A tool is run by LiveKit itself: its agent's model is not asked, it gives out the recorded call.
+"""
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+from weakref import WeakKeyDictionary
+
+from livekit.agents import Agent, AgentSession, AgentTask, SpeechCreatedEvent, StopResponse
+from livekit.agents.llm import LLM, FunctionCall, ToolContext
+from livekit.agents.utils import is_given
+from livekit.agents.voice import SpeechHandle
+
+from unbroken.again import Again, name_of
+from unbroken.awaiting import ON_ENTER, Place, PlaceId, Task
+from unbroken.entries import AwaitingEnded, TaskEnded, TaskStarted
+from unbroken.live import Live
+from unbroken.livekit import fragile, outcome
+from unbroken.livekit.fragile import Await
+from unbroken.livekit.guard import guarded
+from unbroken.livekit.outcome import OutcomeLost
+from unbroken.livekit.rerun import WHILE_RUN, Quiet, Rerun, call_again
+from unbroken.session import Tool
+
+log = logging.getLogger(__name__)
+
+SETTLE_S = 5.0  # what is run again may take longer; what comes next does not wait for it
+LOST = "Sorry, I was cut off, and lost my place. Let us take that again."
+
+OnEnter = Callable[[], Awaitable[None]]
+
+
+class TaskDiffers(StopResponse):
+    """Ends code that is run again and does not await what it had awaited: nobody answers it."""
+
+
+class Keys(Protocol):
+    """What an agent is called in the log."""
+
+    def key_of(self, agent: Agent) -> str: ...
+
+    def name(self, agent: Agent, key: str) -> None: ...
+
+    def silence(self, agent: Agent) -> None: ...
+
+
+class Back(Protocol):
+    """Where a restored session's agents come from."""
+
+    def agent(self, key: str) -> Agent: ...
+
+    def put_back_state(self, session: AgentSession[Any]) -> None: ...
+
+    async def put_back_agent(self, key: str, agent: Agent) -> None: ...
+
+    def tasks_settled(self, lost: Mapping[str, str], *, is_told: bool) -> None: ...
+
+
+by_session: WeakKeyDictionary[AgentSession[Any], "Tasks"] = WeakKeyDictionary()
+
+
+class Tasks:
+    """Watches the tasks of one session. `lost` says of those that could not be gone into why."""
+
+    def __init__(self, live: Live, session: AgentSession[Any], keys: Keys) -> None:
+        self.lost: dict[str, str] = {}
+        self._live = live
+        self._session = session
+        self._keys = keys
+        self._context = contextvars.copy_context()  # of no tool and no on_enter
+        self._again = Again(root=None)
+        self._back: Back | None = None
+        self._reruns: dict[PlaceId, Rerun] = {}
+        self._quiet: Quiet | None = None
+        self._to_enter: str | None = None  # the task that was running
+        self._settled = asyncio.Event()
+        self._settled.set()
+        self._is_cut = False
+        self._speech: SpeechHandle | None = None  # the newest
+        session.on("speech_created", self._speaks)
+        by_session[session] = self
+        fragile.watch_tasks(session, self)
+
+    @property
+    def are_settled(self) -> bool:
+        """Whether what is run again has come as far as it was."""
+        return self._settled.is_set()
+
+    # Recording.
+
+    async def awaited(
+        self, task: AgentTask[Any], by: Await, enter: Callable[[], Awaitable[Any]]
+    ) -> Any:
+        """In place of LiveKit's own `await task`."""
+        place = self._keys.key_of(by.agent), by.place
+        rerun = self._reruns.get(place)
+        if rerun is None or rerun.has_arrived:
+            if rerun:
+                rerun.go_on()
+            self._started(task, place, by.call)
+            return await self._entered(task, enter)
+        known = rerun.next()
+        self._undo()
+        if by.call and rerun.place.called_at:
+            by.call.created_at = rerun.place.called_at  # its place in history is by time
+        if type(task).__name__ != known.kind:
+            self._lose(rerun, f"this version awaits {type(task).__name__}, not {known.kind}")
+            raise TaskDiffers
+        if known.status is None:
+            await self._go_into(task, known)
+            return await self._entered(task, enter)
+        return await self._given(task, known, by, rerun)
+
+    async def _entered(self, task: AgentTask[Any], enter: Callable[[], Awaitable[Any]]) -> Any:
+        """What the code sees although the task came to nothing, a timeout of its own, counts."""
+        try:
+            return await enter()
+        except asyncio.CancelledError:
+            if not task.done():
+                self._ended(task, TimeoutError())
+            raise
+
+    @guarded
+    def _started(self, task: AgentTask[Any], place: PlaceId, call: FunctionCall | None) -> None:
+        key, called_at = self._keys.key_of(task), call.created_at if call else None
+        self._live.record(TaskStarted(key, type(task).__name__, *place, called_at))
+        fragile.when_task_is_done(task, lambda came_to: self._ended(task, came_to))
+
+    @guarded
+    def _ended(self, task: AgentTask[Any], came_to: object) -> None:
+        if fragile.is_closing(self._session):
+            return  # it did not end: the next holder goes on in it
+        value = outcome.written(came_to, self._name)
+        self._live.record(TaskEnded(self._keys.key_of(task), outcome.status_of(came_to), value))
+
+    def _name(self, value: object) -> str | None:
+        return self._keys.key_of(value) if isinstance(value, Agent) else None
+
+    async def enter(self, agent: Agent, key: str, on_enter: OnEnter, *, is_silent: bool) -> None:
+        """In place of an agent's `on_enter`."""
+        place = key, ON_ENTER
+        if key == self._to_enter:
+            self._to_enter = None
+        self._call_again(agent, key)
+        self._check()
+        if rerun := self._reruns.get(place):
+            await self._on_enter_again(agent, rerun, on_enter)
+        elif not is_silent:
+            await on_enter()
+        is_over = isinstance(agent, AgentTask) and agent.done()  # and with it what it awaits
+        if place in self._live.session.awaiting.places and not is_over:
+            self._end_when_heard(place)
+
+    def _end_when_heard(self, place: PlaceId) -> None:
+        """What an `on_enter` says at its end is said again if nobody heard it."""
+        if self._speech and not self._speech.done():
+            self._speech.add_done_callback(lambda _: self._end(place))
+        else:
+            self._end(place)
+
+    @guarded
+    def _end(self, place: PlaceId) -> None:
+        if not fragile.is_closing(self._session):
+            self._live.record(AwaitingEnded(*place))
+
+    @guarded
+    def _speaks(self, event: SpeechCreatedEvent) -> None:
+        self._speech = event.speech_handle
+
+    # Closing: LiveKit cancels the tasks, and each place goes on with an error. For the next
+    # holder nothing of that has happened.
+
+    def are_left_to_the_next(self, known: Agent | None, current: Agent) -> bool:
+        """Whether a task has handed back only because the session is closing."""
+        if isinstance(known, AgentTask) and current is not known:
+            self._is_cut = self._is_cut or fragile.is_closing(self._session)
+        return self._is_cut
+
+    def keep(self, call_id: str) -> bool:
+        """A tool has ended: whether its place is kept for the next holder."""
+        self._tool_ended(call_id)
+        names = {place.name for place in self._live.session.awaiting.places.values()}
+        return call_id in names and fragile.is_closing(self._session)
+
+    # Going on in a restored session.
+
+    def go_on(self, again: Again, back: Back) -> None:
+        """Run these places again as soon as their agents enter."""
+        self._again, self._back = again, back
+        for lost in again.lost:
+            self._tell_lost(lost.place, lost.why)
+        self._reruns = {place.id: Rerun(place, self._live.session) for place in again.places}
+        if self._reruns:
+            self._to_enter = again.task.key if again.task else None
+            self._settled.clear()
+            self._quiet = Quiet(self._session)
+
+    def give_up(self, again: Again, back: Back, why: str) -> None:
+        """Run nothing again."""
+        self._back = back
+        for place in (*again.places, *(lost.place for lost in again.lost)):
+            self._tell_lost(place, why)
+
+    async def settled(self) -> None:
+        """Wait until what is run again has come as far as it was, SETTLE_S at most. Says one line
+        if not all of it is, unless the person is asked about it anyway."""
+        try:
+            async with asyncio.timeout(SETTLE_S):
+                await self._settled.wait()
+        except TimeoutError:
+            log.warning("what is run again takes long", extra={"places": list(self._reruns)})
+            self._settled.set()
+        is_told = bool(self.lost) and not any(lost.asks for lost in self._again.lost)
+        if self._back:
+            self._back.tasks_settled(self.lost, is_told=is_told)
+        if is_told:
+            self._say_lost()
+
+    @guarded
+    def _undo(self) -> None:
+        """What code that is run again changes was changed before: userdata and attributes are as
+        they were."""
+        if self._back and not self.are_settled:
+            self._back.put_back_state(self._session)
+
+    @guarded
+    def _say_lost(self) -> None:
+        self._session.say(LOST)
+
+    async def _go_into(self, task: AgentTask[Any], known: Task) -> None:
+        """The task that was running."""
+        await self._put_back(task, known)
+        is_current = self._again.task is not None and known.key == self._again.task.key
+        if not (is_current and self._again.is_fresh):
+            self._keys.silence(task)
+        fragile.when_task_is_done(task, lambda came_to: self._ended(task, came_to))
+
+    async def _given(self, task: AgentTask[Any], known: Task, by: Await, rerun: Rerun) -> Any:
+        """What the task had come to. It may not have handed back yet: then its words go into the
+        context of the agent that awaits it, as LiveKit would have put them there."""
+        try:
+            came_to = outcome.read(known.value, task, self._agent)
+        except OutcomeLost as error:
+            self._lose(rerun, str(error))
+            raise TaskDiffers from error
+        await self._put_back(task, known)
+        fragile.complete_task(task, came_to)
+        if known.key == self._again.agent:  # it had not handed back
+            await _merge(by.agent, task)
+        self._check()
+        if isinstance(came_to, BaseException):
+            raise came_to
+        return came_to
+
+    async def _put_back(self, task: AgentTask[Any], known: Task) -> None:
+        self._keys.name(task, known.key)
+        if self._back:
+            await self._back.put_back_agent(known.key, task)
+
+    def _agent(self, key: str, _old: object) -> Agent:
+        if self._back is None:
+            raise KeyError(key)
+        return self._back.agent(key)
+
+    async def _on_enter_again(self, agent: Agent, rerun: Rerun, on_enter: OnEnter) -> None:
+        token = WHILE_RUN.set((rerun,))
+        try:
+            await on_enter()
+        except TaskDiffers as error:
+            if isinstance(agent, AgentTask) and not agent.done():
+                agent.complete(error)  # it was nothing but this code
+        finally:
+            WHILE_RUN.reset(token)
+            self._came_to_its_end(rerun)
+
+    @guarded
+    def _call_again(self, agent: Agent, key: str) -> None:
+        """Run the tools again that this agent had under way."""
+        tools = self._live.session.tools
+        open_ = [r for r in self._reruns.values() if r.place.agent == key and not r.has_arrived]
+        calls = [(r, tools[r.place.name]) for r in open_ if r.place.name in tools]
+        fitting = [(r, tool) for r, tool in calls if self._fits(r, agent, tool)]
+        if fitting and self._quiet:
+            reruns, of = zip(*fitting, strict=True)
+            run = self._context.copy().run
+            speech = run(call_again, self._session, self._quiet, agent, reruns, of)
+            for rerun in reruns:
+                speech.add_done_callback(lambda _, rerun=rerun: self._came_to_its_end(rerun))
+
+    def _fits(self, rerun: Rerun, agent: Agent, tool: Tool) -> bool:
+        if why := _misfit(self._session, agent, tool):
+            self._lose(rerun, why)
+        return why is None
+
+    def _tool_ended(self, call_id: str) -> None:
+        for rerun in [r for r in self._reruns.values() if r.place.name == call_id]:
+            self._came_to_its_end(rerun)
+
+    def _came_to_its_end(self, rerun: Rerun) -> None:
+        """Without awaiting all that it had awaited: this version does without."""
+        if not rerun.has_arrived:
+            log.warning("awaits no more: %s", rerun.place.id)
+            rerun.go_on()
+        self._check()
+
+    def _lose(self, rerun: Rerun, why: str) -> None:
+        """Not run again: its agent goes on without."""
+        self._tell_lost(rerun.place, why)
+        rerun.go_on()
+        open_ = self._live.session.awaiting.places
+        for place_id in [p for p in self._reruns if p not in open_]:
+            self._reruns.pop(place_id).go_on()
+        self._check()
+
+    @guarded
+    def _tell_lost(self, place: Place, why: str) -> None:
+        self.lost[name_of(self._live.session, place)] = why
+        log.warning("not gone into again: %s", why, extra={"place": place.id})
+        self._live.record(AwaitingEnded(*place.id))
+
+    def _check(self) -> None:
+        """Whether all has come as far as it was."""
+        is_behind = any(not rerun.has_arrived for rerun in self._reruns.values())
+        if not is_behind and (self.lost or not self._to_enter):
+            self._settled.set()
+
+
+async def _merge(agent: Agent, task: AgentTask[Any]) -> None:
+    """As LiveKit does when a task hands back."""
+    merged = agent.chat_ctx.copy().merge(
+        task.chat_ctx,
+        exclude_function_call=not fragile.keeps_calls(task),
+        exclude_instructions=True,
+    )
+    await agent.update_chat_ctx(merged, exclude_invalid_function_calls=False)
+
+
+def _misfit(session: AgentSession[Any], agent: Agent, tool: Tool) -> str | None:
+    """Why a tool cannot be called again as it was."""
+    if not isinstance(agent.llm if is_given(agent.llm) else session.llm, LLM):
+        return f"{tool.name} was called by a realtime model, or there is no model now"
+    found = ToolContext([*agent.tools, *session.tools]).get_function_tool(tool.name)
+    if found is None:
+        return f"this version has no tool {tool.name}"
+    try:
+        fragile.check_arguments(found, tool.arguments)
+    except Exception as error:  # noqa: BLE001 - pydantic's, and those of the application's types
+        return f"the arguments of {tool.name} no longer fit ({type(error).__name__})"
+    return None

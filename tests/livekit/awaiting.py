@@ -1,0 +1,117 @@
+"""A holder of a session whose agents await tasks, its death at any moment, and the next holder."""
+
+import asyncio
+from typing import Any
+
+from livekit.agents import AgentSession
+
+from tests.agents.scripted import ScriptedLLM
+from tests.core.conftest import new_header
+from unbroken.entries import decode
+from unbroken.frames import ENTRY
+from unbroken.journal import JournalReader
+from unbroken.live import Live, by_agent_session
+from unbroken.livekit import recover, restore
+from unbroken.livekit.hooks import Hooks
+from unbroken.recovery import default_plan, facts_of
+from unbroken.session import Session, fold
+
+
+class Holder:
+    """One process's part of a session, without a room. `said` is what its agents say."""
+
+    def __init__(self, env: Any, spool: Any, rules: Any, earlier: Any = ()) -> None:
+        self.env, self.spool, self.rules = env, spool, rules
+        self.earlier = earlier
+        self.live = Live.open(spool, new_header(env, spool), fold(earlier))
+        self.session: AgentSession[Any] = AgentSession(llm=ScriptedLLM(rules))
+        by_agent_session[self.session] = self.live
+        self.hooks = Hooks(env, self.live, self.session)
+        self.report: dict[str, str] = {}
+        self.known: set[str] = set()
+
+    async def begin(self, agent: Any) -> "Holder":
+        self.hooks.attach(agent)
+        await self.session.start(agent)
+        self.hooks.scan()
+        await self.quiet()
+        return self
+
+    async def hear(self, text: str) -> None:
+        self.session.generate_reply(user_input=text)
+        await self.quiet()
+
+    async def quiet(self, seconds: float = 0.1) -> None:
+        """Until nothing more happens."""
+        seen = -1
+        while seen != (seen := self.live.journal.appended):
+            await asyncio.sleep(seconds)
+
+    def log(self, upto: int | None = None) -> Session:
+        """What the next holder reads, or would have read behind that many entries."""
+        return fold(self.entries()[:upto])
+
+    def entry(self, kind: str, **fields: Any) -> int:
+        """How many entries there were behind the newest of that kind."""
+        for n, (its, payload) in reversed(list(enumerate(self.entries(), 1))):
+            if its == kind:
+                found = decode(its, payload)
+                if all(getattr(found, name) == value for name, value in fields.items()):
+                    return n
+        raise LookupError(kind)
+
+    def entries(self) -> list[tuple[str, bytes]]:
+        """The whole log: what came before this holder too."""
+        reader = JournalReader(self.env, self.spool.journal(self.live.journal.header.holder))
+        frames = []
+        while more := reader.read(is_living=True):
+            frames += more
+        reader.close()
+        return [*self.earlier, *((f.kind, f.payload) for f in frames if f.type == ENTRY)]
+
+    async def next(self, first: Any, *, agents: Any = (), upto: int | None = None) -> "Holder":
+        """The holder behind this one, which has died behind that entry, or just now."""
+        following = Holder(self.env, self.spool, self.rules, self.entries()[:upto])
+        await following.take(first, agents)
+        return following
+
+    async def take(self, first: Any, agents: Any) -> None:
+        facts = facts_of(self.live.session, None, cause="crashed", gap_s=1.0, crashes=1)
+        restore.repair(self.env, self.live, None, facts)
+        factories = restore.factories_of(agents)
+        restored = restore.Restored(self.live, facts, self.hooks, first=first, factories=factories)
+        agent = await restored.put_back(self.session)
+        self.known = known = set(self.live.session.items)
+        self.hooks.attach(agent)
+        await self.session.start(agent)
+        await recover.forget_the_start(self.session, known)
+        self.plan = default_plan(restored.facts)
+        await recover.perform(self.plan, self.session, restored.facts)
+        self.hooks.scan()
+        self.report, self.facts = restored.report, restored.facts
+        await self.quiet()
+
+    @property
+    def current(self) -> str:
+        return type(self.session.current_agent).__name__
+
+    @property
+    def said(self) -> list[str]:
+        """What agents said in this process."""
+        new = (item for item in self.session.history.items if item.id not in self.known)
+        return [item.text_content for item in new if getattr(item, "role", "") == "assistant"]
+
+    async def close(self) -> None:
+        await self.session.aclose()
+        await self.live.close("left")
+
+
+def words(items: Any) -> list[tuple[str, str]]:
+    """Who said what, and which tool came to what."""
+    found = []
+    for item in items:
+        if item.type == "message":
+            found.append((item.role, item.text_content))
+        elif item.type == "function_call_output":
+            found.append((item.name, item.output))
+    return found
