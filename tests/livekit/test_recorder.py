@@ -1,10 +1,11 @@
 """What changed of userdata is written, no more; what no entry can hold is said to be unsafe."""
 
 import dataclasses
+from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.core.conftest import new_header
@@ -99,6 +100,7 @@ FIELDS = [field.name for field in dataclasses.fields(Everything)]
 @given(
     st.lists(st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=3), min_size=1, max_size=3)
 )
+@example([{"name": Counter({"b": 0})}, {"name": Counter({"a": 0, "b": 0})}])  # new in front
 async def test_any_values_come_back_into_the_same_class(keep, values):
     kept = keep(Everything())
     for value in values:

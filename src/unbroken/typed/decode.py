@@ -281,10 +281,10 @@ class Decoder:
 
 
 def _in_order(saved: Mapping[str, JSON]) -> Iterator[tuple[str, JSON]]:
-    """The members of a dict as they stood in it."""
+    """The members of a dict as they stood in it: sorted, unless it says otherwise."""
     order = saved.get("$order")
     named = dict.fromkeys(k for k in order if isinstance(k, str)) if isinstance(order, list) else {}
-    for key in (*named, *(key for key in saved if key not in named)):
+    for key in (*named, *sorted(saved.keys() - named.keys())):
         if key in saved and key != "$order":
             yield key, saved[key]
 
