@@ -1,6 +1,6 @@
 """All mutants, in the order in which an entry meets their places."""
 
-from bench.mutants import agents, reading, shipping, storing, transcript, values, writing
+from bench.mutants import agents, over, reading, shipping, storing, transcript, values, writing
 
 MUTANTS = (
     *writing.MUTANTS,
@@ -10,4 +10,5 @@ MUTANTS = (
     *transcript.MUTANTS,
     *agents.MUTANTS,
     *values.MUTANTS,
+    *over.MUTANTS,
 )

@@ -2,9 +2,9 @@
 
 import pytest
 
-from unbroken.errors import PeopleUnknown
+from unbroken.errors import CallTaken, PeopleUnknown
 from unbroken.people import Person
-from unbroken.testing.holders import ENV, Holder, entry
+from unbroken.testing.holders import ENV, TTL_MS, Holder, entry
 
 ANN, BOB = Person("ann"), Person("bob")
 PHONE = Person("sip_1", "+15550100")
@@ -186,6 +186,15 @@ async def test_a_host_that_is_lost_behind_a_hang_up_is_not_replaced(store, archi
     session = await store.conversations.get_session(taken.session_id)
     assert (session.phase, session.end_reason) == ("ended", "bye")
     assert await store.ownership.next_dispatch_us() is None
+
+
+async def test_who_names_a_session_that_was_hung_up_is_not_given_it(archive, clock):
+    holder = Holder(archive)
+    taken = await holder.take()
+    await holder.append(1, joined("ann"), hung_up())
+    clock.advance(TTL_MS / 1000 + 0.1)
+    with pytest.raises(CallTaken):
+        await Holder(archive).take(session_id=taken.session_id)
 
 
 async def test_a_hang_up_that_comes_late_ends_a_session_that_was_taken_for_lost(store, archive):
