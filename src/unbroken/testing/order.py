@@ -123,8 +123,9 @@ class OrderContract:
         first, second, name = await two_roles(archive, clock, ahead_s=HOUR_S)
         for n in range(4):
             slow = second.line(f"line {2 * n}")
-            clock.advance(0.8)
+            clock.advance(0.4)
             await first.say(f"line {2 * n + 1}")
+            clock.advance(0.4)
             second.ahead_s -= 0.8  # it was sent then
             await second.append(n + 1, slow)
             second.ahead_s += 0.8
