@@ -11,7 +11,7 @@ import msgspec
 
 from unbroken.again import again
 from unbroken.cause import ENTRYPOINT_FAILED, LEFT, SERVER_SHUTDOWN
-from unbroken.entries import Item, ItemPut, text_of
+from unbroken.entries import ContextChanged, Item, ItemPut, text_of
 from unbroken.mark import Mark, Speech
 from unbroken.session import Session, Tool
 
@@ -172,7 +172,7 @@ def split(generated: str, heard: str) -> tuple[str, str, str]:
 
 def repairs(
     session: Session, mark: Mark | None, facts: Facts, *, new_id: Callable[[], str], now_s: float
-) -> Iterator[ItemPut]:
+) -> Iterator[ItemPut | ContextChanged]:
     """The items that were under way, as far as they are known. Apply each before the next."""
     for tool in session.tools.values():
         if tool.status in ("done", "error") and tool.ended_in == session.turn:
@@ -180,13 +180,15 @@ def repairs(
     if mark and mark.speech and facts.heard:
         written = mark.speech.generated
         said = _message(new_id(), "assistant", facts.heard, now_s, interrupted=True)
-        yield _put(session, facts, said, heard_ms=facts.heard_ms, generated=written)
+        yield from _put(session, facts, said, heard_ms=facts.heard_ms, generated=written)
     if facts.partial_user:
         text = " ".join(facts.partial_user)
-        yield _put(session, facts, _message(new_id(), "user", text, now_s))
+        yield from _put(session, facts, _message(new_id(), "user", text, now_s))
 
 
-def _missing(session: Session, tool: Tool, facts: Facts, now_s: float) -> Iterator[ItemPut]:
+def _missing(
+    session: Session, tool: Tool, facts: Facts, now_s: float
+) -> Iterator[ItemPut | ContextChanged]:
     """Call and outcome of a tool that ended just before they became items."""
     there = {i.get("type") for i in session.items.values() if i.get("call_id") == tool.call_id}
     call = {"type": "function_call", "name": tool.name, "arguments": tool.arguments}
@@ -202,12 +204,21 @@ def _missing(session: Session, tool: Tool, facts: Facts, now_s: float) -> Iterat
             "call_id": tool.call_id,
             "created_at": now_s,
         }
-        yield _put(session, facts, {**part, **same})
+        yield from _put(session, facts, {**part, **same})
 
 
-def _put(session: Session, facts: Facts, item: Item, **more: Any) -> ItemPut:
+def _put(
+    session: Session, facts: Facts, item: Item, **more: Any
+) -> Iterator[ItemPut | ContextChanged]:
+    """The newest of the history and, as LiveKit would have it, of the agent's own context."""
     after = session.order[-1] if session.order else None
-    return ItemPut(item, after=after, agent=facts.agent, **more)
+    yield ItemPut(item, after=after, agent=facts.agent, **more)
+    context = session.contexts.get(facts.agent) if facts.agent else None
+    if context is None or context.ids[-1] == item["id"]:
+        return
+    keep = context.ids.index(item["id"])
+    behind = [context.own.get(other) or other for other in context.ids[keep + 1 :]]
+    yield ContextChanged(str(facts.agent), keep=keep, then=(*behind, item["id"]))
 
 
 def _message(
