@@ -61,7 +61,12 @@ class Host(Agent):
         return f"Registered {await Name()}."
 
 
+HAS_DYNAMIC = "dynamic" in instructions.PARTS
+needs_dynamic = pytest.mark.skipif(not HAS_DYNAMIC, reason="this LiveKit has no dynamic part")
+
+
 def prompt(version, **parts):
+    parts = {name: words for name, words in parts.items() if name in instructions.PARTS}
     return Instructions(
         f"Common {version}.", **{name: f"{name} {words}." for name, words in parts.items()}
     )
@@ -96,8 +101,16 @@ async def killed(env, spool):
         (prompt(1, audio=1, text=1), prompt(1, audio=1, text=1), "exact"),
         (prompt(1, audio=1, text=1), prompt(1, audio=1, text=2), "degraded: those of this version"),
         (prompt(1, text=1), "Common 1.", "degraded: those of this version"),
-        (prompt(1, dynamic=1), prompt(1, dynamic=2), "degraded: their dynamic part was made anew"),
-        (prompt(1, dynamic=1), prompt(2, dynamic=2), "degraded: those of this version"),
+        pytest.param(
+            *(prompt(1, dynamic=1), prompt(1, dynamic=2)),
+            "degraded: their dynamic part was made anew",
+            marks=needs_dynamic,
+        ),
+        pytest.param(
+            *(prompt(1, dynamic=1), prompt(2, dynamic=2)),
+            "degraded: those of this version",
+            marks=needs_dynamic,
+        ),
     ],
 )
 async def test_a_new_versions_prompt_counts_and_the_report_says_so(killed, before, now, report):

@@ -1,5 +1,7 @@
 """An agent's instructions: text, or LiveKit's object with variants for speech and for writing."""
 
+import inspect
+
 from livekit.agents import Agent
 from livekit.agents.beta import Instructions
 
@@ -7,7 +9,7 @@ from unbroken.entries import JSON
 from unbroken.session import INSTRUCTIONS_OF
 
 OF = INSTRUCTIONS_OF
-PARTS = ("common", "audio", "text", "dynamic")
+PARTS = tuple(inspect.signature(Instructions).parameters)  # common, audio, text, dynamic in 1.8.9
 
 
 def read(agent: Agent) -> JSON:
@@ -22,7 +24,9 @@ def read(agent: Agent) -> JSON:
 async def put_back(agent: Agent, changed: JSON) -> None:
     """Those that a running call had given to the agent."""
     if read(agent) != changed:
-        told = Instructions(**changed) if isinstance(changed, dict) else str(changed)
+        told: str | Instructions = str(changed)
+        if isinstance(changed, dict):
+            told = Instructions(**{name: changed[name] for name in PARTS if name in changed})
         await agent.update_instructions(told)  # type: ignore[arg-type]  # it takes both
 
 
