@@ -85,6 +85,15 @@ class ParticipantLeft(Payload, frozen=True):
     reason: str | None = None
 
 
+class ListenedTo(Payload, frozen=True):
+    """Whom the agent listens to: `identity`, whom LiveKit chose or with `is_named` the application;
+    while that one is away, `stand_in`."""
+
+    identity: str | None
+    stand_in: str | None = None
+    is_named: bool = False
+
+
 class ItemPut(Payload, frozen=True, rename={"from_": "from"}):
     """Kind `item`: an upsert by item id. A new one stands behind `after` (None: in front of all),
     in the history and, if `agent` is given, in that agent's own context too.
@@ -244,6 +253,7 @@ KINDS: dict[str, type[Payload]] = {
     "participant_joined": ParticipantJoined,
     "participant_changed": ParticipantChanged,
     "participant_left": ParticipantLeft,
+    "listened_to": ListenedTo,
     "item": ItemPut,
     "items_removed": ItemsRemoved,
     "context": ContextChanged,

@@ -23,6 +23,7 @@ from unbroken.entries import (
     Item,
     ItemPut,
     ItemsRemoved,
+    ListenedTo,
     Lost,
     Noted,
     OptionsChanged,
@@ -136,6 +137,7 @@ class Session:
         self.options: dict[str, Any] = {}
         self.userdata_log = Attributes()
         self.attributes: dict[str, Attributes] = {}  # by agent
+        self.listened_to: ListenedTo | None = None
         self.participants: dict[str, Participant] = {}
         self.tools: dict[str, Tool] = {}
         self.awaiting = Awaiting()
@@ -228,6 +230,8 @@ class Session:
                 self.userdata_log.change(payload)
             case AttributesChanged(agent=agent):
                 self.attributes.setdefault(agent, Attributes()).change(payload)
+            case ListenedTo():
+                self.listened_to = payload
             case ParticipantJoined() | ParticipantChanged() | ParticipantLeft():
                 self._meet(payload)
             case ToolStarted():

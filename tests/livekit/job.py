@@ -28,11 +28,14 @@ class QuietHost(Host):
 
 class Person(SimpleNamespace):
     def __init__(self, identity: str, kind: int = 0) -> None:
-        super().__init__(identity=identity, kind=kind, name="", metadata="", attributes={})
+        super().__init__(
+            identity=identity, sid=f"PA_{identity}", kind=kind, name="", metadata="", attributes={}
+        )
 
 
 class Local:
     def __init__(self) -> None:
+        self.identity = "agent"
         self.published: list[bytes] = []
 
     def register_rpc_method(self, _name: str, _answer: Any) -> None: ...

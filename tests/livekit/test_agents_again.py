@@ -1,7 +1,10 @@
 """The agent that was current is current again: each instance by a key of its own."""
 
+import dataclasses
+import enum
 import gc
 import logging
+from datetime import UTC, datetime
 
 import pytest
 from livekit.agents import Agent, function_tool
@@ -63,6 +66,24 @@ class NeedsClient(Agent):
     def __init__(self, client: logging.Logger, table: int) -> None:
         super().__init__(instructions=f"Table {table}.")
         self.client, self.table = client, table
+
+
+class Size(enum.Enum):
+    SMALL = 1
+
+
+@dataclasses.dataclass
+class Order:
+    size: Size
+    at: datetime
+    lines: tuple[str, ...]
+    toppings: set[str]
+
+
+class NeedsOrder(Agent):
+    def __init__(self, order: Order, limits: dict[int, str]) -> None:
+        super().__init__(instructions="Take the order.")
+        self.given = order, limits
 
 
 class NeedsAnything(Agent):
@@ -182,6 +203,24 @@ async def test_an_agent_is_made_with_what_it_was_made_with(start):
     assert after.report["agent"] == "exact"
     assert after.agent.made_with == ("en", (), 2, desk, {})
     assert after.agent.instructions == "Help in en."
+
+
+@pytest.mark.parametrize("is_class", [True, False])
+async def test_typed_arguments_come_back_as_they_were_given(start, is_class):
+    given = Order(Size.SMALL, datetime(2026, 1, 2, tzinfo=UTC), ("a", "b"), {"x"}), {1: "one"}
+    first = await start(Desk())
+    first.session.update_agent(NeedsOrder(*given))
+    await first.say("hi")
+    given[0].lines = ("changed later",)
+
+    def make(restored):
+        return NeedsOrder(**restored.arguments())
+
+    agents = [NeedsOrder] if is_class else {"NeedsOrder": make}
+    after = await start.after(first, Desk(), agents=agents)
+    assert after.agent.given[1] == {1: "one"}
+    order = after.restored.arguments("NeedsOrder")["order"]
+    assert order == dataclasses.replace(given[0], lines=("a", "b"))
 
 
 async def test_a_function_is_offered_what_was_recorded(start):

@@ -16,6 +16,7 @@ from livekit.agents import (
     JobContext,
     RunContext,
     function_tool,
+    inference,
 )
 from livekit.agents.beta import EndCallTool
 from livekit.agents.ipc import job_proc_lazy_main
@@ -26,6 +27,7 @@ from tests.agents.scripted import ScriptedLLM
 from tests.livekit import test_fragile_tasks
 from unbroken.livekit import fragile, last_words
 
+KNOWN = {"api_key": "k", "api_secret": "s"}
 ROOT = Path(__file__).parents[2]
 PUBLIC = {"agents", "agents.beta", "agents.llm", "agents.stt", "agents.tts", "agents.types",
     "agents.utils", "agents.vad", "agents.voice", "api", "plugins", "protocol.agent",
@@ -156,6 +158,28 @@ def test_room_options():
     assert made.get_audio_output_options() is None
     given = room_io.RoomOptions()
     assert fragile.room_options(given, **older) is given
+
+
+async def test_awaited(session):
+    with pytest.raises(RuntimeError):
+        fragile.awaited(session)
+    options = room_io.RoomOptions(participant_identity="ann")
+    session._room_io = made = room_io.RoomIO(session, rtc.Room(), options=options)
+    assert fragile.awaited(session) == "ann"
+    made.set_participant("bob")
+    assert (fragile.awaited(session), made.linked_participant) == ("bob", None)
+    made.set_participant(None)
+    assert fragile.awaited(session) is None
+    session._room_io = None
+
+
+def test_setting():
+    known = {"api_key": "k", "api_secret": "s"}
+    model = inference.TTS("cartesia/sonic-3", voice="amy", **known)
+    assert fragile.setting(model, "voice") == "amy"
+    model.update_options(voice="bob", language="fr")
+    assert (fragile.setting(model, "voice"), fragile.setting(model, "language")) == ("bob", "fr")
+    assert fragile.setting(inference.VAD(model="silero"), "no") is None
 
 
 # Public, and counted on beyond what is promised.

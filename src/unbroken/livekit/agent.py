@@ -19,18 +19,18 @@ from unbroken.errors import CallTaken, Conflict
 from unbroken.journal import Journal
 from unbroken.live import BEAT_S, Level, Live, by_agent_session
 from unbroken.livekit import deposed, factories, last_words, recover, restore
-from unbroken.livekit.callers import OTHERS, Callers, listen, make_way
+from unbroken.livekit.callers import OTHERS, Callers, make_way
 from unbroken.livekit.factories import AgentFactories
 from unbroken.livekit.hanging_up import SHUT_DOWN, HangingUp, shut_down
 from unbroken.livekit.history import History
 from unbroken.livekit.hooks import Hooks
 from unbroken.livekit.joining import VERSIONS, ConversationHook, Joining
 from unbroken.livekit.leaving import RAISED, Leaving
+from unbroken.livekit.listening import Listening
 from unbroken.livekit.participants import Participants
 from unbroken.livekit.restore import Restored
 from unbroken.livekit.safety import Safety
 from unbroken.livekit.shown import Shown
-from unbroken.livekit.speech import Spoken
 from unbroken.livekit.starting import options_of, undo, with_defaults
 from unbroken.livekit.voice import Fence
 from unbroken.mark import Mark
@@ -179,12 +179,14 @@ class Call(Shown, Generic[T]):
         self._leaving.attach(session)
         self._hanging_up.attach(session)
         hooks.attach(agent)
-        heard = hooks.in_flight.heard
-        given = with_defaults(options, lambda to: Spoken(heard=heard, next_in_chain=to))
+        given = with_defaults(options, hooks.in_flight.spoken)
+        listening = Listening(live, session, self._ctx.room, self._callers, given["room_options"])
         await session.start(agent, room=self._ctx.room, **given)
         hooks.attach_audio()
-        self._follow(session, live, hooks.fence)
+        listening.attach()
+        self._follow(live, hooks.fence)
         if self.restored:
+            listening.judge(self.restored)
             await self._go_on(session, self.restored, before)
         hooks.scan()
 
@@ -267,12 +269,11 @@ class Call(Shown, Generic[T]):
         self.restored = Restored(self.live, facts, hooks, first=first, factories=self._factories)
         return await self.restored.put_back(session)
 
-    def _follow(self, session: AgentSession[T], live: Live, fence: Fence) -> None:
+    def _follow(self, live: Live, fence: Fence) -> None:
         """What can only begin once the session has started."""
         room = self._ctx.room
         room.on("reconnected", lambda: fence.suspect(0))
         room.local_participant.register_rpc_method(ALIVE, _alive)
-        listen(session, room, self._callers)
         self._spawn(make_way(self._ctx, self._callers), "unbroken callers")
         self._spawn(Safety(live, room).watch(), "unbroken safety")
         live.ack.ready()

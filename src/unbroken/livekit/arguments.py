@@ -1,26 +1,31 @@
 """What an agent was made with: kept where a successor can be given the same again.
 
-Kept is what JSON says as it is; an agent, by its key; and of a chat context that it was one, as the
-agent's own context is in the log. All other arguments are `lost`, by name.
+Kept are values, with their types; an agent, by its key; and of a chat context that it was one, as
+the agent's own context is in the log. What belongs to its process is `lost`, by name.
 """
 
 import functools
 import inspect
 import logging
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from types import NoneType
 from typing import Any, NamedTuple
 
 from livekit.agents import Agent
 from livekit.agents.llm import ChatContext
 
-from unbroken.entries import JSON, AgentMade, plain
-from unbroken.livekit.keys import ByInstance, path_of
+from unbroken import typed
+from unbroken.entries import JSON, AgentMade
+from unbroken.livekit.keys import ByInstance
+from unbroken.typed import Decoder, TooMuch
+from unbroken.typed.hints import classes_in
+from unbroken.typed.names import name_of
 
 log = logging.getLogger(__name__)
 
 UNSAID = inspect.Parameter.empty
-KEPT = (str, int, float, list, dict, Agent, ChatContext)
+LOST = object()
 COLLECTS = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -63,7 +68,7 @@ def entry_of(agent: Agent, key: str, key_of: Callable[[Agent], str]) -> AgentMad
     given = _given.get(agent) or NOTHING
     return AgentMade(
         key,
-        path_of(type(agent)),
+        name_of(type(agent)),
         arguments=given.kept,
         agents={name: key_of(other) for name, other in given.agents.items()},
         contexts=given.contexts,
@@ -73,7 +78,7 @@ def entry_of(agent: Agent, key: str, key_of: Callable[[Agent], str]) -> AgentMad
 
 def required(kind: type[Agent]) -> dict[str, Any]:
     """What nobody can leave out: names, and their annotations or UNSAID."""
-    hints = _hints_of(kind)
+    hints = hints_of(kind)
     return {
         name: hints.get(name, UNSAID)
         for name, parameter in _signature_of(kind).parameters.items()
@@ -83,7 +88,7 @@ def required(kind: type[Agent]) -> dict[str, Any]:
 
 def can_be_kept(hint: Any) -> bool:
     """Whether a value of this annotation comes back. Where it says nothing, nobody knows."""
-    return hint is not Any and any(issubclass(kind, KEPT) for kind in _classes_in(hint))
+    return hint is not Any and any(map(_is_kept, classes_in(hint)))
 
 
 def call(kind: type[Agent], arguments: Mapping[str, Any]) -> Agent:
@@ -108,8 +113,8 @@ def _read(kind: type[Agent], args: tuple[Any, ...], kwargs: dict[str, Any]) -> G
             agents[name] = value
         elif isinstance(value, ChatContext):
             contexts.append(name)
-        elif (json := plain(value)) == value:
-            kept[name] = json
+        elif (encoded := _encoded(value)) is not LOST:
+            kept[name] = encoded
         else:
             lost.append(name)
     return Given(kept, agents, tuple(contexts), tuple(lost))
@@ -133,7 +138,7 @@ def _signature_of(kind: type[Agent]) -> inspect.Signature:
     return whole.replace(parameters=list(whole.parameters.values())[1:])
 
 
-def _hints_of(kind: type[Agent]) -> dict[str, Any]:
+def hints_of(kind: type[Agent]) -> dict[str, Any]:
     """Annotations of the constructor; none where one of them cannot be read."""
     try:
         return typing.get_type_hints(kind.__init__)
@@ -141,9 +146,28 @@ def _hints_of(kind: type[Agent]) -> dict[str, Any]:
         return {}
 
 
-def _classes_in(hint: Any) -> Iterator[type]:
-    if isinstance(hint, type) and not typing.get_args(hint):
-        yield hint
-    for part in (typing.get_origin(hint), *typing.get_args(hint)):
-        if part is not None and part is not UNSAID:
-            yield from _classes_in(part)
+def _is_kept(kind: Any) -> bool:
+    if kind is NoneType or issubclass(kind, Agent | ChatContext):
+        return kind is not NoneType
+    return typed.is_value(kind) or typed.record_of(kind) is not None
+
+
+def _encoded(value: object) -> JSON:
+    """LOST where it cannot be written down, or a part of it cannot."""
+    try:
+        encoded = typed.encode(value)
+    except TooMuch:
+        return LOST
+    return LOST if _is_live(encoded) else encoded
+
+
+def _is_live(encoded: JSON) -> bool:
+    if isinstance(encoded, dict):
+        return "$live" in encoded or "$circle" in encoded or any(map(_is_live, encoded.values()))
+    return isinstance(encoded, list) and any(map(_is_live, encoded))
+
+
+def decoded(kind: type[Agent] | None, name: str, encoded: JSON, decoder: Decoder) -> Any:
+    """The value again; `kind` may say its type. Raises Unfit."""
+    hint = hints_of(kind).get(name, Any) if kind else Any
+    return decoder.of(encoded, (name,), hint=hint)

@@ -7,19 +7,17 @@ people belongs to it.
 """
 
 import asyncio
-import contextlib
 import logging
-from typing import Any, Self
+from typing import Self
 
 from livekit import rtc
-from livekit.agents import AgentSession, JobContext
+from livekit.agents import JobContext
 
 from unbroken.archive import Taken
 from unbroken.env import Env
 from unbroken.live import BEAT_S, Live
 from unbroken.livekit import deposed
 from unbroken.livekit import room as rooms
-from unbroken.livekit.guard import guarded
 from unbroken.people import Person, have_met, is_person, person
 
 log = logging.getLogger(__name__)
@@ -33,6 +31,8 @@ class Callers:
 
     def __init__(self, env: Env, live: Live, room: rtc.Room, *, is_open: bool) -> None:
         self._env, self._live, self._room, self._is_open = env, live, room, is_open
+        known = live.session.participants.values()
+        self.were_here = {p.identity for p in known if p.is_here}  # when the last holder was
 
     @classmethod
     def of(cls, env: Env, live: Live, room: rtc.Room, taken: Taken | None) -> Self:
@@ -77,27 +77,6 @@ class Callers:
             return []
         people = self._live.session.participants.values()
         return [person(p.identity, p.kind, p.attributes) for p in people if is_person(p.kind)]
-
-
-def listen(session: AgentSession[Any], room: rtc.Room, callers: Callers) -> None:
-    """When the person is gone, listen to the next one of the call who comes: LiveKit waits for
-    the same identity only."""
-
-    @guarded
-    def joined(who: rtc.RemoteParticipant) -> None:
-        if not rooms.is_person(who):
-            return
-        linked = session.room_io.linked_participant
-        if callers.welcomes(who):
-            if linked is None:
-                session.room_io.set_participant(who.identity)
-        else:
-            with contextlib.suppress(RuntimeError):  # it says nothing just now
-                session.interrupt(force=True)
-            if linked is not None and linked.identity == who.identity:
-                session.room_io.set_participant(callers.awaited())
-
-    room.on("participant_connected", joined)
 
 
 async def make_way(ctx: JobContext, callers: Callers) -> None:

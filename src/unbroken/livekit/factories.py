@@ -10,7 +10,8 @@ from livekit.agents import Agent
 from unbroken.entries import AgentMade
 from unbroken.errors import InvalidInput
 from unbroken.livekit import arguments
-from unbroken.livekit.keys import name_in, path_of
+from unbroken.livekit.keys import name_in
+from unbroken.typed.names import name_of
 
 if TYPE_CHECKING:
     from unbroken.livekit.restore import Restored
@@ -39,7 +40,7 @@ def factories_of(agents: AgentFactories) -> dict[str, AgentFactory]:
     found: dict[str, AgentFactory] = {}
     for kind in agents:
         found.setdefault(kind.__name__, Maker(kind))
-        found[path_of(kind)] = Maker(kind)
+        found[name_of(kind)] = Maker(kind)
     return found
 
 
@@ -62,7 +63,7 @@ def check(agents: AgentFactories, *, may_refuse: bool) -> None:
     for kind in () if isinstance(agents, Mapping) else agents:
         needed = arguments.required(kind)
         if never := [name for name, hint in needed.items() if not arguments.can_be_kept(hint)]:
-            made = AgentMade(kind.__name__, path_of(kind), lost=tuple(never))
+            made = AgentMade(kind.__name__, name_of(kind), lost=tuple(never))
             words = (
                 f"{kind.__name__} needs {', '.join(never)}, and nothing says that this is plain "
                 f"data, which is recorded. Annotate it so, or write {_advice(made)}"

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Generator, Iterator
 from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
-from livekit.agents import NOT_GIVEN, Agent, AgentSession, AgentTask
+from livekit.agents import NOT_GIVEN, Agent, AgentSession, AgentTask, utils
 from livekit.agents.llm import FunctionCall, FunctionTool, RawFunctionTool
 from livekit.agents.llm.utils import parse_function_arguments, validated_arguments
 from livekit.agents.voice import room_io
@@ -189,3 +189,24 @@ def check_arguments(
     if not isinstance(given, dict):
         raise ValueError("no arguments")  # noqa: TRY004 - as what is parsed
     validated_arguments(tool, given)
+
+
+def awaited(session: AgentSession[Any]) -> str | None:
+    """Whom the session is linked to, or waits for; None: whoever comes. Raises RuntimeError if it
+    has no room."""
+    linked = session.room_io.linked_participant
+    return linked.identity if linked else session.room_io._participant_identity
+
+
+def setting(model: object, name: str) -> Any:
+    """What a model was told by `update_options(name=…)`, where it keeps it as LiveKit's plugins do:
+    in its options, or as an attribute; None: it does not show it, or was told nothing."""
+    options = getattr(model, "_opts", None)
+    places = (options, model) if not isinstance(options, dict) else (model,)
+    try:
+        if isinstance(options, dict) and name in options:
+            return options[name] if utils.is_given(options[name]) else None
+        found = (getattr(at, n, None) for at in places for n in (name, f"_{name}"))
+        return next((value for value in found if value is not None and utils.is_given(value)), None)
+    except Exception:  # noqa: BLE001 - a property of somebody's plugin
+        return None

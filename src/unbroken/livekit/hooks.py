@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import weakref
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -54,6 +55,7 @@ from unbroken.session import CONTEXT_OF
 log = logging.getLogger(__name__)
 
 WRITTEN_WHOLE = "unbroken.written_whole"  # the note of a list that was not recorded as it is
+LOOK_S = 0.5  # until what changed between two turns is in the log
 
 
 class Hooks:
@@ -78,7 +80,7 @@ class Hooks:
         self._silenced: set[str] = set()
         self._unmade = Unmade(known)
         self._agent: Agent | None = None
-        self._scan_is_due = False
+        self._scan_is_due = self._is_over = False
         self._usage: Any = None
         self._options: dict[str, JSON] = {}
         self._newest: list[ref[Agent]] = []  # the last current one first, held ones behind
@@ -92,6 +94,8 @@ class Hooks:
         self.meet(agent)
         self._agent = agent
         self._options = options.read(self._session, self.key_of(agent), agent)
+        options.tell(self._session, self._look)
+        self._beat()
         on = self._session.on
         on("conversation_item_added", self._item_added)
         on("tool_execution_updated", self._tool_updated)
@@ -166,6 +170,18 @@ class Hooks:
     def _enter(self, agent: Agent, key: str, *, ran: bool) -> None:
         told, has = instructions.read(agent), tuple(tools.read(agent))
         self._live.record(AgentEntered(key, told, has, ran=ran))
+
+    def _beat(self) -> None:
+        """Settings of models change without a word. Ends with the session, or with these hooks."""
+        if not self._is_over:
+            self._look()
+            beat = weakref.WeakMethod(self._beat)
+            asyncio.get_running_loop().call_later(LOOK_S, lambda: (again := beat()) and again())
+
+    @guarded
+    def _look(self) -> None:
+        if self._agent:
+            self._scan_options(self._agent)
 
     @guarded
     def scan(self) -> None:
@@ -336,6 +352,7 @@ class Hooks:
 
     @guarded
     def _closed(self, _event: CloseEvent) -> None:
+        self._is_over = True
         self.scan()
         self.record_usage()
 

@@ -15,11 +15,6 @@ def name_in(key: str) -> str:
     return key.partition(NTH)[0]
 
 
-def path_of(kind: type) -> str:
-    """Tells apart two classes of one name."""
-    return f"{kind.__module__}.{kind.__qualname__}"
-
-
 class ByInstance(Generic[T]):
     """A value for each living object, also where its class has an equality of its own. Holds no
     object."""

@@ -9,10 +9,11 @@ from livekit.agents import Agent
 from livekit.agents.llm import ChatContext
 
 from unbroken.entries import AgentMade
-from unbroken.livekit import factories
+from unbroken.livekit import arguments, factories
 from unbroken.livekit.factories import AgentFactory
 from unbroken.livekit.hooks import Hooks
-from unbroken.livekit.keys import path_of
+from unbroken.typed import Decoder, Unfit
+from unbroken.typed.names import name_of
 
 if TYPE_CHECKING:
     from unbroken.livekit.restore import Restored
@@ -52,7 +53,7 @@ class Making:
         holds it in the place where it held it before. Raises NotMade."""
         if key not in self.made:
             is_free = isinstance(there, Agent) and not self._hooks.known_key(there)
-            if not is_free or path_of(type(there)) != self._recorded(key).type:
+            if not is_free or name_of(type(there)) != self._recorded(key).type:
                 raise NotMade(f"{key} was not made")
             self._take(key, there)
         return self.made[key]
@@ -74,17 +75,30 @@ class Making:
         """None: of the one that is being made. Raises NotMade for one that is an agent."""
         made = self._recorded(key or (self._open or [""])[-1])
         return {
-            **made.arguments,
+            **self._values(made),
             **{name: self.agent(other) for name, other in made.agents.items()},
             **{name: ChatContext.empty() for name in made.contexts},
         }
+
+    def _values(self, made: AgentMade) -> dict[str, Any]:
+        """Those that can be read here."""
+        factory = factories.find(self._factories, made.agent, made)
+        kind = factory.kind if isinstance(factory, factories.Maker) else None
+        decoder = Decoder(self.held_or_made, self._hooks.known_key)
+        found = {}
+        for name, encoded in made.arguments.items():
+            try:
+                found[name] = arguments.decoded(kind, name, encoded, decoder)
+            except Unfit as error:
+                log.warning("%s was made with another %s: it %s", made.agent, name, error)
+        return found
 
     def _recorded(self, key: str) -> AgentMade:
         return self._session.made.get(key) or AgentMade(key, "")
 
     def _key_of_first(self, first: Agent) -> str:
         """What the first agent of this class was called: the job begins as it did."""
-        kind = path_of(type(first))
+        kind = name_of(type(first))
         known = (key for key, made in self._session.made.items() if made.type == kind)
         return next(known, type(first).__name__)
 

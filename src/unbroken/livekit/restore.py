@@ -92,6 +92,7 @@ class Restored:
         self._first = first
         self._again = again(live.session)
         self._tasks: dict[str, str] = {}
+        self._compared: dict[str, str] = {}
 
     @property
     def report(self) -> dict[str, str]:
@@ -105,6 +106,10 @@ class Restored:
                 return {}
             self._report = self._compare(*self._put_into)
         return self._report
+
+    def judge(self, field: str, why: str | None) -> None:
+        """A field that its owner has compared; None: it is as it was."""
+        self._compared[field] = f"degraded: {why}" if why else EXACT
 
     def agent(self, key: str) -> Agent:
         """The agent of that key: the one that the job began with, or made by its factory.
@@ -262,7 +267,7 @@ class Restored:
         skipped = sorted(set(self.session.skipped))
         unknown = [tool.name for tool in self.facts.unknown_tools]
         found = {"entries": f"degraded: skipped {', '.join(skipped)}" if skipped else EXACT}
-        found |= self._tasks
+        found |= self._tasks | self._compared
         if why := self.session.holes.get("entries"):
             found["entries"] = f"degraded: {why}"
         if unknown:

@@ -136,6 +136,10 @@ class InFlight:
         self._before = Played()
         self.played_ms = self.generated = None
 
+    def spoken(self, next_in_chain: io.TextOutput | None) -> Spoken:
+        """The output that the paced words go through."""
+        return Spoken(heard=self.heard, next_in_chain=next_in_chain)
+
     @guarded
     def heard(self, text: str) -> None:
         """LiveKit's pacing gives out the next words."""

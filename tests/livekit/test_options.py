@@ -1,0 +1,198 @@
+"""What an application switches between two turns is switched again in the successor."""
+
+import asyncio
+
+import pytest
+from livekit.agents import Agent, AgentSession, stt, tts
+from livekit.agents.inference import TTS
+
+from tests.agents.scripted import ScriptedLLM
+from tests.livekit.holders import Holder
+from unbroken.livekit import hooks, models, options
+
+KNOWN = {"api_key": "k", "api_secret": "s"}
+RULES = [("", "You said {heard}.")]
+
+
+class Speaks(tts.TTS):
+    """A plugin's model of speech: it keeps its options as LiveKit's own plugins do."""
+
+    def __init__(self, voice="amy", speed=1.0) -> None:
+        capabilities = tts.TTSCapabilities(streaming=False)
+        super().__init__(capabilities=capabilities, sample_rate=24_000, num_channels=1)
+        self._opts = {"voice": voice, "speed": speed}
+        self.told: list[dict] = []
+
+    def update_options(self, *, voice=None, speed=None, api_key=None, style=None) -> None:
+        given = {"voice": voice, "speed": speed, "api_key": api_key, "style": style}
+        self.told.append({name: value for name, value in given.items() if value is not None})
+        self._opts |= self.told[-1]
+
+    def synthesize(self, text, *, conn_options=None):
+        raise NotImplementedError
+
+
+class Hears(stt.STT):
+    def __init__(self) -> None:
+        super().__init__(capabilities=stt.STTCapabilities(streaming=True, interim_results=False))
+        self.language, self._region = "en", "eu"
+
+    def update_options(self, *, language="", region="", client=None) -> None:
+        self.language, self._region = language or self.language, region or self._region
+
+    async def _recognize_impl(self, buffer, *, language=None, conn_options=None):
+        raise NotImplementedError
+
+
+def new_session(**given):
+    return AgentSession(llm=ScriptedLLM(RULES), **given)
+
+
+@pytest.fixture
+async def start(env, spool):
+    made = []
+
+    async def first(agent=None, **given):
+        agent = agent or Agent(instructions="x")
+        made.append(await Holder.first(env, spool, agent, RULES, session=new_session(**given)))
+        return made[-1]
+
+    async def after(dead, agent=None, **given):
+        agent = agent or Agent(instructions="x")
+        made.append(await dead.successor(agent, session=new_session(**given)))
+        return made[-1]
+
+    first.after = after
+    yield first
+    for holder in made:
+        await holder.close()
+
+
+def dies(holder):
+    """From here on it writes nothing."""
+    holder.hooks.scan = lambda: None
+
+
+SWITCHES = {
+    "transcription off": lambda s: s.output.set_transcription_enabled(False),
+    "ears off": lambda s: s.input.set_audio_enabled(False),
+    "eyes off": lambda s: s.input.set_video_enabled(False),
+    "voice off": lambda s: s.output.set_audio_enabled(False),
+    "push to talk": lambda s: s.update_options(turn_detection="manual"),
+    "patience": lambda s: s.update_options(endpointing_opts={"max_delay": 9.0}),
+    "words": lambda s: s.update_options(keyterms=["Ada", "Lovelace"]),
+}
+CHANGES = {
+    "no interruptions": lambda s: s.options.interruption.update(enabled=False),
+    "away": lambda s: setattr(s.options, "user_away_timeout", 60.0),
+    "steps": lambda s: setattr(s.options, "max_tool_steps", 7),
+    "voice": lambda s: s.tts.update_options(voice="bob"),
+}
+
+
+def read(holder):
+    return options.read(holder.session, holder.key, holder.agent)
+
+
+@pytest.mark.parametrize("switch", SWITCHES.values(), ids=SWITCHES)
+async def test_a_switch_is_in_the_log_at_once(start, switch):
+    first = await start()
+    await first.say("hi")
+    before = read(first)
+    switch(first.session)
+    dies(first)
+    assert read(first) != before
+    after = await start.after(first)
+    assert read(after) == read(first)
+    assert after.report["options"] == "exact"
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+async def test_what_changes_without_a_word_is_in_the_log_within_a_beat(start, monkeypatch, change):
+    monkeypatch.setattr(hooks, "LOOK_S", 0.02)
+    first = await start(tts=Speaks())
+    await first.say("hi")
+    change(first.session)
+    async with asyncio.timeout(10):
+        while not first.live.session.options:
+            await asyncio.sleep(0.01)
+    dies(first)
+    after = await start.after(first, tts=Speaks())
+    assert read(after) == read(first)
+    assert after.report["options"] == "exact"
+
+
+async def test_nothing_is_written_while_nothing_changes(start, monkeypatch):
+    monkeypatch.setattr(hooks, "LOOK_S", 0.01)
+    first = await start(tts=Speaks())
+    await first.say("hi")
+    written = first.live.journal.appended
+    await asyncio.sleep(0.2)
+    assert first.live.journal.appended == written
+
+
+async def test_settings_of_models_are_told_to_the_new_ones_and_only_what_was_changed(start):
+    first = await start(tts=Speaks(), stt=Hears())
+    first.session.tts.update_options(speed=1.5, style="calm", api_key="secret")
+    first.session.stt.update_options(language="ar", region="me")
+    await first.say("hi")
+    assert first.live.session.options == {
+        "tts.speed": 1.5,
+        "tts.style": "calm",
+        "stt.language": "ar",
+        "stt.region": "me",
+    }
+    newer = Speaks(voice="carol")
+    after = await start.after(first, tts=newer, stt=Hears())
+    assert newer.told == [{"speed": 1.5}, {"style": "calm"}]
+    assert newer._opts == {"voice": "carol", "speed": 1.5, "style": "calm"}
+    assert (after.session.stt.language, after.session.stt._region) == ("ar", "me")
+    assert after.report["options"] == "exact"
+
+
+async def test_an_agents_own_models_are_told_too(start):
+    def agent():
+        return Agent(instructions="x", tts=Speaks())
+
+    first = await start(agent())
+    first.agent.tts.update_options(voice="bob")
+    await first.say("hi")
+    after = await start.after(first, agent())
+    assert after.agent.tts._opts["voice"] == "bob"
+    assert first.live.session.options == {"tts.voice of Agent": "bob"}
+
+
+async def test_a_setting_that_cannot_be_put_back_is_named_and_costs_no_other(start):
+    class Stubborn(Speaks):
+        def update_options(self, **_given) -> None:
+            raise RuntimeError("not now")
+
+    first = await start(tts=Speaks(), stt=Hears())
+    first.session.tts.update_options(voice="bob")
+    first.session.stt.update_options(language="ar")
+    await first.say("hi")
+    after = await start.after(first, tts=Stubborn(), stt=Hears())
+    assert after.report["options"] == "degraded: not as it was: tts.voice"
+    assert after.session.stt.language == "ar"
+    without = await start.after(first)
+    assert without.report["options"] == "degraded: not as it was: stt.language, tts.voice"
+
+
+async def test_options_of_an_agent_that_is_not_here_wait_for_it(start):
+    first = await start()
+    other = Agent(instructions="y", tts=Speaks())
+    first.session.update_agent(other)
+    await first.say("hi")
+    other.tts.update_options(voice="bob")
+    await first.say("hi")
+    first.session.update_agent(Agent(instructions="z"))
+    await first.say("hi")
+    after = await start.after(first)
+    assert after.report["options"] == "exact"
+
+
+def test_settings_of_livekits_own_model_can_be_read_and_told():
+    model = TTS("cartesia/sonic-3", voice="amy", **KNOWN)
+    models.put_back(model, "voice", "bob")
+    assert models.settings(model)["voice"] == "bob"
+    assert not {"api_key", "api_secret"} & models.settings(model).keys()
