@@ -80,7 +80,8 @@ def effect(
             context = _context(arguments)
             live = _live(context)
             said = {n: plain(v) for n, v in arguments.items() if n != "self" and v is not context}
-            made = key(**said) if key else _key(live, tool.__name__, said)
+            made = _known_key(live, context, tool.__name__)
+            made = made or (key(**said) if key else _key(live, tool.__name__, said))
             effect_ = Effect(made, tool.__name__, retry)
             if live:
                 await _intend(live, context.function_call.call_id, effect_, said, gate)
@@ -136,6 +137,12 @@ def _refuse_unknown(live: Live, effect_: Effect) -> None:
     same = (tool for tool in live.session.tools.values() if tool.key == effect_.key)
     if effect_.retry == "ask" and any(tool.status is None for tool in same):
         raise EffectUnknown(f"{effect_.tool} may have been done before a crash: ask the person")
+
+
+def _known_key(live: Live | None, context: Any, tool: str) -> str | None:
+    """That of a call which is run again: a later turn does not make it another wish."""
+    call = live.session.tools.get(context.function_call.call_id) if live else None
+    return call.key if call and call.name == tool else None
 
 
 def _key(live: Live | None, tool: str, said: dict[str, Any]) -> str:

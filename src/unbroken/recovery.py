@@ -176,18 +176,18 @@ def repairs(
     """The items that were under way, as far as they are known. Apply each before the next."""
     for tool in session.tools.values():
         if tool.status in ("done", "error") and tool.ended_in == session.turn:
-            yield from _missing(session, tool, facts, now_s)
+            yield from _missing(session, tool, facts.agent, now_s)
     if mark and mark.speech and facts.heard:
         written = mark.speech.generated
         said = _message(new_id(), "assistant", facts.heard, now_s, interrupted=True)
-        yield from _put(session, facts, said, heard_ms=facts.heard_ms, generated=written)
+        yield from _put(session, facts.agent, said, heard_ms=facts.heard_ms, generated=written)
     if facts.partial_user:
         text = " ".join(facts.partial_user)
-        yield from _put(session, facts, _message(new_id(), "user", text, now_s))
+        yield from _put(session, facts.agent, _message(new_id(), "user", text, now_s))
 
 
 def _missing(
-    session: Session, tool: Tool, facts: Facts, now_s: float
+    session: Session, tool: Tool, agent: str | None, now_s: float
 ) -> Iterator[ItemPut | ContextChanged]:
     """Call and outcome of a tool that ended just before they became items."""
     there = {i.get("type") for i in session.items.values() if i.get("call_id") == tool.call_id}
@@ -204,21 +204,21 @@ def _missing(
             "call_id": tool.call_id,
             "created_at": now_s,
         }
-        yield from _put(session, facts, {**part, **same})
+        yield from _put(session, tool.agent or agent, {**part, **same})
 
 
 def _put(
-    session: Session, facts: Facts, item: Item, **more: Any
+    session: Session, agent: str | None, item: Item, **more: Any
 ) -> Iterator[ItemPut | ContextChanged]:
     """The newest of the history and, as LiveKit would have it, of the agent's own context."""
     after = session.order[-1] if session.order else None
-    yield ItemPut(item, after=after, agent=facts.agent, **more)
-    context = session.contexts.get(facts.agent) if facts.agent else None
+    yield ItemPut(item, after=after, agent=agent, **more)
+    context = session.contexts.get(agent) if agent else None
     if context is None or context.ids[-1] == item["id"]:
         return
     keep = context.ids.index(item["id"])
     behind = [context.own.get(other) or other for other in context.ids[keep + 1 :]]
-    yield ContextChanged(str(facts.agent), keep=keep, then=(*behind, item["id"]))
+    yield ContextChanged(str(agent), keep=keep, then=(*behind, item["id"]))
 
 
 def _message(
@@ -248,16 +248,20 @@ def _unanswered(
         item = session.items[item_id]
         if item.get("role") == "assistant" and not is_unknown:
             return None  # it said something; with a tool under way that was not yet the answer
-        is_unknown = is_unknown or _wants_an_answer(item)
+        is_unknown = is_unknown or _wants_an_answer(session, item)
         if item.get("role") == "user":
             return text_of(item)
     return None
 
 
-def _wants_an_answer(item: Item) -> bool:
-    """What a tool returned is for the model to answer, unless there was nothing to say."""
-    is_output = item.get("type") == "function_call_output"
-    return is_output and bool(item.get("output")) and bool(item.get("reply_required", True))
+def _wants_an_answer(session: Session, item: Item) -> bool:
+    """What a tool of the current agent returned is for its model to answer, unless there was
+    nothing to say."""
+    if item.get("type") != "function_call_output" or not item.get("output"):
+        return False
+    tool = session.tools.get(item.get("call_id", ""))
+    is_ours = tool is None or tool.agent in (None, session.agent)
+    return is_ours and bool(item.get("reply_required", True))
 
 
 _SENTENCE_END = re.compile(r"[.!?…]+[\"')\]]*\s+")

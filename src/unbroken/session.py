@@ -70,6 +70,7 @@ class Tool(msgspec.Struct, kw_only=True):
     call_id: str
     name: str
     arguments: str
+    agent: str | None = None  # that was current when it began
     turn: str | None = None  # the id of the person's item that it answers
     key: str | None = None
     retry: str | None = None
@@ -281,6 +282,7 @@ class Session:
                 call_id=started.call_id,
                 name=started.name,
                 arguments=started.arguments,
+                agent=self.agent,
                 turn=self.turn,
             )
         tool.key, tool.retry = started.key or tool.key, started.retry or tool.retry

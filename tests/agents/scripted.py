@@ -2,8 +2,8 @@
 
 A rules file is JSON: [[pattern, reply], ...]. The first pattern found in what was said last wins.
 A reply is a text, in which {heard} is what was said, or a call:
-{"tool": "keep_note", "arguments": {"note": "{heard}"}}; it counts only while the agent has that
-tool. What a tool returned is spoken as it stands.
+{"tool": "keep_note", "arguments": {"note": "{heard}"}}, or a list of them; it counts only while
+the agent has that tool. What a tool returned is spoken as it stands.
 """
 
 import json
@@ -17,7 +17,8 @@ from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGive
 
 from agents.intent import last_said, unanswered_results
 
-Reply = str | dict[str, Any]
+Call = dict[str, Any]
+Reply = str | Call | list[Call]
 Rules = Sequence[tuple[str, Reply]]
 
 
@@ -41,7 +42,7 @@ class ScriptedLLM(llm.LLM[Any]):
 
     def reply(self, heard: str, tools: Sequence[str]) -> Reply:
         for pattern, reply in self.rules:
-            fits = isinstance(reply, str) or reply["tool"] in tools
+            fits = isinstance(reply, str) or all(call["tool"] in tools for call in _calls(reply))
             if fits and re.search(pattern, heard, re.IGNORECASE):
                 return reply
         return self.default
@@ -60,6 +61,10 @@ class ScriptedLLM(llm.LLM[Any]):
         return _ScriptedStream(self, chat_ctx=chat_ctx, tools=now, conn_options=conn_options)
 
 
+def _calls(reply: Call | list[Call]) -> list[Call]:
+    return reply if isinstance(reply, list) else [reply]
+
+
 class _ScriptedStream(llm.LLMStream):
     async def _run(self) -> None:
         assert isinstance(self._llm, ScriptedLLM)
@@ -71,13 +76,14 @@ class _ScriptedStream(llm.LLMStream):
         if isinstance(reply, str):
             self._say(reply.replace("{heard}", heard))
         else:
-            self._call(reply, heard)
+            for call in _calls(reply):
+                self._call(call, heard)
 
     def _say(self, text: str) -> None:
         for word in re.findall(r"\S+\s*", text):
             self._send(llm.ChoiceDelta(role="assistant", content=word))
 
-    def _call(self, reply: dict[str, Any], heard: str) -> None:
+    def _call(self, reply: Call, heard: str) -> None:
         given = reply.get("arguments", {})
         filled = {
             name: value.replace("{heard}", heard) if isinstance(value, str) else value
