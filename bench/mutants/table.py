@@ -1,6 +1,16 @@
 """All mutants, in the order in which an entry meets their places."""
 
-from bench.mutants import agents, over, reading, shipping, storing, transcript, values, writing
+from bench.mutants import (
+    agents,
+    over,
+    reading,
+    shipping,
+    storing,
+    tasks,
+    transcript,
+    values,
+    writing,
+)
 
 MUTANTS = (
     *writing.MUTANTS,
@@ -10,5 +20,6 @@ MUTANTS = (
     *transcript.MUTANTS,
     *agents.MUTANTS,
     *values.MUTANTS,
+    *tasks.MUTANTS,
     *over.MUTANTS,
 )

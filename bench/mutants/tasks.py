@@ -1,0 +1,97 @@
+"""Mutants of AgentTasks that are gone into again: no welcome, no question, no answer twice."""
+
+from bench.mutants.mutant import Mutant
+
+TASKS = "livekit/test_tasks.py::"
+LEFT = "livekit/test_tasks_left.py::"
+
+MUTANTS = (
+    Mutant(
+        name="a task that had ended is entered again",
+        file="livekit/tasks.py",
+        old="        if known.status is None:\n",
+        new="        if True:\n",
+        promise="No completed answer is asked for again.",
+        test=f"{TASKS}test_a_tool_whose_task_had_just_ended_goes_on",
+    ),
+    Mutant(
+        name="what code says on its way is said again",
+        file="livekit/rerun.py",
+        old="fragile.said_already() if _was_said(text) else self.say(text, **given)",
+        new="self.say(text, **given)",
+        promise="Code that is run again says nothing that was heard.",
+        test=f"{TASKS}test_the_task_that_was_running_goes_on_and_its_tool_comes_to_its_end",
+    ),
+    Mutant(
+        name="a task asks again",
+        file="livekit/tasks.py",
+        old="        if not (is_current and self._again.is_fresh):\n",
+        new="        if False:\n",
+        promise="A task that had asked does not ask again.",
+        test=f"{TASKS}test_the_task_that_was_running_goes_on_and_its_tool_comes_to_its_end",
+    ),
+    Mutant(
+        name="a task that had said nothing stays silent",
+        file="livekit/tasks.py",
+        old="        if not (is_current and self._again.is_fresh):\n",
+        new="        if True:\n",
+        promise="A task killed before its first word says it.",
+        test=f"{TASKS}test_a_task_that_had_said_nothing_yet_says_its_first_words",
+    ),
+    Mutant(
+        name="what code changes on its way is changed twice",
+        file="livekit/tasks.py",
+        old="        if self._back and not self.are_settled:\n",
+        new="        if False:\n",
+        promise="Userdata and attributes are as they were when the task was running.",
+        test=f"{TASKS}test_what_code_had_changed_before_is_not_changed_again",
+    ),
+    Mutant(
+        name="another class takes the place of a task",
+        file="livekit/tasks.py",
+        old="        if type(task).__name__ != known.kind:\n",
+        new="        if False:\n",
+        promise="Where the code differs one line is said and the agent goes on.",
+        test=f"{TASKS}test_where_the_code_differs_one_line_is_said_and_the_agent_goes_on",
+    ),
+    Mutant(
+        name="what may have been done is done again",
+        file="again.py",
+        old='    if tool.retry == "ask":\n',
+        new='    if tool.retry == "never":\n',
+        promise="A tool that asks before it repeats is not run again.",
+        test=f"{LEFT}test_a_tool_that_may_have_done_something_is_not_run_again",
+    ),
+    Mutant(
+        name="an orderly leaving ends the tasks",
+        file="livekit/tasks.py",
+        old="        if fragile.is_closing(self._session):\n            return",
+        new="        if False:\n            return",
+        promise="LiveKit cancels tasks at a close: for the next holder they go on.",
+        test=f"{LEFT}test_a_holder_that_leaves_in_order_leaves_its_task_to_the_next",
+    ),
+    Mutant(
+        name="a call that is run again is another wish",
+        file="effect.py",
+        old="            made = _known_key(live, context, tool.__name__)\n",
+        new="            made = None\n",
+        promise="The same wish has the same key, in whatever turn it is run again.",
+        test=f"{LEFT}test_an_effect_that_is_run_again_has_its_key",
+    ),
+    Mutant(
+        name="a live object is given as a result",
+        file="livekit/outcome.py",
+        old="    if decoder.problems:\n",
+        new="    if False:\n",
+        promise="A result that only its process had is named, never made up.",
+        test=f"{LEFT}test_a_result_of_that_process_alone_is_named",
+    ),
+    Mutant(
+        name="a tool's outcome goes into the task beside it",
+        file="recovery.py",
+        old="        yield _put(session, tool.agent or agent, ",
+        new="        yield _put(session, agent, ",
+        promise="What a tool came to is in its own agent's context.",
+        test=f"{LEFT}test_two_tools_of_one_turn_come_to_their_ends",
+    ),
+)
