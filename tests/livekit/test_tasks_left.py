@@ -108,7 +108,7 @@ class Lock(AgentTask[object]):
     @function_tool
     async def give_name(self, name: str) -> None:
         """The name."""
-        self.complete(asyncio.Lock())
+        self.complete({"lock": asyncio.Lock()})
 
 
 class Keeper(Desk):
@@ -126,4 +126,4 @@ async def test_a_result_of_that_process_alone_is_named(env, spool):
     assert holder.current == "AskAddress"
     after = await holder.next(Keeper())
     assert (after.current, after.said) == ("Keeper", [LOST])
-    assert "its result cannot be made again: live object (Lock)" in after.report["tasks"]
+    assert "its result cannot be made again: lock: live object (Lock)" in after.report["tasks"]
