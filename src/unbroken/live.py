@@ -381,15 +381,19 @@ class Live:
             self._forget_safe()
 
     async def _follow(self, n: int) -> None:
-        """Report the levels of entry `n`, until a newer one takes its place."""
-        for level in LEVELS:
-            pause_s = WATCH_S
-            while not self._reached(level, n):
-                if self._new.is_set():
-                    return
-                await asyncio.sleep(pause_s)
-                pause_s = min(pause_s * 1.2, BEAT_S)
-            self.on_level(n, level)
+        """Report the levels of entry `n`, until a newer one takes its place. The service may be
+        first: nobody has asked for the disk."""
+        levels, pause_s = LEVELS, WATCH_S
+        while True:
+            reached = [level for level in levels if self._reached(level, n)]
+            for level in reached:
+                self.on_level(n, level)
+            if reached:
+                levels, pause_s = levels[levels.index(reached[-1]) + 1 :], WATCH_S
+            if not levels or self._new.is_set():
+                return
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 1.2, BEAT_S)
 
 
 by_room: ByRoom[Live] = ByRoom()

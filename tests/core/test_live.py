@@ -8,12 +8,14 @@ import pytest
 
 from tests.core.conftest import new_header
 from tests.core.faults import FaultyHost
+from tests.core.test_keeper import until
 from unbroken import trouble
 from unbroken.ack import ENDED, FENCED, Ack
 from unbroken.entries import Noted, decode
 from unbroken.errors import JournalUnwritable, LevelUnavailable
 from unbroken.frames import CLOSED, ENTRY
 from unbroken.journal import JournalReader
+from unbroken.keeper import Keeper
 from unbroken.live import Live
 from unbroken.losses import RUNS_MAX
 from unbroken.spool import Spool
@@ -226,3 +228,13 @@ async def test_a_large_part_that_was_kept_is_in_the_file_it_names(live, spool, h
     reader.close()
     name = decode("note", frame.payload).data["$blob"]
     assert (Path(spool.folder) / "blobs" / f"{live.journal.header.holder}.{name}").exists()
+
+
+async def test_what_is_stored_is_told_though_nobody_asked_for_the_disk(spool, store):
+    live = Live.open(spool, new_header(spool.env, spool))
+    told = []
+    live.on_level = lambda n, level: told.append((n, level))
+    live.record(Noted("said"))
+    await until(Keeper(spool, store.archive), lambda: (1, "service") in told)
+    assert told == [(1, "process"), (1, "service")]
+    await live.close("left")
