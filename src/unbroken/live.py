@@ -373,27 +373,24 @@ class Live:
         return "; ".join(reason for reason in reasons if reason) or None
 
     async def _watch(self) -> None:
-        """Tell `on_level` how safe the newest entry is, as it becomes safer."""
+        """Tell `on_level` how safe the newest line is, as it becomes safer."""
         while True:
             await self._new.wait()
             self._new.clear()
-            await self._follow(self.journal.appended)
+            if self.newest:
+                await self._follow(self.newest.n)
             self._forget_safe()
 
     async def _follow(self, n: int) -> None:
-        """Report the levels of entry `n`, until a newer one takes its place. The service may be
-        first: nobody has asked for the disk."""
-        levels, pause_s = LEVELS, WATCH_S
-        while True:
-            reached = [level for level in levels if self._reached(level, n)]
-            for level in reached:
-                self.on_level(n, level)
-            if reached:
-                levels, pause_s = levels[levels.index(reached[-1]) + 1 :], WATCH_S
-            if not levels or self._new.is_set():
-                return
-            await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 1.2, BEAT_S)
+        """Report the levels of entry `n`, until a newer one is there."""
+        for level in LEVELS:
+            pause_s = WATCH_S
+            while not self._reached(level, n):
+                if self._new.is_set():
+                    return
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 1.2, BEAT_S)
+            self.on_level(n, level)
 
 
 by_room: ByRoom[Live] = ByRoom()

@@ -230,11 +230,12 @@ async def test_a_large_part_that_was_kept_is_in_the_file_it_names(live, spool, h
     assert (Path(spool.folder) / "blobs" / f"{live.journal.header.holder}.{name}").exists()
 
 
-async def test_what_is_stored_is_told_though_nobody_asked_for_the_disk(spool, store):
+async def test_a_line_is_told_to_be_stored_whatever_is_recorded_behind_it(spool, store):
     live = Live.open(spool, new_header(spool.env, spool))
     told = []
     live.on_level = lambda n, level: told.append((n, level))
-    live.record(Noted("said"))
+    live.say("here", "user", "hello", extra={})
+    live.record(Noted("behind it, and never synced"))
     await until(Keeper(spool, store.archive), lambda: (1, "service") in told)
-    assert told == [(1, "process"), (1, "service")]
+    assert list(dict.fromkeys(told)) == [(1, "process"), (1, "disk"), (1, "service")]
     await live.close("left")

@@ -282,9 +282,12 @@ def _whose(path: Path) -> tuple[str, str]:
 
 
 def _openers(path: Path) -> set[int]:
+    """Processes end, and files are closed, while this looks."""
     found = set()
-    for entry in Path("/proc").glob("[0-9]*/fd/*"):
+    for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if entry.readlink() == path:
-                found.add(int(entry.parts[2]))
+            for entry in list((process / "fd").iterdir()):
+                with contextlib.suppress(OSError):
+                    if entry.readlink() == path:
+                        found.add(int(process.name))
     return found

@@ -85,9 +85,9 @@ async def test_both_go_on_behind_a_kill_and_all_is_at_the_service_that_was_named
         first = job(house, room["name"])
         os.kill(first["pid"], signal.SIGKILL)
         await until(lambda: phases(house, first) == [("live", 2)] * 2)
+        await until(lambda: spoken(job(house, room["name"], but=first["pid"])) == SPOKEN)
         second = job(house, room["name"], but=first["pid"])
         assert {role: second[role][0] for role in ROLES} == {r: first[r][0] for r in ROLES}
-        assert spoken(second) == SPOKEN
         said = await house.messages(room["conversation_id"], count=4)
         assert sorted(m["content"] for m in said) == sorted([*SPOKEN["left"], *SPOKEN["right"]])
         assert list(house.spool.glob("*.journal")) == []  # nothing for the environment's service

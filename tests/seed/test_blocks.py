@@ -135,7 +135,7 @@ async def test_reads_requests_and_the_rest_of_the_client(backend_client, house):
     await backend_client.log_error("seed-client", "tts", "no sound", "trace")
     entries = await house.shipped(made, role=ROLE)
     kinds = [entry["kind"] for entry in entries]
-    assert kinds == ["participant_joined", "item", "item", "participant_left", "note"]
+    assert kinds == ["participant_joined", "note", "item", "item", "participant_left", "note"]
     (first, second) = await backend_client.get_recent_messages(joined, limit=2)
     assert (first.role, first.content) == ("user", "Hello.")
     assert second.created_at >= first.created_at > 1_700_000_000
