@@ -76,6 +76,17 @@ async def test_whom_the_application_names_the_conversation_for_gets_the_successo
     assert said["unbroken"]["session_id"] == str(taken.session_id)
 
 
+async def test_whom_it_names_the_conversation_for_in_a_later_room_does_too(
+    store, rooms, parts, watch
+):
+    taken = await anns(store, "server_shutdown")
+    await parts.opening.open("room", conversation_id=taken.conversation_id)
+    rooms.enter("room", BOB)
+    rooms.listed.clear()  # of what the room itself asked for nothing came
+    await looked(watch)
+    assert rooms.dispatched[-1][1]["unbroken"]["session_id"] == str(taken.session_id)
+
+
 async def test_who_brought_an_agent_needs_none_of_ours(store, rooms, watch):
     await anns(store, "empty")
     rooms.open("room", BOB, AGENT)

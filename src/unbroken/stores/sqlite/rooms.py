@@ -126,7 +126,9 @@ class SqliteRooms:
             if user_id is not None:
                 tx.one("put_user", user_id=user_id, name=None, context=None)
             tx.one("put_room", **new, sid=sid, user_id=user_id, is_named=is_named)
-            if not is_named:  # an agent may have been quicker, and have taken our word for theirs
+            if is_named:
+                tx.one("name_calls", name=name, conversation_id=conversation_id)
+            else:  # an agent may have been quicker, and have taken our word for theirs
                 tx.one("unname_calls", sid=sid, conversation_id=conversation_id)
             if awaits is not None:
                 await_agent(tx, name, awaits)

@@ -51,6 +51,11 @@ select identity, kind, attributes from participants where call_id = :call_id lim
 update calls set is_named = 0
 where conversation_id = :conversation_id and call_id in (select call_id from call_rooms where tenant = :tenant and room_sid = :sid);
 
+-- name: name_calls
+-- A room of theirs is opened for this conversation by choice of the application.
+update calls set is_named = 1
+where tenant = :tenant and room_name = :name and conversation_id = :conversation_id and ended_at is null;
+
 -- name: name_call
 update calls set is_named = 1 where call_id = :call_id;
 
