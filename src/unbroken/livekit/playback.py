@@ -9,12 +9,12 @@ from livekit.agents.types import TimedString
 from livekit.agents.utils import is_given
 
 from unbroken.env import Env
+from unbroken.segments import whole_words
 
 LOUD = 300  # of 32,767: nobody hears less
 BLOCKS_PER_S = 50  # voiced or not: by 20 ms
 MARKS = string.punctuation + "…"  # may stand between the last letter and the next word
 SILENCE_S = 0.001  # so much voice is none
-WORD_MAX = 30  # no word of a language with spaces is longer; others are cut at the character
 
 
 class Sound:
@@ -132,12 +132,3 @@ def rest_of(written: str, spoken: str) -> str | None:
     if spoken[-1].isspace():
         return rest.lstrip(MARKS + string.whitespace)
     return rest.lstrip(MARKS) if spoken[-1] in MARKS else rest
-
-
-def whole_words(text: str, place: int) -> str:
-    """The text before `place`, without the word that `place` is inside of."""
-    if place >= len(text) or text[place].isspace():
-        return text[:place]
-    before = text[:place]
-    space = max(before.rfind(" "), before.rfind("\n"))
-    return before if place - space > WORD_MAX else before[: space + 1]
