@@ -4,6 +4,7 @@ from bench.mutants import (
     agents,
     over,
     reading,
+    recovery,
     shipping,
     storing,
     tasks,
@@ -22,4 +23,5 @@ MUTANTS = (
     *values.MUTANTS,
     *tasks.MUTANTS,
     *over.MUTANTS,
+    *recovery.MUTANTS,
 )

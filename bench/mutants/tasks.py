@@ -89,8 +89,8 @@ MUTANTS = (
     Mutant(
         name="a tool's outcome goes into the task beside it",
         file="recovery.py",
-        old="        yield from _put(session, tool.agent or agent, ",
-        new="        yield from _put(session, agent, ",
+        old="whose = tool.agent if tool.end and tool.agent else facts.agent",
+        new="whose = facts.agent",
         promise="What a tool came to is in its own agent's context.",
         test=f"{LEFT}test_two_tools_of_one_turn_come_to_their_ends",
     ),

@@ -4,20 +4,27 @@
 an idempotency key, and the call waits, bounded, until it is as safe as asked. The key comes from
 the session, the turn, the tool and its arguments, because a model that answers a turn again
 gives its call another id.
+
+The same call again in the same turn is the same wish: a model has not seen what came of it, or
+loops. It is given the recorded outcome, and one that is made meanwhile waits for the first. Behind
+the person's next words the same call is another wish. One that failed may be tried again.
 """
 
+import asyncio
 import functools
 import hashlib
 import inspect
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import Any, Literal, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
 import msgspec
 
 from unbroken.entries import ToolStarted, plain
 from unbroken.errors import EffectUnknown, LevelUnavailable
 from unbroken.live import Level, Live, by_agent_session
+from unbroken.tool import Tool
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,6 +51,7 @@ class Effect(msgspec.Struct, frozen=True):
 
 
 _current: ContextVar[Effect | None] = ContextVar("unbroken_effect", default=None)
+_running: WeakKeyDictionary[Live, dict[str, asyncio.Future[Any]]] = WeakKeyDictionary()  # by key
 
 
 def current_effect() -> Effect:
@@ -83,17 +91,59 @@ def effect(
             made = _known_key(live, context, tool.__name__)
             made = made or (key(**said) if key else _key(live, tool.__name__, said))
             effect_ = Effect(made, tool.__name__, retry)
-            if live:
-                await _intend(live, context.function_call.call_id, effect_, said, gate)
-            token = _current.set(effect_)
-            try:
-                return await tool(*args, **kwargs)
-            finally:
-                _current.reset(token)
+            work = functools.partial(_within, effect_, tool, *args, **kwargs)
+            if live is None:
+                return await work()
+            call_id = context.function_call.call_id
+            return await _once(
+                live, made, lambda: _intend(live, call_id, effect_, said, gate), work
+            )
 
         return run
 
     return decorate
+
+
+async def _once(
+    live: Live, key: str, intend: Callable[[], Awaitable[None]], work: Callable[[], Awaitable[R]]
+) -> R:
+    """Do it, unless the same wish is being done, or was done in this turn."""
+    running = _running.setdefault(live, {})
+    if first := running.get(key):
+        done: R = await asyncio.shield(first)
+        return done
+    if was_done := _done(live, key):
+        outcome: Any = was_done.output  # as the model had it: text
+        return outcome  # type: ignore[no-any-return]
+    promise = running[key] = asyncio.get_running_loop().create_future()
+    try:
+        await intend()
+        result = await work()
+    except BaseException as error:
+        promise.set_exception(error if isinstance(error, Exception) else EffectUnknown(str(error)))
+        promise.exception()  # nobody may be waiting
+        raise
+    finally:
+        del running[key]
+    promise.set_result(result)
+    return result
+
+
+def _done(live: Live, key: str) -> Tool | None:
+    """Not one that handed over: the agent that it returned is in no log."""
+    session = live.session
+    same = (tool for tool in session.tools.values() if (tool.key, tool.turn) == (key, session.turn))
+    return next((t for t in same if t.end and t.status == "done" and not t.end.hands_over), None)
+
+
+async def _within(
+    effect_: Effect, tool: Callable[..., Awaitable[R]], *args: Any, **kwargs: Any
+) -> R:
+    token = _current.set(effect_)
+    try:
+        return await tool(*args, **kwargs)
+    finally:
+        _current.reset(token)
 
 
 def _context(arguments: dict[str, Any]) -> Any:

@@ -162,9 +162,15 @@ class ToolStarted(Payload, frozen=True):
 
 
 class ToolEnded(Payload, frozen=True):
+    """`output` is what it came to; `told` the error that the model is told instead, if any. One
+    that `hands_over` returned an agent, which becomes the current one behind that."""
+
     call_id: str
     status: str  # done, error, cancelled
     output: str | None = None
+    told: str | None = None
+    reply_required: bool = True
+    hands_over: bool = False
 
 
 class Digested(Payload, frozen=True):

@@ -4,6 +4,7 @@ import msgspec
 
 from unbroken.archive import PAYLOAD_BYTES_MAX
 from unbroken.plain import plain
+from unbroken.segments import whole_words
 
 CHARACTERS_MAX = 10_000  # of each text of a mark that is too large: JSON may need six bytes for one
 TRANSCRIPTS_MAX = 100
@@ -11,19 +12,28 @@ NAME_MAX = 1_000
 
 
 class Speech(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the assistant is saying. `heard` is a beginning of `generated`, as far as played."""
+    """What the assistant is saying. `heard` is a beginning of `generated`, as far as played.
+
+    `is_said`: the application's own words (`say`), no model's. `is_aside`: they stay out of the
+    chat context. `goes_on`: the model has not written all of it, or calls a tool behind it.
+    """
 
     agent: str
     generated: str
     heard: str = ""
     heard_ms: int = 0
+    is_said: bool = False
+    is_aside: bool = False
+    goes_on: bool = False
 
 
 class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`transcripts` are final, and not yet part of an item."""
+    """`transcripts` are final, and not yet part of an item. `is_owed`: a model's answer to the
+    person is in the making, or not yet said to its end."""
 
     speech: Speech | None = None
     transcripts: tuple[str, ...] = ()
+    is_owed: bool = False
 
 
 def encode(mark: Mark) -> bytes | None:
@@ -58,13 +68,13 @@ def _cut(mark: Mark) -> Mark:
             break
         newest.append(transcript)
     if speech:
-        speech = Speech(
-            speech.agent[:NAME_MAX],
-            speech.generated[:CHARACTERS_MAX],
-            speech.heard[:CHARACTERS_MAX],
-            speech.heard_ms,
+        speech = msgspec.structs.replace(
+            speech,
+            agent=speech.agent[:NAME_MAX],
+            generated=whole_words(speech.generated, CHARACTERS_MAX),
+            heard=whole_words(speech.heard, CHARACTERS_MAX),
         )
-    return Mark(speech, tuple(reversed(newest)))
+    return Mark(speech, tuple(reversed(newest)), mark.is_owed)
 
 
 _ENCODER = msgspec.json.Encoder(order="sorted")

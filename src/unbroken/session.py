@@ -42,6 +42,7 @@ from unbroken.entries import (
     UserdataChanged,
     decode,
 )
+from unbroken.tool import Tool
 
 FIELDS = ("history", "agent", "userdata", "options")
 CONTEXT_OF, ATTRIBUTES_OF, INSTRUCTIONS_OF, TOOLS_OF = OF_AN_AGENT = (
@@ -62,21 +63,6 @@ class Participant(msgspec.Struct, kw_only=True):
     metadata: str = ""
     attributes: dict[str, str] = {}
     is_here: bool = True
-
-
-class Tool(msgspec.Struct, kw_only=True):
-    """A tool that was started. `status` None: its outcome is not known."""
-
-    call_id: str
-    name: str
-    arguments: str
-    agent: str | None = None  # that was current when it began
-    turn: str | None = None  # the id of the person's item that it answers
-    key: str | None = None
-    retry: str | None = None
-    status: str | None = None
-    output: str | None = None
-    ended_in: str | None = None  # the turn in which it ended, which may be a later one
 
 
 class Context:
@@ -148,6 +134,8 @@ class Session:
         self.spoken: list[str] = []  # of the history: what people and agents said
         self.skipped: list[str] = []  # kinds that this version does not know, or lost entries
         self.recovered: Recovered | None = None  # the newest takeover
+        self.tools_seen: set[str] = set()  # by call id: what was known at that takeover
+        self.has_answered = False  # the assistant said something behind it
         self.ended: str | None = None
         self.digests: dict[str, str] = {}  # by field: of the live objects
         self.differing: set[str] = set()  # fields that are not what their digest is of
@@ -237,14 +225,15 @@ class Session:
                 self._meet(payload)
             case ToolStarted():
                 self._start(payload)
-            case ToolEnded(call_id=call_id, status=status, output=output):
+            case ToolEnded(call_id=call_id):
                 if tool := self.tools.get(call_id):
-                    tool.status, tool.output, tool.ended_in = status, output, self.turn
+                    tool.status, tool.output = payload.status, payload.output
+                    tool.end, tool.ended_in = payload, self.turn
                 self.awaiting.tool_ended(call_id)
             case Digested(digests=digests):
                 self._compare(digests)
             case TaskStarted() | TaskEnded() | AwaitingEnded():
-                self.awaiting.apply(payload, self.order[-1] if self.order else None)
+                self._await(payload)
             case Usage(usage=usage):
                 self.usage = usage
             case Noted(name=name, data=data):
@@ -252,9 +241,18 @@ class Session:
             case Ended(reason=reason):
                 self.ended = reason
             case Recovered():
-                self.recovered = payload
+                self._recover(payload)
             case Lost() | Unknown():
                 self.skipped.append(payload.kind or "lost")
+
+    def _recover(self, recovered: Recovered) -> None:
+        self.recovered, self.has_answered = recovered, False
+        self.tools_seen = set(self.tools)
+
+    def _await(self, payload: TaskStarted | TaskEnded | AwaitingEnded) -> None:
+        self.awaiting.apply(payload, self.order[-1] if self.order else None)
+        if isinstance(payload, AwaitingEnded) and payload.place in self.tools:
+            self.tools[payload.place].is_told = True
 
     def _compare(self, digests: Mapping[str, str]) -> None:
         self.digests |= digests
@@ -298,8 +296,10 @@ class Session:
                 context = self.contexts.setdefault(put.agent, Context())
                 if item_id not in self.items or item_id not in context.ids:
                     context.chain.cut(insert_behind(context.ids, item_id, put.after))
-        if put.item.get("role") == "user":
+        role = put.item.get("role")
+        if role == "user" and item_id not in self.placed:
             self.turn = item_id
+        self.has_answered = self.has_answered or role == "assistant"
         self.items[item_id] = put.item
         self.placed[item_id] = put
         if was_spoken and not is_spoken(put.item):

@@ -24,7 +24,7 @@ from livekit.agents.llm import AgentHandoff, ChatContext, FunctionCall
 from livekit.agents.voice import io, room_io
 
 from tests.agents.scripted import ScriptedLLM
-from tests.livekit import test_fragile_tasks
+from tests.livekit import test_fragile_speech, test_fragile_tasks
 from unbroken.livekit import fragile, last_words
 
 KNOWN = {"api_key": "k", "api_secret": "s"}
@@ -439,7 +439,10 @@ def test_each_has_a_test_and_nothing_else_is_in_the_module():
         if inspect.isfunction(its) and its.__module__ == fragile.__name__ and name[0] != "_"
     ]
     wanted = {f"test_{name}" for name in [*functions, *fragile.COUNTED_ON]}
-    assert wanted <= globals().keys() | vars(test_fragile_tasks).keys()
+    assert (
+        wanted
+        <= globals().keys() | vars(test_fragile_tasks).keys() | vars(test_fragile_speech).keys()
+    )
 
 
 def test_only_the_fragile_module_imports_what_is_inside_of_livekit():

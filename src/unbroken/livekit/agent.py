@@ -35,7 +35,7 @@ from unbroken.livekit.starting import options_of, undo, with_defaults
 from unbroken.livekit.voice import Fence
 from unbroken.mark import Mark
 from unbroken.ownership import ALIVE
-from unbroken.recovery import facts_of
+from unbroken.recovery import Custom
 from unbroken.remote import RemoteArchive
 from unbroken.session import Session
 from unbroken.spool import Spool
@@ -116,6 +116,7 @@ class Call(Shown, Generic[T]):
         self._journal: Journal | None = None
         self._live: Live | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._problems: recover.Problems = {}
         self._is_begun = self._is_over = False
 
     # What the application may decide; call these before `start`.
@@ -258,16 +259,9 @@ class Call(Shown, Generic[T]):
         hooks: Hooks,
     ) -> Agent:
         """Restore into the objects; returns the agent that was current."""
-        facts = facts_of(
-            self.live.session,
-            flying,
-            cause=taken.cause or "unknown",
-            gap_s=taken.gap_us / 1e6,
-            crashes=taken.crashes,
-        )
-        restore.repair(self._env, self.live, flying, facts)
+        facts = recover.in_flight(self._env, self.live, flying, taken, self._problems)
         self.restored = Restored(self.live, facts, hooks, first=first, factories=self._factories)
-        return await self.restored.put_back(session)
+        return await recover.put_back(self.restored, session, first, self._problems)
 
     def _follow(self, live: Live, fence: Fence) -> None:
         """What can only begin once the session has started."""
@@ -281,18 +275,23 @@ class Call(Shown, Generic[T]):
     async def _go_on(self, session: AgentSession[T], restored: Restored, known: set[str]) -> None:
         """Finish the restore, write its report, and do what the plan says."""
         await recover.forget_the_start(session, known)
-        facts = restored.facts
-        plan = await recover.plan_for(facts, self._planner)
+        facts, report = restored.facts, restored.report
+        plan, why = await recover.planned(facts, self._planner)
+        if not isinstance(plan, Custom):  # it begins within this moment
+            why = await recover.perform(plan, session, facts) or why
+        report |= self._problems | ({"plan": why} if why else {})
         self.live.record(
             Recovered(
                 cause=facts.cause,
                 gap_ms=round(facts.gap_s * 1_000),
                 crashes=facts.crashes,
                 plan=type(plan).__name__.lower(),
-                report=restored.report,
+                report=report,
             )
         )
-        await recover.perform(plan, session, facts)
+        if isinstance(plan, Custom) and (why := await recover.perform(plan, session, facts)):
+            report["plan"] = why
+            self.note(recover.NOT_AS_PLANNED, why)
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)

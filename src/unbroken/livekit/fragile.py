@@ -13,12 +13,17 @@ from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
 from livekit.agents import NOT_GIVEN, Agent, AgentSession, AgentTask, utils
-from livekit.agents.llm import FunctionCall, FunctionTool, RawFunctionTool
-from livekit.agents.llm.utils import parse_function_arguments, validated_arguments
+from livekit.agents.llm import FunctionCall, FunctionCallOutput, FunctionTool, RawFunctionTool
+from livekit.agents.llm.utils import (
+    make_function_call_output,
+    parse_function_arguments,
+    validated_arguments,
+)
 from livekit.agents.voice import room_io
 from livekit.agents.voice.agent import _get_activity_task_info
 from livekit.agents.voice.agent_activity import AgentActivity, _AgentActivityContextVar
 from livekit.agents.voice.speech_handle import SpeechHandle
+from livekit.agents.voice.tool_executor import _RunningTasks
 
 from unbroken.awaiting import ON_ENTER, ON_EXIT
 
@@ -45,6 +50,10 @@ COUNTED_ON = {
     "EndCallTool calls",
     "callbacks_have_a_name": "the tasks of the entrypoint and of shutdown callbacks have the names "
     "that `last_words` has",
+    "speech_of_the_instance": "LiveKit and applications speak through what was set as say and "
+    "generate_reply of a session, and current_speech is what is being said",
+    "turns_of_the_instance": "what was set as clear_user_turn of a session and as "
+    "on_user_turn_completed of an agent is what is called",
     "rpc_by_twirp": "TwirpClient sends PerformRpc, for which livekit-api has no method yet",
 }
 
@@ -210,3 +219,17 @@ def setting(model: object, name: str) -> Any:
         return next((value for value in found if value is not None and utils.is_given(value)), None)
     except Exception:  # noqa: BLE001 - a property of somebody's plugin
         return None
+
+
+def running_tool(session: AgentSession[Any], call_id: str) -> asyncio.Task[Any] | None:
+    """The task that runs a tool, from when `tool_call_started` comes; its result is what the tool
+    returned, or the exception that it raised."""
+    running = _RunningTasks.get(session, {}).get(call_id)
+    return running.exe_task if running else None
+
+
+def output_of(call: FunctionCall, result: Any) -> FunctionCallOutput:
+    """What the model is told of a call that returned this, or raised it."""
+    error = result if isinstance(result, BaseException) else None
+    output = None if error else result
+    return make_function_call_output(fnc_call=call, output=output, exception=error).fnc_call_out

@@ -26,7 +26,6 @@ from unbroken.entries import (
     Digested,
     Noted,
     OptionsChanged,
-    ToolEnded,
     ToolStarted,
     Usage,
 )
@@ -44,10 +43,13 @@ from unbroken.livekit import (
 )
 from unbroken.livekit.factories import AgentFactory, Unmade
 from unbroken.livekit.guard import guarded
+from unbroken.livekit.ignored import Ignored
 from unbroken.livekit.keys import Keys
 from unbroken.livekit.recorder import AGENTS_MAX, Recorders
+from unbroken.livekit.replies import Replies
 from unbroken.livekit.speech import InFlight
 from unbroken.livekit.tasks import Tasks
+from unbroken.livekit.tool_ends import ToolEnds
 from unbroken.livekit.voice import Fence, Voice
 from unbroken.mirror import Mirror, Put
 from unbroken.session import CONTEXT_OF
@@ -69,7 +71,10 @@ class Hooks:
         session: AgentSession[Any],
         known: Mapping[str, AgentFactory] = MappingProxyType({}),
     ) -> None:
-        self.in_flight = InFlight(env, live.mark)
+        self._replies = Replies(session)
+        self.in_flight = InFlight(env, live.mark, self._replies)
+        self._ignored = Ignored(session, self.in_flight)
+        self._ends = ToolEnds(session)
         self.mirror = Mirror(live.session, items.CODEC)
         self._live = live
         self._session = session
@@ -96,6 +101,8 @@ class Hooks:
         self._options = options.read(self._session, self.key_of(agent), agent)
         options.tell(self._session, self._look)
         self._beat()
+        self._replies.attach()
+        self._ignored.attach()
         on = self._session.on
         on("conversation_item_added", self._item_added)
         on("tool_execution_updated", self._tool_updated)
@@ -125,6 +132,7 @@ class Hooks:
             return
         self._met.add(key)
         self.in_flight.watch(agent, key)
+        self._ignored.watch(agent)
         self._record_entry(agent, key)
 
     def key_of(self, agent: Agent) -> str:
@@ -336,14 +344,15 @@ class Hooks:
         update = event.update
         if update.type == "tool_call_started":
             call = update.function_call
+            self._ends.follow(call)
             self._live.record(ToolStarted(call.call_id, call.name, call.arguments))
         elif update.type == "tool_call_ended" and not self.tasks.keep(update.call_id):
-            self._live.record(ToolEnded(update.call_id, update.status, update.message))
+            self._live.record(self._ends.of(update))
         self._something_happened(event)
 
     @guarded
     def _transcribed(self, event: UserInputTranscribedEvent) -> None:
-        if event.is_final and event.transcript:
+        if event.is_final and event.transcript and not self._ignored.are_new_ones:
             self.in_flight.transcribed(event.transcript)
 
     @guarded

@@ -12,7 +12,8 @@ from livekit.agents.utils import is_given
 from unbroken.awaiting import Place, Task
 from unbroken.entries import Item, text_of
 from unbroken.livekit import fragile
-from unbroken.session import Session, Tool
+from unbroken.session import Session
+from unbroken.tool import Tool
 
 WHILE_RUN: ContextVar[tuple["Rerun", ...]] = ContextVar("unbroken_rerun", default=())
 

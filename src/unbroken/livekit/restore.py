@@ -19,6 +19,7 @@ from unbroken.livekit import (
     contexts,
     fields,
     instructions,
+    items,
     options,
     parts,
     state,
@@ -270,8 +271,9 @@ class Restored:
         found |= self._tasks | self._compared
         if why := self.session.holes.get("entries"):
             found["entries"] = f"degraded: {why}"
-        if unknown:
-            found["tools"] = f"degraded: outcome unknown of {', '.join(unknown)}"
+        if self.session.tools:
+            words = f"degraded: outcome unknown of {', '.join(unknown)}"
+            found["tools"] = words if unknown else EXACT
         models = (session.llm, session.current_agent.llm)
         return found | (NEVER if any(isinstance(m, RealtimeModel) for m in models) else {})
 
@@ -285,7 +287,13 @@ def repair(env: Env, live: Live, flying: mark.Mark | None, facts: Facts) -> None
         new_id=lambda: f"item_{env.new_id().hex}",
         now_s=_behind(live.session, env.now_us() / 1e6),
     ):
-        live.record(put)
+        live.record(_as_livekits(put) if isinstance(put, entries.ItemPut) else put)
+
+
+def _as_livekits(put: entries.ItemPut) -> entries.ItemPut:
+    """With all that LiveKit's own item would have, so that it is equal to what is put back."""
+    (item,) = items.decode([put.item])
+    return msgspec.structs.replace(put, item=items.encode(item))
 
 
 def _behind(session: Session, now_s: float) -> float:

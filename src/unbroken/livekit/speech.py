@@ -13,12 +13,13 @@ from livekit.agents.voice import io
 from unbroken.env import Env
 from unbroken.livekit.guard import guarded
 from unbroken.livekit.playback import Playhead, Script, rest_of
+from unbroken.livekit.replies import Replies
 from unbroken.livekit.tee import tee
 from unbroken.mark import Mark, Speech
+from unbroken.segments import ends_sentence, whole_words
 
 MARK_S = 0.25
 WRITINGS_MAX = 4  # what models wrote and nobody has spoken yet: guesses come and go
-SENTENCE_ENDS = (".", "!", "?", "…", "。", "\uff1f", "\uff01")
 
 
 class Spoken(io.TextOutput):
@@ -40,6 +41,22 @@ class Spoken(io.TextOutput):
             self.next_in_chain.flush()
 
 
+class Writing:
+    """What a model writes. It `goes_on` until it has ended, and behind that if it calls a tool."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.goes_on = True
+        self._calls = False
+
+    def __call__(self, chunk: object) -> None:
+        self.text += _chunk_text(chunk)
+        self._calls = self._calls or _calls_a_tool(chunk)
+
+    def end(self) -> None:
+        self.goes_on = self._calls
+
+
 class Played(NamedTuple):
     """Parts of the present reply that were played to their end: its model may flush in between."""
 
@@ -51,11 +68,15 @@ class InFlight:
     """Gathers the mark. `changed` is called with it four times a second while sound is played, at
     the end of each sentence, and when a final transcript came."""
 
-    def __init__(self, env: Env, changed: Callable[[Mark], None]) -> None:
+    def __init__(
+        self, env: Env, changed: Callable[[Mark], None], replies: Replies | None = None
+    ) -> None:
         self._env = env
         self._changed = changed
+        self._replies = replies or Replies()
+        self._replies.changed = self.mark
         self._agent = ""
-        self._writings: deque[list[str]] = deque(maxlen=WRITINGS_MAX)
+        self._writings: deque[Writing] = deque(maxlen=WRITINGS_MAX)
         self._script = Script()
         self._playhead = Playhead(env)
         self._paced = ""  # what LiveKit's pacing has given out of the script
@@ -71,14 +92,14 @@ class InFlight:
     def watch(self, agent: Agent, key: str) -> None:
         """Read along what the agent's model writes and what is to be spoken; nothing changes."""
         written, spoken = agent.llm_node, agent.transcription_node
-        agent.llm_node = tee(written, self._writing)  # type: ignore[method-assign]
+        agent.llm_node = tee(written, self._writing, Writing.end)  # type: ignore[method-assign]
         agent.transcription_node = tee(spoken, lambda: self._speaking(key))  # type: ignore[method-assign]
 
-    def _writing(self) -> Callable[[object], None]:
+    def _writing(self) -> Writing:
         """A model begins; it may be guessing, while something else is spoken."""
-        writing: list[str] = []
+        writing = Writing()
         self._writings.append(writing)
-        return lambda chunk: writing.append(_chunk_text(chunk))
+        return writing
 
     def _speaking(self, key: str) -> Callable[[str], None]:
         """What comes now is played next."""
@@ -89,8 +110,15 @@ class InFlight:
     def _generated(self) -> str:
         """All that is known of the reply: its model may be ahead of its voice."""
         spoken = self._before.text + self._script.text
-        rests = (rest_of("".join(pieces), spoken) for pieces in reversed(self._writings))
-        return spoken + next((rest for rest in rests if rest is not None), "")
+        return spoken + self._written()[1]
+
+    def _written(self) -> tuple[Writing | None, str]:
+        """The writing that is being spoken, and what of it is not even to be spoken yet."""
+        spoken = self._before.text + self._script.text
+        for writing in reversed(self._writings):
+            if (rest := rest_of(writing.text, spoken)) is not None:
+                return writing, rest
+        return None, ""
 
     # The sound.
 
@@ -131,10 +159,12 @@ class InFlight:
     def reply_ended(self) -> None:
         """Its writing is forgotten: another reply may begin with the same words."""
         for writing in tuple(self._writings):
-            if rest_of("".join(writing), self._before.text) is not None:
+            if rest_of(writing.text, self._before.text) is not None:
                 self._writings.remove(writing)
         self._before = Played()
         self.played_ms = self.generated = None
+        if self._marked.speech:  # of what stays out of the chat context no item tells the end
+            self.mark()
 
     def spoken(self, next_in_chain: io.TextOutput | None) -> Spoken:
         """The output that the paced words go through."""
@@ -144,7 +174,7 @@ class InFlight:
     def heard(self, text: str) -> None:
         """LiveKit's pacing gives out the next words."""
         self._paced += text
-        if self._paced.rstrip().endswith(SENTENCE_ENDS):
+        if ends_sentence(self._paced):
             self.mark()
 
     # The person.
@@ -158,10 +188,22 @@ class InFlight:
         """The user's item is in the log."""
         self._transcripts.clear()
 
+    @guarded
+    def ignored(self, count: int | None = None) -> None:
+        """The oldest `count` transcripts, or all, will never be an item."""
+        if self._transcripts:
+            del self._transcripts[:count]
+            self.mark()
+
+    @property
+    def transcript_count(self) -> int:
+        return len(self._transcripts)
+
     # The mark.
 
+    @guarded
     def mark(self) -> None:
-        mark = Mark(self._speech(), tuple(self._transcripts))
+        mark = Mark(self._speech(), tuple(self._transcripts), self._replies.are_owed)
         if mark != self._marked:  # the same while paused
             self._marked = mark
             self._changed(mark)
@@ -184,13 +226,28 @@ class InFlight:
             return None
         heard = self._before.text + self._heard()
         heard_ms = round((self._before.seconds + self._playhead.played_s) * 1_000)
-        return Speech(self._agent, self._generated(), heard, heard_ms)
+        writing = self._written()[0]
+        return Speech(
+            self._agent,
+            self._generated(),
+            heard,
+            heard_ms,
+            is_said=self._replies.is_said,
+            is_aside=self._replies.is_aside,
+            goes_on=writing is not None and writing.goes_on and not self._replies.is_said,
+        )
 
     def _heard(self) -> str:
         """Of the part that is played now: what its sound has reached, or LiveKit's pacing."""
         if self._timer is None:
             return ""  # the pacing gives out what is left of the last part
-        return max(self._script.read(self._playhead), self._paced, key=len)
+        heard = max(self._script.read(self._playhead), self._paced, key=len)
+        is_known = self._script.text.startswith(heard)  # the pacing takes scripts letter by letter
+        return whole_words(self._script.text, len(heard)) if is_known else heard
+
+
+def _calls_a_tool(chunk: object) -> bool:
+    return isinstance(chunk, ChatChunk) and bool(chunk.delta and chunk.delta.tool_calls)
 
 
 def _chunk_text(chunk: object) -> str:

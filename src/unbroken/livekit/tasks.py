@@ -33,7 +33,7 @@ from unbroken.livekit.fragile import Await
 from unbroken.livekit.guard import guarded
 from unbroken.livekit.outcome import OutcomeLost
 from unbroken.livekit.rerun import WHILE_RUN, Quiet, Rerun, call_again
-from unbroken.session import Tool
+from unbroken.tool import Tool
 
 log = logging.getLogger(__name__)
 

@@ -2,12 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
+
+Show = TypeVar("Show", bound=Callable[[Any], None])
 
 
-def tee(node: Callable[..., Any], begin: Callable[[], Callable[[Any], None]]) -> Callable[..., Any]:
-    """`node`, each piece that it makes shown to what `begin` gives; it returns what it returned:
-    a coroutine, text, an iterator or nothing. LiveKit treats them differently."""
+def tee(
+    node: Callable[..., Any],
+    begin: Callable[[], Show],
+    end: Callable[[Show], None] = lambda _show: None,
+) -> Callable[..., Any]:
+    """`node`, each piece that it makes shown to what `begin` gives, which `end` is given behind
+    the last; it returns what it returned: a coroutine, text, an iterator or nothing. LiveKit
+    treats them differently."""
 
     def teed(*args: Any, **kwargs: Any) -> Any:
         made = node(*args, **kwargs)
@@ -22,7 +29,9 @@ def tee(node: Callable[..., Any], begin: Callable[[], Callable[[Any], None]]) ->
         if isinstance(made, AsyncIterable):
             return pieces(made)
         if isinstance(made, str):
-            begin()(made)
+            show = begin()
+            show(made)
+            end(show)
         return made
 
     async def pieces(made: AsyncIterable[Any]) -> AsyncIterator[Any]:
@@ -32,6 +41,7 @@ def tee(node: Callable[..., Any], begin: Callable[[], Callable[[Any], None]]) ->
                 show(piece)
                 yield piece
         finally:
+            end(show)
             if isinstance(made, AsyncGenerator):
                 await made.aclose()
 

@@ -65,7 +65,7 @@ class Voice(io.AudioOutput):
         )
         self._fence = fence
         self._in_flight = in_flight
-        self._inner = inner
+        self._inner = self.next_in_chain or inner  # LiveKit wraps one that is the last
 
     async def capture_frame(self, frame: rtc.AudioFrame) -> None:
         await super().capture_frame(frame)

@@ -1,0 +1,22 @@
+"""A tool as the log knows it."""
+
+import msgspec
+
+from unbroken.entries import ToolEnded
+
+
+class Tool(msgspec.Struct, kw_only=True):
+    """A tool that was started. `status` None: its outcome is not known."""
+
+    call_id: str
+    name: str
+    arguments: str
+    agent: str | None = None  # that was current when it began
+    turn: str | None = None  # the id of the person's item that it answers
+    key: str | None = None
+    retry: str | None = None
+    status: str | None = None
+    output: str | None = None
+    end: ToolEnded | None = None
+    ended_in: str | None = None  # the turn in which it ended, which may be a later one
+    is_told: bool = False  # people were told that it is not gone into again

@@ -1,0 +1,99 @@
+"""A speech-to-speech model without a voice of its own for given words, as some are."""
+
+import asyncio
+from typing import Any
+
+from livekit import rtc
+from livekit.agents import utils
+from livekit.agents.llm import (
+    ChatContext,
+    GenerationCreatedEvent,
+    MessageGeneration,
+    RealtimeCapabilities,
+    RealtimeModel,
+    RealtimeSession,
+)
+from livekit.agents.llm.tool_context import ToolContext
+from livekit.agents.types import NOT_GIVEN
+
+
+class Realtime(RealtimeModel):
+    """Says what it is told to, or that it has heard what was said last."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            capabilities=RealtimeCapabilities(
+                message_truncation=True,
+                turn_detection=True,
+                user_transcription=True,
+                auto_tool_reply_generation=False,
+                audio_output=True,
+                manual_function_calls=True,
+                mutable_chat_context=True,
+                mutable_instructions=True,
+                mutable_tools=True,
+                per_response_tool_choice=True,
+                supports_say=False,
+            )
+        )
+        self.told: list[Any] = []
+
+    def session(self, **_: Any) -> RealtimeSession:
+        return _Session(self)
+
+    async def aclose(self) -> None: ...
+
+
+class _Session(RealtimeSession):
+    def __init__(self, model: Realtime) -> None:
+        super().__init__(model)
+        self._model, self._context, self._tools = model, ChatContext.empty(), ToolContext.empty()
+
+    @property
+    def chat_ctx(self) -> ChatContext:
+        return self._context.copy()
+
+    @property
+    def tools(self) -> ToolContext:
+        return self._tools
+
+    async def update_instructions(self, _instructions: str) -> None: ...
+    async def update_chat_ctx(self, chat_ctx: ChatContext) -> None:
+        self._context = chat_ctx.copy()
+
+    async def update_tools(self, tools: Any) -> None:
+        self._tools = ToolContext(tools)
+
+    def update_options(self, **_: Any) -> None: ...
+    def push_audio(self, _frame: rtc.AudioFrame) -> None: ...
+    def push_video(self, _frame: rtc.VideoFrame) -> None: ...
+    def commit_audio(self) -> None: ...
+    def clear_audio(self) -> None: ...
+    def interrupt(self) -> None: ...
+    def truncate(self, **_: Any) -> None: ...
+    async def aclose(self) -> None: ...
+
+    def generate_reply(self, *, instructions: Any = NOT_GIVEN, **_: Any) -> Any:
+        self._model.told.append(instructions)
+        made = asyncio.get_running_loop().create_future()
+        made.set_result(self._spoken(instructions or "I heard you."))
+        return made
+
+    def _spoken(self, text: str) -> GenerationCreatedEvent:
+        messages, calls = utils.aio.Chan(), utils.aio.Chan()
+        words, sound = utils.aio.Chan(), utils.aio.Chan()
+        words.send_nowait(text)
+        sound.send_nowait(rtc.AudioFrame(bytes(3_200), 16_000, 1, 1_600))
+        kinds = asyncio.get_running_loop().create_future()
+        kinds.set_result(["audio", "text"])
+        item_id = utils.shortuuid("item_")
+        messages.send_nowait(
+            MessageGeneration(
+                message_id=item_id, text_stream=words, audio_stream=sound, modalities=kinds
+            )
+        )
+        for channel in (words, sound, messages, calls):
+            channel.close()
+        return GenerationCreatedEvent(
+            message_stream=messages, function_stream=calls, user_initiated=True, response_id=item_id
+        )

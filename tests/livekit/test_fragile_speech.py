@@ -1,0 +1,86 @@
+"""What we count on of LiveKit's speech, turns and running tools."""
+
+import asyncio
+from typing import Any
+
+from livekit.agents import Agent, AgentSession, RunContext, ToolError, function_tool
+from livekit.agents.llm import FunctionCall
+
+from tests.agents.scripted import ScriptedLLM
+from tests.livekit.speaking import Ears, Microphone, until
+from unbroken.livekit import fragile
+
+RULES = [("look", {"tool": "look", "arguments": {}}), ("", "Yes.")]
+
+
+class Host(Agent):
+    def __init__(self) -> None:
+        super().__init__(instructions="x")
+        self.seen: list[Any] = []
+
+    @function_tool
+    async def look(self, context: RunContext) -> str:
+        """Look."""
+        call_id = context.function_call.call_id
+        self.seen.append(fragile.running_tool(context.session, call_id))
+        async with context.with_filler("One moment."):
+            await asyncio.sleep(0.05)
+        return "Seen."
+
+
+async def test_running_tool():
+    session = AgentSession[Any](llm=ScriptedLLM(RULES))
+    agent, started = Host(), []
+
+    def updated(event: Any) -> None:
+        if event.update.type == "tool_call_started":
+            call_id = event.update.function_call.call_id
+            started.append(fragile.running_tool(session, call_id))
+
+    session.on("tool_execution_updated", updated)
+    await session.start(agent)
+    await session.generate_reply(user_input="look")
+    assert started == agent.seen
+    assert started[0].result() == "Seen."
+    assert fragile.running_tool(session, "another") is None
+    await session.aclose()
+
+
+async def test_speech_of_the_instance():
+    session = AgentSession[Any](llm=ScriptedLLM(RULES))
+    said, replies, created = [], [], []
+    say, reply = session.say, session.generate_reply
+    session.say = lambda *args, **given: said.append(args) or say(*args, **given)
+    session.generate_reply = lambda **given: replies.append(given) or reply(**given)
+    session.on("speech_created", lambda e: created.append((e.source, bool(session.current_speech))))
+    await session.start(Host())
+    await session.generate_reply(user_input="look")
+    assert said == [("One moment.",)]  # the filler of LiveKit's own with_filler
+    assert len(replies) == 1
+    assert [source for source, _ in created] == ["generate_reply", "say"]
+    await session.aclose()
+
+
+async def test_turns_of_the_instance():
+    ears, agent, called = Ears(), Host(), []
+    session = AgentSession[Any](
+        llm=ScriptedLLM(RULES), stt=ears, turn_handling={"turn_detection": "stt"}
+    )
+    session.input.audio = Microphone()
+
+    async def completed(_context: Any, new_message: Any) -> None:
+        called.append(new_message.text_content)
+
+    agent.on_user_turn_completed = completed
+    await session.start(agent)
+    ears.said.put_nowait("hello")
+    await until(lambda: called == ["hello"], "called")
+    await session.aclose()
+
+
+def test_output_of():
+    call = FunctionCall(call_id="c", name="look", arguments="{}")
+    told = [fragile.output_of(call, result) for result in ("Seen.", ToolError("No."), KeyError())]
+    assert [(out.output, out.is_error) for out in told] == [
+        ("Seen.", False), ("No.", True), ("An internal error occurred", True)
+    ]  # fmt: skip

@@ -1,0 +1,104 @@
+"""Words that the application, or LiveKit, has chosen to ignore are not in the mark: a successor
+neither answers them nor writes them down."""
+
+from typing import Any
+
+import pytest
+from livekit.agents import Agent, AgentSession, StopResponse
+
+from tests.agents.scripted import ScriptedLLM
+from tests.livekit.holders import Holder
+from tests.livekit.speaking import Ears, Microphone, Speaker, Voice, flying, go_on, said, until
+from unbroken.recovery import Answer, Silent
+
+RULES = [("", "You said {heard}.")]
+
+
+class Listener(Agent):
+    """Answers only to its name; fails on what it cannot bear."""
+
+    def __init__(self) -> None:
+        super().__init__(instructions="x")
+
+    async def on_user_turn_completed(self, _context: Any, new_message: Any) -> None:
+        text = new_message.text_content
+        if "bad" in text:
+            raise ValueError("the application's own")
+        if "robot" not in text:
+            raise StopResponse
+
+
+async def listening(env, spool, agent, **given: Any) -> Holder:
+    ears = Ears()
+    session = AgentSession[Any](
+        llm=ScriptedLLM(RULES), stt=ears, turn_handling={"turn_detection": "stt"}, **given
+    )
+    session.input.audio = Microphone()
+    holder = await Holder.first(env, spool, agent, RULES, session=session)
+    holder.hear = ears.said.put_nowait
+    return holder
+
+
+def transcripts(holder: Holder) -> tuple[str, ...]:
+    mark = flying(holder)
+    return mark.transcripts if mark else ()
+
+
+async def successor_of(holder: Holder) -> Holder:
+    return await go_on(holder, Listener(), AgentSession(llm=ScriptedLLM(RULES)))
+
+
+@pytest.mark.parametrize("words", ["did you see the match", "bad words"])
+async def test_a_turn_that_was_stopped_stays_ignored(env, spool, words):
+    holder = await listening(env, spool, Listener())
+    holder.hear("robot hello")
+    await until(lambda: len(said(holder.session)) == 2, "answered")
+    holder.hear(words)
+    await until(lambda: words in transcripts(holder), "heard")
+    await until(lambda: not transcripts(holder), "ignored")
+    before = said(holder.session)
+    after = await successor_of(holder)
+    assert (after.plan, said(after.session)) == (Silent(), before)
+    await holder.session.aclose()
+    await after.close()
+
+
+async def test_words_that_were_cleared_stay_ignored(env, spool):
+    holder = await listening(env, spool, Listener())
+    holder.session.update_options(turn_detection="manual")
+    holder.hear("um forget that")
+    await until(lambda: transcripts(holder), "heard")
+    holder.session.clear_user_turn()
+    after = await successor_of(holder)
+    assert (after.plan, said(after.session)) == (Silent(), [])
+    await holder.session.aclose()
+    await after.close()
+
+
+async def test_words_over_a_line_that_may_not_be_interrupted_are_livekits_to_ignore(env, spool):
+    holder = await listening(env, spool, Listener(), tts=Voice())
+    speaker = holder.session.output.audio = Speaker()
+    holder.session.say("This call is recorded.", allow_interruptions=False)
+    await until(speaker.is_playing.is_set, "the line")
+    heard = []
+    holder.session.on("user_input_transcribed", heard.append)
+    holder.hear("robot who are you")
+    await until(lambda: heard, "heard")
+    assert transcripts(holder) == ()
+    await holder.session.aclose()
+
+
+async def test_words_of_an_open_turn_are_kept_and_answered(env, spool):
+    holder = await listening(env, spool, Listener())
+    holder.session.update_options(turn_detection="manual")
+    for words in ("half a", "sentence"):
+        holder.hear(words)
+        await until(lambda words=words: words in transcripts(holder), "heard")
+    after = await successor_of(holder)
+    assert after.plan == Answer()
+    await until(lambda: len(said(after.session)) == 2, "answered")
+    assert said(after.session) == [
+        ("user", "half a sentence"), ("assistant", "You said half a sentence.")
+    ]  # fmt: skip
+    await holder.session.aclose()
+    await after.close()
