@@ -1,6 +1,6 @@
 """The assistant that answers: greets, listens, notes, and hands bookings over.
 
-State is what the seed calls native: attributes read without I/O. They are live views of the
+State is native: attributes that are read without I/O. They are live views of the
 `Call`, which keeps them in the journal; nothing here saves anything turn by turn.
 """
 
@@ -60,7 +60,7 @@ class VoiceAssistantAgent(Agent):
         self._coordination: Coordination | None = None
         self._is_cleaned_up = False
 
-    # The seed's state.
+    # Its state.
 
     @property
     def conversation_history(self) -> History | list[LLMMessage]:
@@ -180,7 +180,7 @@ class VoiceAssistantAgent(Agent):
             self.backend_client.save_session(self.session_data())
 
     def session_data(self) -> dict[str, Any]:
-        """The seed's summary. `duration` is in seconds, by a clock that does not step."""
+        """What `save_session` gets. `duration` is in seconds, by a clock that does not step."""
         elapsed_s = time.monotonic() - self._made_s
         return {
             "room_name": self.ctx.room.name,

@@ -1,4 +1,4 @@
-"""The backend client under the seed's name."""
+"""The backend client, where older agents import it from."""
 
 from unbroken import BackendClient, LLMMessage
 

@@ -1,4 +1,4 @@
-"""The seed's coordinated way: what the agent hears and says is told to a StateManager too.
+"""The managed way: what the agent hears and says is told to a StateManager too.
 
 Only where several parts of a program share a room; the conversation is safe without it.
 """

@@ -1,4 +1,4 @@
-"""The state manager under the seed's name."""
+"""The state manager, where older agents import it from."""
 
 from unbroken import StateManager
 

@@ -1,4 +1,4 @@
-"""The state manager's state in memory, under the seed's name: the only kind there is so far."""
+"""The state manager's state in memory, where older agents import it from: the only kind so far."""
 
 from unbroken import StateManager as MemoryState
 

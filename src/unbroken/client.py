@@ -1,4 +1,4 @@
-"""`BackendClient`: the backend as the seed's agents know it, with saves that lose nothing.
+"""`BackendClient`: the backend as older agents know it, with saves that lose nothing.
 
 Saves go to the journal of the room: the one of this process's call, or one of our own. Reads go
 to the service; a failed read is an error, never an empty answer.

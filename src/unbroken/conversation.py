@@ -7,7 +7,7 @@ import msgspec
 
 
 class LLMMessage(msgspec.Struct, kw_only=True):
-    """One message of a conversation (the seed's name): what was said, or heard of it."""
+    """One message of a conversation: what was said, or heard of it."""
 
     role: str
     content: str

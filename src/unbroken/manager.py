@@ -1,4 +1,4 @@
-"""`StateManager`: the seed's names for what several parts of one process know of a room.
+"""`StateManager`: what several parts of one process know of a room, as older agents ask for it.
 
 State is in the memory of this process. A message about a room whose call runs here goes to that
 call's journal first, so it is as safe as everything said in the call.

@@ -1,4 +1,4 @@
-"""VoiceAssistantAgent under the seed's names: state without I/O, hostile rooms, lost reads."""
+"""VoiceAssistantAgent: state without I/O, hostile rooms, lost reads."""
 
 import asyncio
 import json
@@ -188,7 +188,7 @@ async def test_cleanup_saves_the_seeds_summary_once(ctx: JobContext) -> None:
     assert summary["room_name"] == "test-room"
     assert summary["messages"] is call.conversation_history
     assert summary["participants"] is call.participant_states
-    # Thirty hours: the seed's `.seconds` would say six.
+    # Thirty hours: a timedelta's `.seconds` would say six.
     assert summary["duration"] == pytest.approx(30 * 3600, abs=5)
 
 

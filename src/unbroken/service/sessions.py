@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 
 class SessionData(BaseModel):
-    """The seed's summary: room_name, messages, participants, duration, and whatever else."""
+    """A summary of a call: room_name, messages, participants, duration, and whatever else."""
 
     model_config = ConfigDict(extra="allow")
 

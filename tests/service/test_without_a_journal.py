@@ -1,4 +1,4 @@
-"""The seed's own paths, for backends that keep no journal."""
+"""The paths for agents that keep no journal: they save turns and summaries over HTTP."""
 
 import asyncio
 import hashlib

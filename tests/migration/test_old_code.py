@@ -1,4 +1,4 @@
-"""Who comes with the old code in hand can run each of its blocks."""
+"""An assistant that was written for a StateManager runs, block by block."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ from agents.core.agent import VoiceAssistantAgent
 from agents.services.backend_client import BackendClient
 from agents.state.manager import StateManager
 from tests.e2e.house import House
-from tests.seed import blocks
+from tests.migration import old_code
 from unbroken import LLMMessage
 from unbroken.client import ROLE
 
@@ -34,7 +34,7 @@ async def backend_client(house: House, monkeypatch) -> AsyncIterator[BackendClie
 async def run(block: str, *given: Any, **names: Any) -> Any:
     """Execute a block among `names` and call what it defines."""
     scope = {"asyncio": asyncio, "LLMMessage": LLMMessage, "JobContext": JobContext, **names}
-    exec(block, scope)  # noqa: S102 - it is ours, word for word
+    exec(block, scope)  # noqa: S102 - it is ours
     function = scope.get("entrypoint") or scope["block"]
     return await function(*given)
 
@@ -50,7 +50,7 @@ def used(**names: Any) -> dict[str, Any]:
 
 
 async def test_initialization_after(backend_client):
-    agent = await run(blocks.INIT_AFTER, context("seed"), **used(backend_client=backend_client))
+    agent = await run(old_code.INIT_AFTER, context("older"), **used(backend_client=backend_client))
     assert isinstance(agent, VoiceAssistantAgent)
     assert list(agent.conversation_history) == []
     assert agent.participant_states == {}
@@ -60,20 +60,20 @@ async def test_initialization_after(backend_client):
 
 async def test_initialization_before(backend_client):
     names = used(backend_client=backend_client, settings=SimpleNamespace())
-    agent = await run(blocks.INIT_BEFORE, context("seed"), **names)
+    agent = await run(old_code.INIT_BEFORE, context("older"), **names)
     assert agent.state_manager is not None
 
 
 async def test_storing_and_cleaning_up_after(backend_client, house):
-    room = house.create_room("seed-after")
+    room = house.create_room("older-after")
     agent = await run(
-        blocks.INIT_AFTER, context("seed-after"), **used(backend_client=backend_client)
+        old_code.INIT_AFTER, context("older-after"), **used(backend_client=backend_client)
     )
-    names: dict[str, Any] = {"room_name": "seed-after", "identity": "anna"}
+    names: dict[str, Any] = {"room_name": "older-after", "identity": "anna"}
     for text, reply in (("Hello.", "Hello Anna."), ("Yes.", "Good."), ("Yes.", "Very good.")):
-        await run(blocks.STORE_AFTER, agent, text=text, reply=reply, **names)
+        await run(old_code.STORE_AFTER, agent, text=text, reply=reply, **names)
     now = datetime.now(UTC)
-    await run(blocks.CLEANUP_AFTER, agent, now=now, backend_client=backend_client)
+    await run(old_code.CLEANUP_AFTER, agent, now=now, backend_client=backend_client)
     found = await house.messages(room["conversation_id"], count=6)
     assert [(m["role"], m["content"]) for m in found] == [
         ("user", "Hello."),
@@ -86,24 +86,24 @@ async def test_storing_and_cleaning_up_after(backend_client, house):
 
 
 async def test_storing_and_cleaning_up_before(backend_client, house):
-    room = house.create_room("seed-before")
+    room = house.create_room("older-before")
     async with StateManager() as state_manager:
-        await state_manager.create_conversation("seed-before", "anna")
+        await state_manager.create_conversation("older-before", "anna")
         holder = SimpleNamespace(state_manager=state_manager)
-        names = {"room_name": "seed-before", "metadata": {"lang": "en"}}
-        await run(blocks.STORE_BEFORE, holder, role="user", content="Hello.", **names)
-        names = used(room_name="seed-before", backend_client=backend_client)
-        await run(blocks.CLEANUP_BEFORE, None, state_manager=state_manager, **names)
-        conversation = await state_manager.get_conversation("seed-before")
+        names = {"room_name": "older-before", "metadata": {"lang": "en"}}
+        await run(old_code.STORE_BEFORE, holder, role="user", content="Hello.", **names)
+        names = used(room_name="older-before", backend_client=backend_client)
+        await run(old_code.CLEANUP_BEFORE, None, state_manager=state_manager, **names)
+        conversation = await state_manager.get_conversation("older-before")
     assert conversation["ended_at"] is not None
     entries = await house.shipped(room, role=ROLE)
     assert entries[-1]["payload"]["data"]["messages"][0]["content"] == "Hello."
 
 
 async def test_a_turn_whose_task_never_ran_is_stored(backend_client, house):
-    room = house.create_room("seed-dropped")
+    room = house.create_room("older-dropped")
     task = asyncio.create_task(
-        backend_client.save_conversation_turn("seed-dropped", "anna", "Keep me.", "I do.")
+        backend_client.save_conversation_turn("older-dropped", "anna", "Keep me.", "I do.")
     )
     task.cancel()  # as when the process ends right behind it
     found = await house.messages(room["conversation_id"], count=2)
@@ -118,21 +118,21 @@ async def test_a_failed_read_is_an_error_and_never_an_empty_list():
 
 
 async def test_reads_requests_and_the_rest_of_the_client(backend_client, house):
-    made = await backend_client.create_room("seed-client")
-    joined = await backend_client.agent_joined("seed-client", {"version": 1})
+    made = await backend_client.create_room("older-client")
+    joined = await backend_client.agent_joined("older-client", {"version": 1})
     assert joined == made["conversation_id"]
     with pytest.raises(Exception, match=r"not_found|404"):
         await backend_client.get_recent_messages("01a20d5e-6261-76b4-aaea-62773ee92aed")
     assert await backend_client.get_recent_messages(joined) == []
     assert isinstance(await backend_client.get_user_context("nobody"), dict)
-    await backend_client.update_room_metadata("seed-client", {"topic": "tables"})
+    await backend_client.update_room_metadata("older-client", {"topic": "tables"})
     assert house.get("/rooms/seed-client")["conversation_id"] == joined
-    kept = await backend_client.handle_file_upload("seed-client", "anna", b"content")
+    kept = await backend_client.handle_file_upload("older-client", "anna", b"content")
     assert kept["id"]
-    await backend_client.participant_connected("seed-client", "anna", {"name": "Anna"})
-    await backend_client.save_conversation_turn("seed-client", "anna", "Hello.", "Hello Anna.")
-    await backend_client.participant_disconnected("seed-client", "anna")
-    await backend_client.log_error("seed-client", "tts", "no sound", "trace")
+    await backend_client.participant_connected("older-client", "anna", {"name": "Anna"})
+    await backend_client.save_conversation_turn("older-client", "anna", "Hello.", "Hello Anna.")
+    await backend_client.participant_disconnected("older-client", "anna")
+    await backend_client.log_error("older-client", "tts", "no sound", "trace")
     entries = await house.shipped(made, role=ROLE)
     kinds = [entry["kind"] for entry in entries]
     assert kinds == ["participant_joined", "note", "item", "item", "participant_left", "note"]
@@ -142,7 +142,7 @@ async def test_reads_requests_and_the_rest_of_the_client(backend_client, house):
 
 
 def test_the_literal_curl(house):
-    command = blocks.CURL.replace("http://localhost:8000", house.service_url)
+    command = old_code.CURL.replace("http://localhost:8000", house.service_url)
     done = subprocess.run(
         ["/bin/sh", "-c", command.strip() + " -s -w '\\n%{http_code}'"],
         capture_output=True,
@@ -159,7 +159,7 @@ def test_the_literal_curl(house):
 
 
 def test_messages_of_a_conversation_in_its_form(house):
-    room = house.create_room("seed-form")
+    room = house.create_room("older-form")
     answer = house.get(f"/conversations/{room['conversation_id']}/messages")
     assert answer["messages"] == []
     for path in ("/health", "/healthz", "/readyz"):

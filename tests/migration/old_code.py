@@ -1,6 +1,6 @@
-"""The code blocks of the document that this system comes from, word for word.
+"""Code of an assistant before and after it has moved from a StateManager to native state.
 
-Only `...` in a call is filled in, and `now` is given.
+Nothing is changed in it but `...` in a call, which is filled in, and `now`, which is given.
 """
 
 INIT_BEFORE = """
