@@ -7,6 +7,7 @@ FLYING = "livekit/test_in_flight.py::"
 RECOVER = "livekit/test_recover.py::"
 AGAIN = "livekit/test_effects_again.py::"
 IGNORED = "livekit/test_ignored.py::"
+TASKS = "livekit/test_tasks.py::"
 
 MUTANTS = (
     Mutant(
@@ -108,10 +109,18 @@ MUTANTS = (
     Mutant(
         name="an answer in the making is owed to nobody",
         file="livekit/replies.py",
-        old="            self._owed = [*self._owed, speech][-REPLIES_MAX:]\n",
-        new="            pass\n",
+        old="            self._owed = [*self._owed, (speech, self._current_agent())]",
+        new="            self._owed = [*self._owed]",
         promise="An answer that was being thought is thought again.",
         test=f"{FLYING}test_an_answer_that_is_half_written_is_thought_again",
+    ),
+    Mutant(
+        name="a task's question is taken for an answer that is owed",
+        file="livekit/replies.py",
+        old="not all(agent in self._waiting() for agent in owing)",
+        new="True",
+        promise="A task that has asked its question waits for the person, also in a successor.",
+        test=f"{TASKS}test_the_task_that_was_running_goes_on_and_its_tool_comes_to_its_end",
     ),
     Mutant(
         name="a session without a voice ends the call",

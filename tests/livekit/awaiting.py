@@ -7,12 +7,14 @@ from livekit.agents import AgentSession
 
 from tests.agents.scripted import ScriptedLLM
 from tests.core.conftest import new_header
+from tests.livekit.speaking import flying
 from unbroken.entries import decode
 from unbroken.frames import ENTRY
 from unbroken.journal import JournalReader
 from unbroken.live import Live, by_agent_session
 from unbroken.livekit import recover, restore
 from unbroken.livekit.hooks import Hooks
+from unbroken.mark import Mark
 from unbroken.recovery import default_plan, facts_of
 from unbroken.session import Session, fold
 
@@ -20,10 +22,10 @@ from unbroken.session import Session, fold
 class Holder:
     """One process's part of a session, without a room. `said` is what its agents say."""
 
-    def __init__(self, env: Any, spool: Any, rules: Any, earlier: Any = ()) -> None:
+    def __init__(self, env: Any, spool: Any, rules: Any, before: Any = ()) -> None:
         self.env, self.spool, self.rules = env, spool, rules
-        self.earlier = earlier
-        self.live = Live.open(spool, new_header(env, spool), fold(earlier))
+        self.before = before
+        self.live = Live.open(spool, new_header(env, spool), fold(before))
         self.session: AgentSession[Any] = AgentSession(llm=ScriptedLLM(rules))
         by_agent_session[self.session] = self.live
         self.hooks = Hooks(env, self.live, self.session)
@@ -67,17 +69,17 @@ class Holder:
         while more := reader.read(is_living=True):
             frames += more
         reader.close()
-        return [*self.earlier, *((f.kind, f.payload) for f in frames if f.type == ENTRY)]
+        return [*self.before, *((f.kind, f.payload) for f in frames if f.type == ENTRY)]
 
     async def next(self, first: Any, *, agents: Any = (), upto: int | None = None) -> "Holder":
         """The holder behind this one, which has died behind that entry, or just now."""
         following = Holder(self.env, self.spool, self.rules, self.entries()[:upto])
-        await following.take(first, agents)
+        await following.take(first, agents, flying(self) if upto is None else None)
         return following
 
-    async def take(self, first: Any, agents: Any) -> None:
-        facts = facts_of(self.live.session, None, cause="crashed", gap_s=1.0, crashes=1)
-        restore.repair(self.env, self.live, None, facts)
+    async def take(self, first: Any, agents: Any, mark: Mark | None) -> None:
+        facts = facts_of(self.live.session, mark, cause="crashed", gap_s=1.0, crashes=1)
+        restore.repair(self.env, self.live, mark, facts)
         factories = restore.factories_of(agents)
         restored = restore.Restored(self.live, facts, self.hooks, first=first, factories=factories)
         agent = await restored.put_back(self.session)

@@ -26,7 +26,7 @@ class Holder:
     def __init__(
         self, env, spool, rules, *, before=(), saved=None, first=None, agents=(), session=None
     ):
-        self.env, self.spool, self.rules, self._before = env, spool, rules, before
+        self.env, self.spool, self.rules, self.before = env, spool, rules, before
         self.live = Live.open(spool, new_header(env, spool), saved)
         self.session: AgentSession[Any] = session or AgentSession(llm=ScriptedLLM(rules))
         by_agent_session[self.session] = self.live
@@ -82,7 +82,7 @@ class Holder:
     def entries(self) -> list[tuple[str, bytes]]:
         """Of this holder's journal, behind those of the ones before."""
         reader = JournalReader(self.env, self.spool.journal(self.live.journal.header.holder))
-        found = list(self._before)
+        found = list(self.before)
         while more := reader.read(is_living=True):
             found += [(frame.kind, frame.payload) for frame in more if frame.type == ENTRY]
         reader.close()

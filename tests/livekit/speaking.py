@@ -130,7 +130,7 @@ async def until(holds, what: str) -> None:
 def flying(holder: Holder) -> mark.Mark | None:
     """What of the newest mark is in flight behind the log, as a successor would read it."""
     reader = JournalReader(holder.env, holder.spool.journal(holder.live.journal.header.holder))
-    last, newer, entries = None, [], list(holder._before)
+    last, newer, entries = None, [], list(holder.before)
     while frames := reader.read(is_living=True):
         for frame in frames:
             if frame.type == MARK:

@@ -204,6 +204,7 @@ class Hooks:
             seen[self._keys[self._agent]] = self._agent
             self._scan_agent(self._agent)  # its last words, after it handed over
             self._handed_over(self._agent, current)
+            self.in_flight.mark()  # what is owed is another agent's
         elif self.tasks.are_settled:
             self._go_on_as(current)
         self._agent = current

@@ -9,10 +9,11 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from livekit.agents import NOT_GIVEN, AgentSession, SpeechCreatedEvent
+from livekit.agents import NOT_GIVEN, Agent, AgentSession, SpeechCreatedEvent
 from livekit.agents.utils import is_given
 from livekit.agents.voice import SpeechHandle
 
+from unbroken.livekit import fragile
 from unbroken.livekit.guard import guarded
 
 REPLIES_MAX = 8  # answers in the making that are remembered; LiveKit makes one at a time
@@ -25,7 +26,7 @@ class Replies:
     def __init__(self, session: AgentSession[Any] | None = None) -> None:
         self.changed: Callable[[], None] = lambda: None
         self._session = session
-        self._owed: list[SpeechHandle] = []
+        self._owed: list[tuple[SpeechHandle, Agent | None]] = []
         self._said: dict[str, bool] = {}  # by the id of the speech: whether it is an aside
         self._answers = True  # the reply that LiveKit begins now is one to the person
         self._aside = False
@@ -41,8 +42,10 @@ class Replies:
     @property
     def are_owed(self) -> bool:
         """Whether an answer to the person is in the making, or not said to its end. A guess that
-        LiveKit makes while the person still speaks is none."""
-        return any(r.scheduled and not (r.done() or r.interrupted) for r in self._owed)
+        LiveKit makes while the person still speaks is none; nor is the answer of an agent that
+        awaits a task: what the task has asked is for the person to answer."""
+        owing = [a for r, a in self._owed if r.scheduled and not (r.done() or r.interrupted)]
+        return bool(owing) and not all(agent in self._waiting() for agent in owing)
 
     @property
     def is_said(self) -> bool:
@@ -53,6 +56,13 @@ class Replies:
     def is_aside(self) -> bool:
         """Whether it stays out of the chat context."""
         return self._said.get(self._current(), False)
+
+    def _waiting(self) -> list[Agent]:
+        """The agents that await the current one."""
+        return list(fragile.started_agents(self._session))[1:] if self._session else []
+
+    def _current_agent(self) -> Agent | None:
+        return self._session.current_agent if self._session else None
 
     def _current(self) -> str:
         speech = self._session.current_speech if self._session else None
@@ -91,11 +101,11 @@ class Replies:
             for known in list(self._said)[:-SAID_MAX]:
                 del self._said[known]
         elif self._answers:
-            self._owed = [*self._owed, speech][-REPLIES_MAX:]
+            self._owed = [*self._owed, (speech, self._current_agent())][-REPLIES_MAX:]
             speech.add_done_callback(self._ended)
             asyncio.get_running_loop().call_soon(self.changed)  # it is scheduled by then
 
     @guarded
     def _ended(self, speech: SpeechHandle) -> None:
-        self._owed = [reply for reply in self._owed if reply is not speech]
+        self._owed = [owed for owed in self._owed if owed[0] is not speech]
         self.changed()
