@@ -51,6 +51,7 @@ class SqliteArchive:
 
     async def take(self, request: TakeRequest) -> Taken:
         _check_names(request)
+        self._check_who(request.host_id, request.holder)
         ttl_us = check_ttl(request.ttl_ms)
         lost_hosts = self._steadiness.lasts(ttl_us)
         grant = await self._database.write(
@@ -66,6 +67,11 @@ class SqliteArchive:
         if len(entries) != grant["base"]:
             raise ArchiveUnavailable("the log could not be read whole")
         return self._taken(grant, entries)
+
+    def _check_who(self, *ids: UUID) -> None:
+        """Raise InvalidInput for the service's own id: what it holds, it alone writes."""
+        if self._database.own_holder in ids:
+            raise InvalidInput("no host and no holder has this id")
 
     def _taken(self, grant: Row, entries: list[StoredEntry]) -> Taken:
         g = grant
@@ -88,6 +94,7 @@ class SqliteArchive:
     async def append(self, batch: HostBatch) -> HostAnswer:
         if len(batch.batches) > BATCHES_MAX:
             raise InvalidInput(f"a request holds at most {BATCHES_MAX} batches")
+        self._check_who(batch.host_id, *(one.holder for one in batch.batches))
         if _size(batch) <= INLINE_BYTES_MAX:
             work = Appending(batch)
         else:

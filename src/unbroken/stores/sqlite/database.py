@@ -98,6 +98,7 @@ class Database:
         self._reading = threading.local()
         self._open: list[sqlite3.Connection] = []
         self.system_id = ""
+        self.own_holder = UUID(int=0)  # who holds what is saved over REST; told to nobody
 
     @classmethod
     @asynccontextmanager
@@ -142,7 +143,8 @@ class Database:
         self._write(lambda tx: tx.all("stage"))
         self._write(lambda tx: tx.all("put_store", system_id=str(self._env.new_id())))
         self._write(lambda tx: tx.all("bound_times", most=AHEAD_US_MAX))
-        self.system_id = self._write(lambda tx: tx.all("get_store"))[0]["system_id"]
+        (store,) = self._write(lambda tx: tx.all("get_store"))
+        self.system_id, self.own_holder = store["system_id"], UUID(bytes=store["own_holder"])
 
     def _migrate(self, _tx: Transaction) -> None:
         version = self._writing.execute("pragma user_version").fetchone()[0]

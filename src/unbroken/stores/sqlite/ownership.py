@@ -71,7 +71,7 @@ class Abandoned(msgspec.Struct, frozen=True, kw_only=True):
 class SqliteOwnership:
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._own_host = UUID(database.system_id)
+        self._own_host = database.own_holder
 
     async def next_dispatch_us(self) -> int | None:
         """When the next dispatch is due, by the wall clock; None: nothing will be."""

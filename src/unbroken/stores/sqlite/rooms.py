@@ -15,11 +15,11 @@ from unbroken.stores.projection import LeaveParticipant, PutParticipant, as_json
 from unbroken.stores.sqlite import calls, going, said
 from unbroken.stores.sqlite.appending import TTL_MS_MIN, Appending, end_session
 from unbroken.stores.sqlite.database import Database, Row, Transaction
+from unbroken.stores.sqlite.taking import SAVED
 from unbroken.stores.sqlite.waiting import Awaited, await_agent
 
 CALLS_MAX = 100  # of a conversation in rooms of one name, the newest
 FINALIZED = "finalized"  # why a session ended
-SAVED = "saved"  # the role whose log holds what was saved over REST, by no agent of ours
 
 
 class Room(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +54,7 @@ class SqliteRooms:
         self._database = database
         self._env = env
         # The service as a holder: the same after a restart, so that it keeps its sessions.
-        self.own_host = UUID(database.system_id)
+        self.own_host = database.own_holder
 
     async def get(self, name: str) -> Room | None:
         """The open room of this name; None if there is none."""

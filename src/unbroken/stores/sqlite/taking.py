@@ -10,6 +10,7 @@ from unbroken.stores.sqlite import calls, said
 from unbroken.stores.sqlite.database import Row, Transaction
 
 CRASH_WINDOW_US = 120_000_000
+SAVED = "saved"  # the role whose log holds what was saved over REST: the service's own
 
 
 class NotTaken(msgspec.Struct, frozen=True):
@@ -24,13 +25,15 @@ def take(tx: Transaction, request: TakeRequest, *, ttl_us: int, lost_hosts: bool
     A holder that had a term gets that one again, whatever has become of it since: its keeper has
     the tail to ship. If the store knows nothing of that term and is itself at an earlier one, it
     went back: the holder gets the session, at the term that it had been granted or above.
-    Raises NotFound, InvalidInput for a session that is not the room's.
+    Raises NotFound, InvalidInput for a session that is not the room's or is the service's own.
     """
     tx.one("renew_lease", host_id=request.host_id, ttl=ttl_us)
     held = tx.one("term_of_holder", holder=request.holder)
     if held is not None:
         return _again(tx, request, held)
     call, role = _place(tx, request)
+    if role == SAVED:
+        raise InvalidInput(f"the role {SAVED} is the service's own")
     taken = tx.one(
         "take",
         session_id=request.new_session_id,
