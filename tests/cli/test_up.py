@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -83,6 +84,14 @@ def test_the_small_model_is_started_when_it_is_asked_for(environ):
         url = up.line(r"Open (http://localhost:\d+)").group(1)
         assert fetch(f"{url}/api/v1/system")["model"] == "smollm2-135m"
         assert up.end() < 5
+
+
+def test_livekit_is_told_none_of_our_secrets(environ):
+    environ |= {"UNBROKEN_API_KEY": "k" * 16, "OPENAI_API_KEY": "another's secret"}
+    with running("up", "--no-agent", *ANY_PORT, environ=environ) as up:
+        up.line("Open ")
+        told = Path(f"/proc/{up.child('--config')}/environ").read_text()
+        assert not re.search("UNBROKEN|API|SECRET", told)
 
 
 def test_livekit_listens_on_this_machine_only(environ):

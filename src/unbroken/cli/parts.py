@@ -21,6 +21,8 @@ MODELS_READY_S = 120.0  # loading speech and language models on a small, busy ma
 
 
 DEMO_CRASHES_MAX = "20"  # in two minutes
+# All that livekit-server is told: its keys are in its file, and the others' are not its business.
+LIVEKIT_VARIABLES = {"PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "GOMAXPROCS", "GOMEMLIMIT"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +94,7 @@ def _livekit(plan: Plan, env: Mapping[str, str]) -> Part:
         name="livekit-server",
         command=(livekit_server(env), "--config", str(config)),
         health_url=f"http://{LOOPBACK}:{plan.livekit_port}/",
-        environ=env,
+        environ={name: value for name, value in env.items() if name in LIVEKIT_VARIABLES},
         stops_last=True,
     )
 
