@@ -8,7 +8,7 @@ import subprocess
 from uuid import UUID
 
 import pytest
-from livekit import api
+from livekit import api, rtc
 
 from tests.service.conftest import opened
 from tests.service.servers import KEY, SECRET, livekit_server, service
@@ -127,6 +127,44 @@ async def test_a_token_may_name_its_person(client, name):
     found = claims(answer.json()["token"])
     assert (answer.json()["identity"], found["sub"], found["name"]) == ("bob", "bob", "Bob")
     assert (await client.post(f"{ROOMS}/{name}/token")).status_code == 200
+
+
+@pytest.mark.parametrize("identity", ["agent-AJ_x", "Agent-1", "agent-"])
+async def test_no_person_joins_as_an_agent(client, name, identity):
+    await open_room(client, name)
+    answers = [
+        await client.post(f"{ROOMS}/{name}/token", json={"identity": identity}),
+        await client.post(ROOMS, json={"name": name, "identity": identity}),
+        await client.post(ROOMS, json={"name": name, "user_id": identity}),
+    ]
+    assert [(a.status_code, a.json()["code"]) for a in answers] == [(422, "invalid_input")] * 3
+
+
+async def test_no_person_joins_under_the_identity_of_a_holder(client, archive, name):
+    room = await open_room(client, name)
+    holder = Holder(archive)
+    await holder.take(name, room_sid=room["sid"], agent_identity="the concierge")
+    for asked in ({"identity": "the concierge"}, {"identity": "the concierge", "name": "x"}):
+        answer = await client.post(f"{ROOMS}/{name}/token", json=asked)
+        assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+    answer = await client.post(f"{ROOMS}/another {name}/token", json={"identity": "x"})
+    assert answer.status_code == 404
+    await open_room(client, f"another {name}", identity="the concierge")
+
+
+async def test_no_person_joins_under_the_identity_of_an_agent_that_is_there(
+    client, livekit_url, name
+):
+    await open_room(client, name)
+    grants = api.VideoGrants(room_join=True, room=name, agent=True)
+    token = api.AccessToken(KEY, SECRET).with_identity("helper").with_kind("agent")
+    agent = rtc.Room()
+    await agent.connect(livekit_url, token.with_grants(grants).to_jwt())
+    try:
+        answer = await client.post(f"{ROOMS}/{name}/token", json={"identity": "helper"})
+        assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+    finally:
+        await agent.disconnect()
 
 
 async def test_no_token_for_a_room_that_nobody_opened(client, name):

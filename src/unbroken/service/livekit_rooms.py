@@ -149,8 +149,10 @@ class LiveKitRooms:
             return ()
         return tuple(_participant(p) for p in found.participants)
 
-    async def has_agent(self, name: str) -> bool:
-        return any(p.is_agent for p in await self.participants(name))
+    async def has_agent(self, name: str, identity: str | None = None) -> bool:
+        """Any agent, or the one of that identity."""
+        agents = [p.identity for p in await self.participants(name) if p.is_agent]
+        return bool(agents) if identity is None else identity in agents
 
     async def remove(self, name: str, identity: str) -> bool:
         """Send one out. False if it was not there."""

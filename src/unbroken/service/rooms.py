@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Path
 from pydantic import BaseModel
 
-from unbroken.errors import NotFound
+from unbroken.errors import Conflict, InvalidInput, NotFound
 from unbroken.service import shapes
 from unbroken.service.first_agent import SEEN_WITHIN_S, because
 from unbroken.service.livekit_rooms import LiveRoom
@@ -17,6 +17,8 @@ from unbroken.service.shapes import Name
 from unbroken.stores.sqlite.waiting import Waiting as Awaiting
 
 router = APIRouter(prefix="/api/v1/rooms", tags=["rooms"])
+
+AGENTS = "agent-"  # how LiveKit begins the identities that it gives to agents
 
 # A name may hold a slash, so it is the rest of the path but for the last word.
 RoomName = Annotated[Name, Path()]
@@ -92,6 +94,7 @@ async def open_room(new: NewRoom, parts: Given) -> OpenRoom:
     waits for others begins a conversation of its own for them.
     """
     identity = new.identity or new.user_id
+    await _check_identity(parts, new.name, identity)
     room = await parts.opening.open(
         new.name,
         conversation_id=new.conversation_id,
@@ -122,6 +125,7 @@ async def give_token(name: RoomName, parts: Given, joining: Joining | None = Non
     joining = joining or Joining()
     if await parts.store.rooms.get(name) is None and await parts.livekit.find(name) is None:
         raise NotFound(f"no room {name}")
+    await _check_identity(parts, name, joining.identity)
     await parts.opening.open(name, identity=joining.identity)
     return _token(parts, name, joining.identity, joining.name)
 
@@ -201,6 +205,18 @@ def _live(room: LiveRoom, waits: dict[str, Waiting]) -> Room:
         created_at=shapes.iso(room.created_at_us),
         waiting=waits.get(room.name),
     )
+
+
+async def _check_identity(parts: Given, room: str, identity: str | None) -> None:
+    """Of two that join under one identity LiveKit sends the first one out: no person may take an
+    agent's. Raises InvalidInput, Conflict."""
+    if identity is None:
+        return
+    if identity.lower().startswith(AGENTS):
+        raise InvalidInput(f"identities that begin with {AGENTS} are for agents")
+    is_held = await parts.store.sessions.is_holder(room, identity)
+    if is_held or await parts.livekit.has_agent(room, identity):
+        raise Conflict("an agent in this room has this identity")
 
 
 def _token(parts: Given, room: str, identity: str | None, name: str | None) -> Token:

@@ -42,6 +42,12 @@ class SqliteSessions:
         rows = await self._database.read(lambda tx: tx.all("list_terms", **asked))
         return [_term(row) for row in rows]
 
+    async def is_holder(self, room_name: str, identity: str) -> bool:
+        """Whether a session of the room's open call is held under this LiveKit identity."""
+        asked = {"room_name": room_name, "identity": identity}
+        row = await self._database.read(lambda tx: tx.one("get_session_of_identity", **asked))
+        return row is not None
+
     async def get_mark(self, session_id: UUID) -> Mark | None:
         """What is in flight: said or heard, and no item yet; None if nothing is."""
         row = await self._database.read(lambda tx: tx.one("get_mark", session_id=session_id))

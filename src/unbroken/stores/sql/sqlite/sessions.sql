@@ -145,6 +145,10 @@ from sessions where session_id = :session_id and tenant = :tenant;
 select session_id, call_id, role, agent_name, agent_identity, phase, term, last_seq, opened_at, cause, end_reason, degraded
 from sessions where call_id = :call_id order by session_id;
 
+-- name: get_session_of_identity
+select s.session_id from calls c join sessions s using (call_id)
+where c.tenant = :tenant and c.room_name = :room_name and c.ended_at is null and s.agent_identity = :identity and s.phase <> 'ended' limit 1;
+
 -- name: list_terms
 select term, agent_identity, first_seq, end_seq, taken_at, cause, gap, report from terms where session_id = :session_id order by term limit :limit;
 
