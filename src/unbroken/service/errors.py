@@ -1,5 +1,6 @@
 """The one place where an error becomes an HTTP answer: problem+json with a stable `code`."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 import structlog
@@ -27,12 +28,26 @@ STATUS_BY_CODE = {
     "journal_unreadable": HTTPStatus.INTERNAL_SERVER_ERROR,
     "settings_invalid": HTTPStatus.INTERNAL_SERVER_ERROR,
 }
-CODE_BY_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+CODE_BY_STATUS = {
+    404: "not_found",
+    405: "method_not_allowed",
+    408: "timeout",
+    413: "too_large",
+    415: "unsupported_media_type",
+    503: "busy",
+}
 
 log = structlog.get_logger()
 
 
-def problem(status: int, code: str, detail: str, **more: str) -> JSONResponse:
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    more: Mapping[str, str] | None = None,
+) -> JSONResponse:
     """`status` as problem+json (RFC 9457); `more` are members of its own."""
     body = {
         "type": f"urn:unbroken:error:{code}",
@@ -40,9 +55,10 @@ def problem(status: int, code: str, detail: str, **more: str) -> JSONResponse:
         "status": int(status),
         "code": code,
         "detail": detail,
-        **more,
+        **(more or {}),
     }
-    headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers = {"WWW-Authenticate": "Bearer"}
     return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 
@@ -53,12 +69,15 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-def answer(error: UnbrokenError) -> JSONResponse:
+def answer(error: UnbrokenError | HTTPException) -> JSONResponse:
+    if isinstance(error, HTTPException):
+        code = CODE_BY_STATUS.get(error.status_code, "invalid_input")
+        return problem(error.status_code, code, str(error.detail), headers=error.headers)
     status = STATUS_BY_CODE.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
     more = {}
     if isinstance(error, CallTaken) and error.session_id:
         more["session_id"] = str(error.session_id)
-    return problem(status, error.code, str(error), **more)
+    return problem(status, error.code, str(error), more=more)
 
 
 async def _ours(_request: Request, error: Exception) -> Response:
@@ -77,8 +96,7 @@ async def _invalid(_request: Request, error: Exception) -> Response:
 
 async def _http(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - how the handler is registered
-    code = CODE_BY_STATUS.get(error.status_code, "invalid_input")
-    return problem(error.status_code, code, str(error.detail))
+    return answer(error)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

@@ -75,7 +75,6 @@ async def get_file(file_id: UUID, parts: Given) -> Response:
         await parts.blobs.get(file.sha256),
         media_type="application/octet-stream",
         headers={
-            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name, safe='')}",
-            "X-Content-Type-Options": "nosniff",
+            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name, safe='')}"
         },
     )

@@ -1,28 +1,26 @@
 """/: the console, built into the package folder `console`."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter
 from fastapi.responses import FileResponse, PlainTextResponse, Response
 
 from unbroken.errors import NotFound
+from unbroken.service.parts import Given
 
 FOLDER = Path(__file__).parent / "console"
 NOT_BUILT = "The console is not built into this package. In a checkout: make console\n"
-HEADERS = {
-    "Cache-Control": "no-cache",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-}
+HEADERS = {"Cache-Control": "no-cache"}
 # Vite names these after their content.
-ASSET_HEADERS = HEADERS | {"Cache-Control": "public, max-age=31536000, immutable"}
+ASSET_HEADERS = {"Cache-Control": "public, max-age=31536000, immutable"}
+CLOUD = ".livekit.cloud"  # a project's first address sends its callers on to others of these
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/{path:path}", response_class=Response)
-async def page(path: str) -> Response:
+async def page(path: str, parts: Given) -> Response:
     """A file of the console; any other path is one of its own pages."""
     if path == "api" or path.startswith("api/"):
         raise NotFound(f"no /{path}")
@@ -31,7 +29,21 @@ async def page(path: str) -> Response:
     index = FOLDER / "index.html"
     if not index.is_file():
         return PlainTextResponse(NOT_BUILT, status_code=404)
-    return FileResponse(index, headers=HEADERS)
+    policy = content_policy(parts.settings.browser_livekit_url)
+    return FileResponse(index, headers=HEADERS | {"Content-Security-Policy": policy})
+
+
+def content_policy(livekit_url: str) -> str:
+    """The page loads what is ours, and speaks to us and to LiveKit."""
+    host = urlsplit(livekit_url).netloc
+    if host.endswith(CLOUD):
+        host = f"*{CLOUD}"
+    livekit = " ".join(f"{scheme}://{host}" for scheme in ("ws", "wss", "http", "https"))
+    return (
+        f"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' {livekit}; "
+        "img-src 'self' data:; media-src 'self' blob: data:; font-src 'self'; worker-src 'self' "
+        "blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+    )
 
 
 def _file(path: str) -> Path | None:

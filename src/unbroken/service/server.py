@@ -5,6 +5,7 @@ import errno
 import logging
 import signal
 import socket
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,9 +14,11 @@ import uvicorn
 
 from unbroken.errors import SettingsInvalid
 from unbroken.service.app import create_app
+from unbroken.service.connections import Rarely, bounded, connections_max
 from unbroken.service.settings import Settings, read_settings
 
 BACKLOG = 1024
+ACCEPTED_AT_ONCE = 64  # before any of them is looked at
 GRACE_S = 0.3  # for requests in flight; what they write is committed all the same
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -37,6 +40,8 @@ def run(
 
 async def serve(settings: Settings) -> None:
     """As `run`, in a loop that runs already."""
+    # Of a short LIVEKIT_API_SECRET, at each request: it matters beyond loopback, see `bind`.
+    warnings.filterwarnings("ignore", message="The HMAC key is")
     app = create_app(settings)
     with bind(settings) as listener:
         # Our own lifespan, not uvicorn's: a start that fails is an error of the caller's.
@@ -45,13 +50,16 @@ async def serve(settings: Settings) -> None:
             log.info("service started", host=settings.host, port=port, data=str(settings.data))
             config = uvicorn.Config(
                 app,
+                http=bounded(connections_max()),
                 lifespan="off",
+                backlog=ACCEPTED_AT_ONCE,
                 log_config=None,
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=GRACE_S,  # type: ignore[arg-type]  # a float works
             )
             logging.getLogger("uvicorn.error").addFilter(_is_no_cancellation)
+            asyncio.get_running_loop().set_exception_handler(Rarely())
             await _Server(config).serve(sockets=[listener])
             log.info("service stopped", port=port)
 
@@ -62,6 +70,11 @@ def bind(settings: Settings) -> socket.socket:
         raise SettingsInvalid(
             f"{settings.host} is not this host only: set UNBROKEN_API_KEY, "
             "or leave UNBROKEN_HOST at 127.0.0.1"
+        )
+    if settings.has_public_secret:
+        raise SettingsInvalid(
+            "LIVEKIT_API_SECRET is one that LiveKit publishes, which only this host may use: "
+            "set a secret of your own, or leave UNBROKEN_HOST and LIVEKIT_URL on loopback"
         )
     host = settings.host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -81,6 +94,11 @@ def bind(settings: Settings) -> socket.socket:
 class _Server(uvicorn.Server):
     """uvicorn that leaves by returning: its own handlers raise the signal again, which would
     end the process before the store is closed."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(BACKLOG)  # asyncio has made it as short as what it accepts at once
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

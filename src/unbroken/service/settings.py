@@ -3,20 +3,30 @@
 import ipaddress
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from unbroken.errors import SettingsInvalid
 
 LOOPBACK_NAMES = {"localhost", "ip6-localhost"}
+KEY_CHARS_MIN = 16
+PUBLIC_SECRETS = {"secret", "secret1", "secret2"}  # of LiveKit's --dev mode and sample file
 
 
 def default_data_folder() -> Path:
     if home := os.environ.get("XDG_DATA_HOME"):
         return Path(home) / "unbroken"
     return Path("/var/lib/unbroken") if os.getuid() == 0 else Path.home() / ".local/share/unbroken"
+
+
+def _strong(key: SecretStr | None) -> SecretStr | None:
+    text = key.get_secret_value() if key else None
+    if text is not None and (len(text) < KEY_CHARS_MIN or any(char.isspace() for char in text)):
+        raise ValueError(f"a key has at least {KEY_CHARS_MIN} characters and no blanks")
+    return key
 
 
 class Settings(BaseSettings):
@@ -34,7 +44,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)  # 0: a free one
     data: Path = Field(default_factory=default_data_folder)
     # None: no key is asked for, and only this host is answered.
-    api_key: SecretStr | None = Field(default=None, min_length=1)
+    api_key: Annotated[SecretStr | None, AfterValidator(_strong)] = None
     livekit_url: str = Field(default="ws://127.0.0.1:7880", validation_alias="LIVEKIT_URL")
     livekit_api_key: str = Field(default="devkey", validation_alias="LIVEKIT_API_KEY")
     livekit_api_secret: SecretStr = Field(
@@ -66,12 +76,14 @@ class Settings(BaseSettings):
 
     @property
     def is_loopback(self) -> bool:
-        if self.host in LOOPBACK_NAMES:
-            return True
-        try:
-            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
-        except ValueError:
-            return False  # a name that may mean any address
+        return _is_loopback(self.host)
+
+    @property
+    def has_public_secret(self) -> bool:
+        """Whether anybody beyond this host could make tokens for the rooms here."""
+        is_public = self.livekit_api_secret.get_secret_value() in PUBLIC_SECRETS
+        livekit = urlsplit(self.livekit_url).hostname or ""
+        return is_public and not (self.is_loopback and _is_loopback(livekit))
 
 
 def read_settings() -> Settings:
@@ -81,6 +93,15 @@ def read_settings() -> Settings:
     except ValidationError as error:
         said = "; ".join(f"{_variable(e['loc'])}: {e['msg']}" for e in error.errors())
         raise SettingsInvalid(said) from error
+
+
+def _is_loopback(host: str) -> bool:
+    if host in LOOPBACK_NAMES:
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False  # a name that may mean any address
 
 
 def _variable(place: tuple[int | str, ...]) -> str:

@@ -33,6 +33,7 @@ async def content(request: Request, *, bytes_max: int) -> bytes:
         case "identity":
             plain = body
         case "zstd":
+            request.state.body.take(_size(body, bytes_max))
             plain = await asyncio.to_thread(_unpacked, body, bytes_max)
         case _:
             raise InvalidInput("Content-Encoding is zstd or identity")
@@ -50,6 +51,15 @@ def _decode(plain: bytes, form: type[M]) -> M:
         return msgspec.msgpack.decode(plain, type=form)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:  # no UTF-8: ValueError
         raise InvalidInput(f"not a {form.__name__}: {error}") from error
+
+
+def _size(packed: bytes, bytes_max: int) -> int:
+    """What it may become, as far as it says so."""
+    try:
+        said = zstandard.frame_content_size(packed)
+    except zstandard.ZstdError as error:
+        raise InvalidInput(f"not zstd: {error}") from error
+    return min(said, bytes_max) if said >= 0 else bytes_max
 
 
 def _unpacked(body: bytes, bytes_max: int) -> bytes:
