@@ -39,6 +39,11 @@ ALSO = {
     "livekit.agents.language": "as LiveKit's own plugins import it",
     "livekit.agents.voice.agent_session": "as documented for SessionConnectOptions",
 }
+# Private, but not of LiveKit.
+NOT_LIVEKITS = {
+    "agents/llm_server.py: _exit": "of os",
+    "agents/speech/hibari.py: _g2p": "of the voice's own library",
+}
 
 
 class Speaker(io.AudioOutput):
@@ -464,7 +469,8 @@ def test_only_the_fragile_module_imports_what_is_inside_of_livekit():
 def test_only_the_fragile_module_touches_private_names_of_livekit():
     found = []
     for path, tree in sources():
-        if path.endswith("livekit/fragile.py") or "/livekit" not in path:
+        of_livekit = "/livekit" in path or path.startswith("agents/")
+        if path.endswith("livekit/fragile.py") or not of_livekit:
             continue
         for node in ast.walk(tree):
             match node:
@@ -477,5 +483,5 @@ def test_only_the_fragile_module_touches_private_names_of_livekit():
                         args=[_, ast.Constant(value=str(name)), *_],
                     )
                 ) if name.startswith("_") and not name.startswith("__"):
-                    found.append(f"{path}:{node.lineno}: {name}")
-    assert found == []
+                    found.append(f"{path}: {name}")
+    assert found == list(NOT_LIVEKITS)

@@ -1,13 +1,16 @@
 """What we count on of LiveKit's speech, turns and running tools."""
 
 import asyncio
+import inspect
 from typing import Any
 
 from livekit.agents import Agent, AgentSession, RunContext, ToolError, function_tool
-from livekit.agents.llm import FunctionCall
+from livekit.agents.llm import ChatContext, FunctionCall, FunctionCallOutput
+from livekit.agents.voice import SpeechHandle, generation, room_io
 
 from tests.agents.scripted import ScriptedLLM
 from tests.livekit.speaking import Ears, Microphone, until
+from unbroken import recovery
 from unbroken.livekit import fragile
 
 RULES = [("look", {"tool": "look", "arguments": {}}), ("", "Yes.")]
@@ -84,3 +87,50 @@ def test_output_of():
     assert [(out.output, out.is_error) for out in told] == [
         ("Seen.", False), ("No.", True), ("An internal error occurred", True)
     ]  # fmt: skip
+
+
+async def test_a_guess_is_not_scheduled():
+    session = AgentSession[Any](llm=ScriptedLLM(RULES))
+    await session.start(Host())
+    assert not SpeechHandle.create().scheduled
+    reply = session.generate_reply(user_input="hello")
+    await reply
+    assert reply.scheduled
+    await session.aclose()
+
+
+async def test_progress_has_a_call_of_its_own():
+    @function_tool
+    async def look(context: RunContext) -> str:
+        """Look."""
+        await context.update("It takes a while.")
+        return "Seen."
+
+    session = AgentSession[Any](llm=ScriptedLLM(RULES))
+    await session.start(Agent(instructions="x", tools=[look]))
+    await session.generate_reply(user_input="look")
+
+    def outputs() -> dict[str, str]:
+        found = (i for i in session.history.items if isinstance(i, FunctionCallOutput))
+        return {output.call_id: output.output for output in found}
+
+    await until(lambda: len(outputs()) == 2, "its outcome")
+    (told,) = (call_id for call_id, output in outputs().items() if "It takes a while." in output)
+    assert outputs()[f"{told}_final"] == "Seen."
+    await session.aclose()
+
+
+def test_words_of_a_cut_handoff():
+    assert f'"{recovery.NOT_HANDED_OVER}"' in inspect.getsource(generation)
+
+
+def test_put_by_time():
+    context = ChatContext()
+    for text, at in (("second", 2.0), ("first", 1.0), ("third", 3.0)):
+        context.add_message(role="user", content=text, created_at=at)
+    assert [item.text_content for item in context.items] == ["first", "second", "third"]
+
+
+def test_switches_of_the_instance():
+    assert "self.set_participant(participant.identity)" in inspect.getsource(room_io.RoomIO)
+    assert "__slots__" not in vars(room_io.RoomIO)

@@ -1,6 +1,7 @@
 """What we count on of LiveKit's AgentTask beyond its documentation: a test for each function."""
 
 import asyncio
+import inspect
 
 import pytest
 from livekit.agents import Agent, AgentSession, AgentTask, function_tool
@@ -121,3 +122,10 @@ async def test_is_closing(session):
     assert not fragile.is_closing(session)
     await session.aclose()
     assert seen == [True]
+
+
+async def test_made_in_new():
+    own = vars(Agent)
+    assert "__slots__" not in own
+    assert "def __new__" not in inspect.getsource(Agent)
+    assert vars(Agent(instructions="x")).keys() <= vars(Ask()).keys()

@@ -54,6 +54,15 @@ COUNTED_ON = {
     "generate_reply of a session, and current_speech is what is being said",
     "turns_of_the_instance": "what was set as clear_user_turn of a session and as "
     "on_user_turn_completed of an agent is what is called",
+    "made_in_new": "LiveKit's Agent has no __new__ and no __slots__, and an AgentTask has every "
+    "attribute that LiveKit gives an Agent",
+    "a_guess_is_not_scheduled": "a speech is scheduled once LiveKit means to say it",
+    "progress_has_a_call_of_its_own": "a tool that has reported progress has an output; what it "
+    "returns is an output of the call id with `_final` behind it",
+    "words_of_a_cut_handoff": "what a model is told of a hand-over that was interrupted",
+    "put_by_time": "what LiveKit puts into a chat context stands where its time says",
+    "switches_of_the_instance": "applications and LiveKit switch to another participant by what "
+    "was set as set_participant of a RoomIO",
     "rpc_by_twirp": "TwirpClient sends PerformRpc, for which livekit-api has no method yet",
 }
 
