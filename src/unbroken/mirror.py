@@ -16,12 +16,14 @@ from typing import Protocol
 
 import msgspec
 
+from unbroken.archive import PAYLOAD_BYTES_MAX
 from unbroken.digest import Chain
 from unbroken.entries import ContextChanged, Item, ItemPut, ItemsRemoved
 from unbroken.session import CONTEXT_OF, Session, is_instructions
 
 WINDOW = 16
 ROLL = 32
+PIECE_BYTES_MAX = PAYLOAD_BYTES_MAX // 2  # of the items in one entry; one that is larger is alone
 
 
 class ChatItem(Protocol):
@@ -144,8 +146,8 @@ class Mirror:
             yield msgspec.structs.replace(known, item=encoded, after=before, agent=None)
             before = item.id
 
-    def whole_context(self, agent: str, items: Sequence[ChatItem]) -> ContextChanged:
-        return ContextChanged(agent, 0, tuple(self._reference(item) for item in items))
+    def whole_context(self, agent: str, items: Sequence[ChatItem]) -> Iterator[ContextChanged]:
+        return _in_pieces(agent, 0, map(self._reference, items))
 
     def history(
         self, items: Sequence[ChatItem], agent: str, context: Sequence[ChatItem]
@@ -172,7 +174,7 @@ class Mirror:
                 yield Put(put, is_new=seen.id not in known)
             before = seen.id
 
-    def context(self, agent: str, items: Sequence[ChatItem]) -> ContextChanged | None:
+    def context(self, agent: str, items: Sequence[ChatItem]) -> Iterator[ContextChanged]:
         """What makes the fold's context of `agent` equal to `items`, beyond what `history` did."""
         tracked = self._context(agent)
         keep = tracked.unchanged(items)
@@ -182,8 +184,8 @@ class Mirror:
         if folded.ids[keep:] == [i.id for i in tail] if folded else not tail:
             resolved = self._session.context(agent, start=keep)
             if all(map(operator.eq, resolved, map(self._codec.encode, tail))):
-                return None
-        return ContextChanged(agent, keep, tuple(self._reference(item) for item in tail))
+                return
+        yield from _in_pieces(agent, keep, map(self._reference, tail))
 
     def _is_next(
         self, item: ChatItem, before: str | None, agent: str, context: Sequence[ChatItem]
@@ -204,6 +206,20 @@ class Mirror:
         """An id where the history has the very same item, else the whole item."""
         encoded = self._codec.encode(item)
         return item.id if self._session.items.get(item.id) == encoded else encoded
+
+
+def _in_pieces(agent: str, keep: int, then: Iterable[str | Item]) -> Iterator[ContextChanged]:
+    """Each behind the one before, and small enough for an entry: a context may hold documents."""
+    piece: list[str | Item] = []
+    size_bytes = 0
+    for reference in then:
+        its_bytes = len(msgspec.json.encode(reference))
+        if piece and size_bytes + its_bytes > PIECE_BYTES_MAX:
+            yield ContextChanged(agent, keep, tuple(piece))
+            keep, piece, size_bytes = keep + len(piece), [], 0
+        piece.append(reference)
+        size_bytes += its_bytes
+    yield ContextChanged(agent, keep, tuple(piece))
 
 
 def _gone(old: Sequence[Seen], new: Sequence[Seen]) -> list[str]:

@@ -6,6 +6,7 @@ import pytest
 from livekit.agents import Agent, AgentSession, function_tool
 
 from tests.agents.scripted import ScriptedLLM
+from tests.livekit.holders import Holder
 from tests.livekit.test_log_equality import Conversation
 from unbroken.entries import ContextChanged, ItemsRemoved
 from unbroken.livekit.hooks import WRITTEN_WHOLE
@@ -100,3 +101,19 @@ async def test_a_log_that_went_wrong_is_written_whole_at_once_and_counted(call, 
     assert [i["id"] for i in logged.context("Greeter")] == context
     assert logged.notes[WRITTEN_WHOLE]["count"] == 1
     assert not logged.differing
+
+
+async def test_a_context_full_of_documents_is_stored_in_pieces(env, spool):
+    holder = await Holder.first(env, spool, Greeter())
+    documents = [f"document {n} " + "lorem ipsum " * 1_200 for n in range(40)]
+    context = holder.agent.chat_ctx.copy()
+    for text in documents:
+        context.add_message(role="system", content=text)
+    await holder.agent.update_chat_ctx(context)
+    after = await holder.successor(Greeter())
+    assert after.report["context of Greeter"] == "exact"
+    found = [getattr(item, "text_content", "") for item in after.agent.chat_ctx.items]
+    assert found[-len(documents) :] == documents
+    assert not holder.live.lost
+    await after.close()
+    await holder.close()

@@ -145,12 +145,12 @@ async def test_a_scan_costs_the_same_on_a_long_call(env, spool):
         ]
         for change in mirror.history(history, "A", history):
             live.record(change.put)
-        mirror.context("A", history)
+        assert not list(mirror.context("A", history))
         looked = 0
         history.append(ChatMessage(role="user", content=["new"]))
         for change in mirror.history(history, "A", history):
             live.record(change.put)
-        mirror.context("A", history)
+        assert not list(mirror.context("A", history))
         counts[length] = looked
         await live.close("left")
     assert counts[2_000] == counts[100]

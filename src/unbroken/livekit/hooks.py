@@ -236,8 +236,8 @@ class Hooks:
                 self._put(change)
             else:
                 self._live.record(change)
-        if changed := self.mirror.context(key, context):
-            self._live.record(changed)
+        for piece in self.mirror.context(key, context):
+            self._live.record(piece)
 
     def _scan_options(self, agent: Agent) -> None:
         """What differs from how it was when it was first seen."""
@@ -269,7 +269,7 @@ class Hooks:
             for change in (
                 self.mirror.whole_history(history)
                 if field == key
-                else [self.mirror.whole_context(key, live[key])]
+                else self.mirror.whole_context(key, live[key])
             ):
                 self._live.record(change)
             self._written_whole += 1
