@@ -87,6 +87,22 @@ MUTANTS = (
         test="core/test_journal.py::test_a_short_write_and_a_full_disk_tear_nothing",
     ),
     Mutant(
+        name="a mark that comes behind a slow write is lost",
+        file="journal/writer.py",
+        old="        self._put_mark()\n        self._work()  # what came meanwhile\n",
+        new="        self._work()  # what came meanwhile\n",
+        promise="What is in flight is known to a successor on a slow disk too.",
+        test="core/test_journal.py::test_a_mark_waits_behind_the_entries_that_wait",
+    ),
+    Mutant(
+        name="a mark that waits is put behind what comes after it",
+        file="journal/writer.py",
+        old="        self._line_up_mark()\n        frame = self._frame(ENTRY",
+        new="        frame = self._frame(ENTRY",
+        promise="A mark is of the moment in which it was made.",
+        test="core/test_journal.py::test_a_mark_waits_behind_the_entries_that_wait",
+    ),
+    Mutant(
         name="memory without a bound",
         file="journal/writer.py",
         old="self._pending.size > PENDING_BYTES_MAX and not self._make_room()",

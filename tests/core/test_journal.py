@@ -248,6 +248,41 @@ async def test_after_a_slow_write_a_thread_writes(faulty, host, monkeypatch):
     journal.close("left")
 
 
+async def test_a_mark_waits_behind_the_entries_that_wait(faulty, host, monkeypatch):
+    monkeypatch.setattr(writer, "SLOW_WRITE_US", 10_000)
+    journal = made(faulty)
+    host.write_s = 0.03
+    journal.append("note", b"slow")
+    for mark in (b"first", b"second"):
+        journal.append("note", b"slow")
+        journal.mark(b"instead of this")
+        journal.mark(mark)
+    async with asyncio.timeout(20):
+        while len(found := read(faulty, journal)) < 5:
+            await asyncio.sleep(0.01)
+    host.write_s = 0
+    entry, *others = [(frame.type, frame.n, frame.payload) for frame in found]
+    assert entry[:2] == (ENTRY, 1)
+    assert others == [
+        (ENTRY, 2, b"slow"), (MARK, 2, b"first"), (ENTRY, 3, b"slow"), (MARK, 3, b"second")
+    ]  # fmt: skip
+    journal.close("left")
+
+
+async def test_a_mark_that_waits_for_a_full_disk_is_the_newest(faulty, host):
+    journal = made(faulty)
+    host.room_bytes = 0
+    journal.append("note", b"1")
+    for mark in (b"older", b"newest"):
+        journal.mark(mark)
+    host.room_bytes = None
+    async with asyncio.timeout(20):
+        while len(found := read(faulty, journal)) < 2:
+            await asyncio.sleep(0.01)
+    assert [(frame.type, frame.payload) for frame in found] == [(ENTRY, b"1"), (MARK, b"newest")]
+    journal.close("left")
+
+
 async def test_a_close_with_work_under_way_writes_everything_once(faulty, host, monkeypatch):
     monkeypatch.setattr(writer, "SLOW_WRITE_US", 10_000)
     journal = made(faulty)

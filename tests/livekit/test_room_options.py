@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 from livekit import rtc
+from livekit.agents import AgentSession
 from livekit.agents.voice.room_io import (
     AudioInputOptions,
     RoomInputOptions,
@@ -96,3 +97,12 @@ def test_new_options_count_where_both_are_given():
 def test_options_of_another_kind_are_refused_before_anything_begins(wrong):
     with pytest.raises(InvalidInput, match="not Room"):
         options_of(wrong, SimpleNamespace())
+
+
+def test_a_start_that_somebody_has_wrapped_takes_what_it_took(monkeypatch):
+    async def wrapper(self, *args, **kwargs):
+        """As instrumentation does it."""
+
+    monkeypatch.setattr(AgentSession, "start", wrapper)
+    wanted = started(room_input_options=RoomInputOptions(text_enabled=False))["room_options"]
+    assert wanted.get_text_input_options() is None

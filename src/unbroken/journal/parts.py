@@ -5,7 +5,10 @@ succeeds and means nothing. So what was not yet synced is written again, from me
 file, and the journal goes on there. All of this blocks: it runs in the journal's thread.
 """
 
+import contextlib
 from collections.abc import Sequence
+from concurrent.futures import Future
+from uuid import UUID
 
 import msgspec
 
@@ -27,6 +30,14 @@ def write(file: File, data: bytes) -> tuple[int, OSError | None]:
     return done, None
 
 
+def leave_nothing(spool: Spool, holder: UUID) -> None:
+    """Of a journal that could not begin."""
+    spool.env.unlock(spool.lock(holder))
+    for remove in (spool.remove, spool.remove_new):
+        with contextlib.suppress(OSError):  # a disk that takes nothing had nothing to leave
+            remove(holder)
+
+
 class Synced(msgspec.Struct, frozen=True):
     """What became of a sync. With `file` the journal goes on in that one, from `part` on.
 
@@ -37,6 +48,15 @@ class Synced(msgspec.Struct, frozen=True):
     file: File | None = None
     part: int = 0
     is_final: bool = False
+
+
+class Job(msgspec.Struct, frozen=True, eq=False):
+    """What the thread was given: frames up to an entry, and blobs."""
+
+    upto: int
+    size: int
+    blobs: list[str]
+    future: Future[tuple[int, OSError | None, Synced | None]]
 
 
 class Parts:

@@ -25,16 +25,14 @@ import contextlib
 import errno
 import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-
-import msgspec
+from concurrent.futures import ThreadPoolExecutor
 
 from unbroken import trouble
 from unbroken.ack import Ack
 from unbroken.env import File
 from unbroken.errors import JournalUnwritable
 from unbroken.frames import BOUND, CLOSED, ENTRY, MARK, Frame, Header, encode_frame, encode_header
-from unbroken.journal.parts import Parts, Synced, write
+from unbroken.journal.parts import Job, Parts, Synced, leave_nothing, write
 from unbroken.journal.records import Records
 from unbroken.spool import Spool
 from unbroken.trouble import Trouble
@@ -67,13 +65,14 @@ class Journal:
         self._loop = asyncio.get_running_loop()
         self._pending, self._unsynced = Records(), Records()
         self._torn = 0  # bytes of the first pending frame that are in the file
+        self._mark: bytes | None = None  # the newest, which waits behind all that is pending
         self._unkept = 0  # the newest n that was too much to keep until its sync
         self._blobs: list[str] = []  # not yet synced
         self._unwritable: OSError | None = None
         self._unsyncable: OSError | None = None
         self._threaded = False
         self._executor: ThreadPoolExecutor | None = None
-        self._job: _Job | None = None
+        self._job: Job | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._sync_upto = 0  # somebody wants all up to this n synced
         self._closed = False
@@ -92,7 +91,7 @@ class Journal:
                 raise JournalUnwritable(f"{spool.folder}: another process is this holder")
             journal = cls._born(spool, header)
         except OSError as error:
-            _leave_nothing(spool, header)
+            leave_nothing(spool, header.holder)
             raise JournalUnwritable(f"{spool.folder}: {error.strerror}") from error
         return journal
 
@@ -155,6 +154,7 @@ class Journal:
         """
         if self._closed or (self._pending.size > PENDING_BYTES_MAX and not self._make_room()):
             raise JournalUnwritable(self.degraded or "the journal is closed")
+        self._line_up_mark()
         frame = self._frame(ENTRY, self.appended + 1, kind, flags, payload)
         n = self.appended = self.appended + 1
         if blobs and not self.disk_failed:
@@ -162,6 +162,12 @@ class Journal:
         self._put(n, frame)
         self.ack.append(n)
         return n
+
+    def _line_up_mark(self) -> None:
+        """The mark that waits is not of what comes now."""
+        if self._mark:
+            self._pending.add(self.appended, self._mark)
+            self._mark = None
 
     def skip(self) -> int:
         """The n of an entry that could not be recorded: the file does not have it."""
@@ -175,9 +181,17 @@ class Journal:
         return self.appended
 
     def mark(self, payload: bytes) -> None:
-        """Replace what is in flight. It is never owed: a mark that cannot be written is let go."""
-        if not self._closed and not self._pending:
-            self._put(self.appended, self._frame(MARK, self.appended, "", 0, payload))
+        """Replace what is in flight. It is never owed, and waits in its place: behind the entries
+        that wait, instead of a mark that waits there."""
+        if not self._closed:
+            self._mark = self._frame(MARK, self.appended, "", 0, payload)
+            self._put_mark()
+
+    def _put_mark(self) -> None:
+        """The mark that waits, if nothing waits in front of it."""
+        if not self._pending and (frame := self._mark):
+            self._mark = None
+            self._put(self.appended, frame)
 
     def sync(self) -> None:
         """Begin to make all entries survive power loss; `synced` tells when they do. What waits
@@ -197,6 +211,7 @@ class Journal:
             self._retry.cancel()
         if self._job:
             self._finish(self._job)
+        self._line_up_mark()
         self._pending.add(self.appended, self._frame(CLOSED, self.appended, cause, 0, b""))
         self._flush()
         if self._pending and self.written < self.appended:
@@ -256,6 +271,7 @@ class Journal:
                 self._stop(error)
                 return
         self._is_well()
+        self._put_mark()
         self._work()
 
     def _advance(self, done: int) -> None:
@@ -319,7 +335,7 @@ class Journal:
             self._blobs, self._executor = blobs, None
             self._stop(OSError(errno.EAGAIN, "no more threads"))
             return
-        job = self._job = _Job(upto, len(data), blobs, future)
+        job = self._job = Job(upto, len(data), blobs, future)
         future.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._finish, job))
 
     def _write_and_sync(
@@ -331,7 +347,7 @@ class Journal:
             return done, error, None
         return done, None, self._parts.sync(self.header, blobs, frames)
 
-    def _finish(self, job: "_Job") -> None:
+    def _finish(self, job: "Job") -> None:
         if self._job is not job:
             return  # `close` was quicker than the loop
         self._job = None
@@ -346,9 +362,10 @@ class Journal:
             return  # the timer tries again
         if not self._pending:
             self._is_well()
+        self._put_mark()
         self._work()  # what came meanwhile
 
-    def _take(self, job: "_Job", synced: Synced) -> None:
+    def _take(self, job: "Job", synced: Synced) -> None:
         """What became of a sync."""
         was, self._unsyncable = self._unsyncable, synced.error
         if synced.error:
@@ -381,17 +398,3 @@ class Journal:
         log.warning("journal: fsync failed; it goes on in another file")
         if not self._threaded:
             self._flush()
-
-
-class _Job(msgspec.Struct, frozen=True, eq=False):
-    upto: int
-    size: int
-    blobs: list[str]
-    future: Future[tuple[int, OSError | None, Synced | None]]
-
-
-def _leave_nothing(spool: Spool, header: Header) -> None:
-    spool.env.unlock(spool.lock(header.holder))
-    for remove in (spool.remove, spool.remove_new):
-        with contextlib.suppress(OSError):  # a disk that takes nothing had nothing to leave
-            remove(header.holder)

@@ -37,7 +37,8 @@ def options_of(options: dict[str, Any], room: rtc.Room) -> dict[str, Any]:
     if given.pop("room", room) is not room:
         raise InvalidInput("a durable call is in the job's own room: start() takes no other one")
     known = inspect.signature(AgentSession.start).parameters
-    if unknown := sorted(given.keys() - known.keys()):
+    takes_all = any(one.kind is one.VAR_KEYWORD for one in known.values())  # somebody wraps it
+    if (unknown := sorted(given.keys() - known.keys())) and not takes_all:
         raise InvalidInput(f"AgentSession.start knows no {', '.join(unknown)}")
     for name, kind in ({"room_options": room_io.RoomOptions} | LEGACY).items():
         if (value := given.get(name)) and not isinstance(value, kind):
