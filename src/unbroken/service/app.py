@@ -25,6 +25,7 @@ from unbroken.service import (
 )
 from unbroken.service.auth import Gate
 from unbroken.service.first_agent import FirstAgent
+from unbroken.service.idempotency import Idempotency
 from unbroken.service.livekit_rooms import LiveKitRooms
 from unbroken.service.opening import Opening
 from unbroken.service.parts import Parts
@@ -52,7 +53,8 @@ def create_app(settings: Settings, *, env: Env | None = None) -> FastAPI:
 
     app = FastAPI(title="unbroken", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     errors.install(app)
-    app.add_middleware(Gate, settings=settings)
+    app.add_middleware(Idempotency)
+    app.add_middleware(Gate, settings=settings)  # the last one added is the first one asked
     for noun in NOUNS:
         app.include_router(noun.router)
     return app

@@ -13,6 +13,7 @@ from unbroken.stores.sqlite.database import Database
 from unbroken.stores.sqlite.files import SqliteFiles
 from unbroken.stores.sqlite.ownership import SqliteOwnership
 from unbroken.stores.sqlite.reports import SqliteReports
+from unbroken.stores.sqlite.requests import SqliteRequests
 from unbroken.stores.sqlite.rooms import SqliteRooms
 from unbroken.stores.sqlite.sessions import SqliteSessions
 from unbroken.stores.sqlite.users import SqliteUsers
@@ -33,6 +34,7 @@ class SqliteStore:
         self.users = SqliteUsers(database)
         self.files = SqliteFiles(database)
         self.reports = SqliteReports(database)
+        self.requests = SqliteRequests(database)
 
     @classmethod
     @asynccontextmanager

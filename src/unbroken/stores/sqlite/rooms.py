@@ -48,6 +48,10 @@ class SavedTurn(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any]
     key: str
 
+    @property
+    def said(self) -> tuple[tuple[str, str | None], ...]:
+        return (("user", self.user_message), ("assistant", self.assistant_message))
+
 
 class SqliteRooms:
     def __init__(self, database: Database, env: Env) -> None:
@@ -226,7 +230,10 @@ class SqliteRooms:
     def _append(self, tx: Transaction, call: Row, turn: SavedTurn) -> None:
         taken = self._take(tx, call["call_id"])
         session = tx.one("get_session", session_id=taken["session_id"])
-        last = tx.one("last_item", session_id=taken["session_id"])
+        about = {"session_id": taken["session_id"]}
+        if any(tx.one("place_of", **about, item_id=_item_id(turn, role)) for role, _ in turn.said):
+            return  # a retry of one whose answer was lost
+        last = tx.one("last_item", **about)
         batch = Batch(
             session_id=UUID(bytes=taken["session_id"]),
             term=taken["term"],
@@ -264,12 +271,15 @@ class SqliteRooms:
         return row
 
 
+def _item_id(turn: SavedTurn, role: str) -> str:
+    return f"{turn.key}_{role}"
+
+
 def _entries(turn: SavedTurn, after: str | None, now_us: int) -> tuple[WireEntry, ...]:
-    said = (("user", turn.user_message), ("assistant", turn.assistant_message))
     found = []
-    for role, text in said:
+    for role, text in turn.said:
         if text is not None:
-            item_id = f"{turn.key}_{role}"
+            item_id = _item_id(turn, role)
             item = {
                 "id": item_id,
                 "type": "message",
