@@ -11,6 +11,7 @@ UnbrokenError
 ├── JournalUnreadable    not a journal, or of a file version this reader does not know
 ├── InvalidInput         what came from outside is not of the form it must have
 │   └── TooLarge         ...it is beyond a bound
+├── Corrupt              what is stored is damaged, and is not given out
 ├── NotFound             there is no such thing
 ├── Conflict             the same key was used for something else, or the state does not allow it
 ├── Unauthorized         no key, a wrong key, or a Host header that is not ours
@@ -71,6 +72,10 @@ class InvalidInput(UnbrokenError):
 
 class TooLarge(InvalidInput):
     code = "too_large"
+
+
+class Corrupt(UnbrokenError):
+    code = "corrupt"
 
 
 class NotFound(UnbrokenError):

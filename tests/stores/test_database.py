@@ -84,13 +84,6 @@ async def test_a_file_of_a_newer_version_is_refused(tmp_path):
             pass
 
 
-async def test_what_is_no_database_is_unavailable(tmp_path):
-    (tmp_path / "unbroken.sqlite").write_bytes(b"not a database" * 1_000)
-    with pytest.raises(ArchiveUnavailable):
-        async with open_store(tmp_path):
-            pass
-
-
 async def test_nobody_else_on_the_host_can_read_it(store, archive, tmp_path):
     await Holder(archive).take()
     files = [path for path in tmp_path.iterdir() if path.is_file()]

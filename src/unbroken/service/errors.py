@@ -24,6 +24,7 @@ STATUS_BY_CODE = {
     "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "not_found": HTTPStatus.NOT_FOUND,
     "unauthorized": HTTPStatus.UNAUTHORIZED,
+    "corrupt": HTTPStatus.INTERNAL_SERVER_ERROR,
     "journal_unwritable": HTTPStatus.INTERNAL_SERVER_ERROR,
     "journal_unreadable": HTTPStatus.INTERNAL_SERVER_ERROR,
     "settings_invalid": HTTPStatus.INTERNAL_SERVER_ERROR,

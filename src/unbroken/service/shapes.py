@@ -49,6 +49,7 @@ class Message(BaseModel):
     speaker: str | None
     session_id: UUID
     metrics: dict[str, Any] | None
+    corrupt: bool  # what is stored is not what was said
 
 
 class Conversation(BaseModel):
@@ -134,6 +135,7 @@ def message(m: domain.Message) -> Message:
         speaker=m.speaker,
         session_id=m.session_id,
         metrics=m.metrics,
+        corrupt=m.is_corrupt,
     )
 
 

@@ -1,6 +1,8 @@
 """The archive end of the store: `take` and `append`, guarded by the statements of stores/sql."""
 
 import asyncio
+import hashlib
+import logging
 from collections.abc import Callable
 from uuid import UUID
 
@@ -18,16 +20,22 @@ from unbroken.archive import (
     WireMark,
 )
 from unbroken.blobs import Blobs
+from unbroken.entries import KIND_OF, KINDS, Lost, encode
 from unbroken.env import Env
-from unbroken.errors import ArchiveUnavailable, CallTaken, InvalidInput
+from unbroken.errors import CallTaken, InvalidInput
 from unbroken.stores.sqlite import taking
 from unbroken.stores.sqlite.appending import Appending, check_ttl
 from unbroken.stores.sqlite.database import Database, Row, Transaction
 from unbroken.stores.sqlite.steadiness import Steadiness
 
 BATCHES_MAX = 10_000  # of one host in one request
+CORRUPT = "corrupt"  # why an entry is lost
+NAMED_MAX = 10  # damaged entries, in one line of the log
 INLINE_BYTES_MAX = 64 << 10  # beyond it a thread reads the payloads, so that the loop goes on
 _TIMELINE_MAX = (1 << 53) - 1  # what JavaScript's numbers hold exactly
+
+
+log = logging.getLogger(__name__)
 
 
 class SideEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,11 +70,28 @@ class SqliteArchive:
                 f"{request.role} of {request.room_name} has a living holder, or ended",
                 session_id=grant.session_id,
             )
-        # The log up to its base never changes again, so it may be read after the transaction.
-        entries = await self.entries(grant["session_id"], upto=grant["base"])
-        if len(entries) != grant["base"]:
-            raise ArchiveUnavailable("the log could not be read whole")
-        return self._taken(grant, entries)
+        return self._taken(grant, await self._log(grant["session_id"], grant["base"]))
+
+    async def _log(self, session_id: bytes, base: int) -> list[StoredEntry]:
+        """All up to `base`, which never changes again; what is damaged or gone is `lost`."""
+
+        def work(tx: Transaction) -> tuple[dict[int, Row], bool]:
+            asked = {"session_id": session_id, "after": 0, "upto": base, "limit": -1}
+            rows = {row["seq"]: row for row in tx.each("list_entries", **asked)}
+            known = tx.one("get_chain", session_id=session_id)
+            is_all = known is not None and known["last_seq"] == base
+            chain = b"" if is_all else None
+            for row in rows.values() if is_all else ():
+                chain = hashlib.sha256((chain or b"") + row["sha256"]).digest()
+            return rows, chain is None or chain == ((known and known["chain"]) or b"")
+
+        rows, is_chained = await self._database.read(work)
+        entries = [_stored(rows[n]) if n in rows else _lost(n) for n in range(1, base + 1)]
+        damaged = [n for n, row in rows.items() if not row["is_whole"]]
+        if damaged or len(rows) < base or not is_chained:
+            about = {"session_id": str(UUID(bytes=session_id)), "seqs": damaged[:NAMED_MAX]}
+            log.error("log is corrupt", extra=about)
+        return entries
 
     def _check_who(self, *ids: UUID) -> None:
         """Raise InvalidInput for the service's own id: what it holds, it alone writes."""
@@ -125,7 +150,7 @@ class SqliteArchive:
     ) -> list[StoredEntry]:
         """The log of a session, in order; stops behind the entry that reaches `bytes_max`.
 
-        A payload that was erased is empty.
+        A payload that was erased is empty; an entry that is not what was stored is `lost`.
         """
         asked = {"session_id": session_id, "after": after, "upto": upto, "limit": limit}
 
@@ -166,7 +191,16 @@ def _ignore(_session_id: UUID, _words: str | None) -> None:
     return
 
 
+def _lost(seq: int, term: int = 0, at_us: int = 0, kind: str | None = None) -> StoredEntry:
+    """Stands for an entry that is not what was stored."""
+    payload, flags = encode(Lost(CORRUPT, kind))
+    return StoredEntry(seq, term, KIND_OF[Lost], at_us, flags, payload)
+
+
 def _stored(row: Row) -> StoredEntry:
+    if not row["is_whole"]:
+        kind = row["kind"] if row["kind"] in KINDS else None
+        return _lost(row["seq"], row["term"], row["at"], kind)
     payload = row["payload"] or b""
     return StoredEntry(row["seq"], row["term"], row["kind"], row["at"], row["flags"], payload)
 

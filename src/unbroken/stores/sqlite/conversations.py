@@ -143,19 +143,22 @@ def _conversation(row: Row, line: bytes | None, said: bytes | None) -> Conversat
 
 
 def _message(row: Row, payload: bytes | None) -> Message:
+    """`payload`: the words of one with large parts, or one whose row is damaged."""
+    is_damaged = bool(row["is_damaged"])
     return Message(
         session_id=UUID(bytes=row["session_id"]),
         place=row["place"],
         heard_at_us=row["heard_at"],
         id=row["item_id"],
         role=row["role"],
-        content=text_of(payload) if payload else row["text"],
+        content=text_of(payload) if payload else "" if is_damaged else row["text"],
         at_us=row["at"],
         interrupted=bool(row["interrupted"]),
         heard_ms=row["heard_ms"],
-        speaker=row["speaker"],
+        speaker=None if is_damaged else row["speaker"],
         turn_id=row["turn_id"],
-        metrics=json.loads(row["metrics"]) if row["metrics"] else None,
+        metrics=json.loads(row["metrics"]) if row["metrics"] and not is_damaged else None,
+        is_corrupt=is_damaged and not payload,
     )
 
 

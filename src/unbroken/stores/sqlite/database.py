@@ -21,7 +21,7 @@ from typing import Any, Self, TypeVar
 from uuid import UUID
 
 from unbroken.env import NETWORK_FILE_SYSTEMS, Env, file_system
-from unbroken.errors import ArchiveUnavailable, SettingsInvalid
+from unbroken.errors import ArchiveUnavailable, Corrupt, SettingsInvalid
 from unbroken.stores import queries
 from unbroken.stores.sqlite.clock import STEP_US, StoreClock
 
@@ -37,6 +37,8 @@ OF_VALUES = (
 )
 AHEAD_US_MAX = 60_000_000  # the longest lease; no dispatch is put off for longer
 TENANT = 1
+_SUM_BYTES = 6
+DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
 
 Row = Mapping[str, Any]
@@ -106,22 +108,32 @@ class Database:
         """Make or migrate the file.
 
         Raises SettingsInvalid if it lies on a network file system, another process writes it,
-        or a newer version made it.
+        a newer version made it, or it is no database.
         """
         self = cls(path, env)
         with _only_writer(path):
             try:
-                await self._run(self._writer, self._start)
+                await self._begin()
                 yield self
             finally:
                 await asyncio.to_thread(self._close)
 
+    async def _begin(self) -> None:
+        try:
+            await self._run(self._writer, self._start)
+        except (ArchiveUnavailable, Corrupt, sqlite3.Error) as error:
+            raise SettingsInvalid(
+                f"{self._path} cannot be used: {error}; put a copy of it in its place, or set "
+                "UNBROKEN_DATA to another folder"
+            ) from error
+
     async def write(self, work: Callable[[Transaction], T]) -> T:
-        """Run `work` in one transaction; on return it is on disk. Raises ArchiveUnavailable."""
+        """Run `work` in one transaction; on return it is on disk. Raises ArchiveUnavailable,
+        Corrupt."""
         return await self._run(self._writer, self._write, work)
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
-        """Run `work` on one snapshot of the file. Raises ArchiveUnavailable."""
+        """Run `work` on one snapshot of the file. Raises ArchiveUnavailable, Corrupt."""
         return await self._run(self._readers, self._read, work)
 
     async def _run(self, threads: ThreadPoolExecutor, work: Callable[..., T], *given: Any) -> T:
@@ -130,6 +142,8 @@ class Database:
         except sqlite3.Error as error:
             if is_of_values(error):
                 raise  # ours to mend, not to try again
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGED:
+                raise Corrupt(f"the database is damaged: {error}") from error
             raise ArchiveUnavailable(f"the database did not answer: {error}") from error
 
     def _start(self) -> None:
@@ -167,6 +181,10 @@ class Database:
             check_same_thread=False,  # closed from another thread, when its own has ended
         )
         connection.row_factory = sqlite3.Row
+        connection.text_factory = _text
+        for name, count, function in (("sha256", 1, _sha256), ("whole", 2, _whole)):
+            connection.create_function(name, count, function, deterministic=True)
+        connection.create_function("row_sum", -1, _row_sum, deterministic=True)
         self._open.append(connection)
         return connection
 
@@ -260,6 +278,26 @@ class _only_writer:  # noqa: N801 - reads as a statement
 
     def __exit__(self, *_: object) -> None:
         os.close(self._descriptor)
+
+
+def _text(stored: bytes) -> str:
+    """A flipped bit costs its character."""
+    return stored.decode(errors="replace")
+
+
+def _sha256(payload: bytes) -> bytes:
+    return hashlib.sha256(payload).digest()
+
+
+def _whole(payload: bytes | None, sha256: bytes) -> bytes | None:
+    """None: it is not what was stored."""
+    return payload if payload is None or _sha256(payload) == sha256 else None
+
+
+def _row_sum(*values: Any) -> int:
+    """Of a row's columns, text as blobs: the same as long as nothing of them has changed."""
+    content = repr(values).encode()
+    return int.from_bytes(hashlib.blake2b(content, digest_size=_SUM_BYTES).digest())
 
 
 def _bound(value: Any) -> Any:

@@ -29,8 +29,8 @@ left join sessions s on s.session_id = i.session_id and s.tenant = :tenant
 left join terms o on o.session_id = s.session_id and o.term = i.term
 left join (select k, min(seq) as low, max(seq) as high, count(*) as n from batch group by k) b on b.k = i.k;
 update answer set seq = max(seq, coalesce((select max(seq) from batch b where b.k = answer.k), 0)) where outcome = 'acked';
-insert into entries (session_id, seq, tenant, term, kind, flags, at, payload, sha256)
-select i.session_id, b.seq, :tenant, i.term, b.kind, b.flags, b.at, b.payload, b.sha256
+insert into entries (session_id, seq, tenant, term, kind, flags, at, payload, sha256, head)
+select i.session_id, b.seq, :tenant, i.term, b.kind, b.flags, b.at, b.payload, b.sha256, row_sum(b.seq, i.term, cast(b.kind as blob), b.flags, b.at)
 from answer a join input i using (k) join batch b using (k) where a.outcome = 'acked' and b.seq > a.last_seq;
 update sessions
    set last_seq = a.seq,
@@ -50,9 +50,15 @@ delete from batch;
 delete from answer returning k, session_id, outcome, seq, last_seq, degraded;
 
 -- name: list_entries
-select seq, term, kind, at, flags, payload from entries
+-- is_whole: as it was stored.
+select seq, term, kind, at, flags, payload, sha256, (payload is null or sha256(payload) = sha256)
+  and (head is null or head = row_sum(seq, term, cast(kind as blob), flags, at)) as is_whole
+from entries
 where session_id = :session_id and seq > :after and seq <= :upto order by seq limit :limit;
 
+-- name: get_chain
+select chain, last_seq from sessions where session_id = :session_id;
+
 -- name: list_side_entries
-select term, seq, reason, kind, flags, at, payload, received_at from side_entries
+select term, seq, reason, kind, flags, at, payload, received_at, 1 as is_whole from side_entries
 where session_id = :session_id order by term, holder, seq limit :limit;

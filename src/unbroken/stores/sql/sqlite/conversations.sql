@@ -6,10 +6,10 @@ on conflict (conversation_id) do update set user_id = coalesce(user_id, excluded
 update conversations set last_at = max(last_at, :at) where conversation_id = :conversation_id;
 
 -- name: suggest_title
-update conversations set title = :title where conversation_id = :conversation_id and title is null;
+update conversations set title = :title, title_sum = row_sum(cast(:title as blob)) where conversation_id = :conversation_id and title is null;
 
 -- name: set_title
-update conversations set title = :title where conversation_id = :conversation_id and tenant = :tenant returning conversation_id;
+update conversations set title = :title, title_sum = row_sum(cast(:title as blob)) where conversation_id = :conversation_id and tenant = :tenant returning conversation_id;
 
 -- name: close_conversation
 update conversations set closed_at = coalesce(closed_at, :now), summary = :summary
@@ -20,17 +20,18 @@ select exists (select 1 from calls where tenant = :tenant and conversation_id = 
 
 -- name: list_conversations
 -- apart: of a last line, or a title, with large parts.
-select c.conversation_id, c.user_id, c.title, c.created_at, c.last_at,
+select c.conversation_id, c.user_id, iif(c.title_sum <> row_sum(cast(c.title as blob)), null, c.title) as title, c.created_at, c.last_at,
   (select count(*) from calls k where k.tenant = c.tenant and k.conversation_id = c.conversation_id) as calls,
   (select count(*) from messages m where m.tenant = c.tenant and m.conversation_id = c.conversation_id and m.role in ('user', 'assistant')) as messages,
   exists (select 1 from calls k join sessions s using (call_id) join hosts h using (host_id)
           where k.tenant = c.tenant and k.conversation_id = c.conversation_id and s.phase in ('live', 'offered') and h.lease_until > :now) as is_live,
-  (select m.text from messages m where m.tenant = c.tenant and m.conversation_id = c.conversation_id and m.role in ('user', 'assistant')
+  (select iif(m.head <> row_sum(cast(m.item_id as blob), cast(m.role as blob), cast(m.text as blob), m.interrupted, cast(m.speaker as blob), m.at, m.heard_ms, cast(m.metrics as blob)), null, m.text)
+   from messages m where m.tenant = c.tenant and m.conversation_id = c.conversation_id and m.role in ('user', 'assistant')
    order by m.heard_at desc, m.session_id desc, m.place desc limit 1) as last_message,
-  (select e.payload from (
+  (select whole(e.payload, e.sha256) from (
     select m.session_id, m.seq from messages m where m.tenant = c.tenant and m.conversation_id = c.conversation_id and m.role in ('user', 'assistant')
     order by m.heard_at desc, m.session_id desc, m.place desc limit 1) join entries e using (session_id, seq) where e.flags & 4) as last_apart,
-  (select e.payload from calls k join sessions s using (call_id) join messages m on m.session_id = s.session_id and m.role = 'user'
+  (select whole(e.payload, e.sha256) from calls k join sessions s using (call_id) join messages m on m.session_id = s.session_id and m.role = 'user'
     join entries e on e.session_id = m.session_id and e.seq = m.seq
    where c.title is null and k.tenant = c.tenant and k.conversation_id = c.conversation_id and e.flags & 4
    order by m.heard_at, m.session_id, m.place limit 1) as title_apart
@@ -38,21 +39,22 @@ from conversations c where c.tenant = :tenant and (c.last_at, c.conversation_id)
 order by c.last_at desc, c.conversation_id desc limit :limit;
 
 -- name: get_conversation
-select c.conversation_id, c.user_id, c.title, c.created_at, c.last_at,
+select c.conversation_id, c.user_id, iif(c.title_sum <> row_sum(cast(c.title as blob)), null, c.title) as title, c.created_at, c.last_at,
   (select count(*) from calls k where k.tenant = c.tenant and k.conversation_id = c.conversation_id) as calls,
   (select count(*) from messages m where m.tenant = c.tenant and m.conversation_id = c.conversation_id and m.role in ('user', 'assistant')) as messages,
   exists (select 1 from calls k join sessions s using (call_id) join hosts h using (host_id)
           where k.tenant = c.tenant and k.conversation_id = c.conversation_id and s.phase in ('live', 'offered') and h.lease_until > :now) as is_live,
-  (select m.text from messages m where m.tenant = c.tenant and m.conversation_id = c.conversation_id and m.role in ('user', 'assistant')
+  (select iif(m.head <> row_sum(cast(m.item_id as blob), cast(m.role as blob), cast(m.text as blob), m.interrupted, cast(m.speaker as blob), m.at, m.heard_ms, cast(m.metrics as blob)), null, m.text)
+   from messages m where m.tenant = c.tenant and m.conversation_id = c.conversation_id and m.role in ('user', 'assistant')
    order by m.heard_at desc, m.session_id desc, m.place desc limit 1) as last_message,
-  (select e.payload from (
+  (select whole(e.payload, e.sha256) from (
     select m.session_id, m.seq from messages m where m.tenant = c.tenant and m.conversation_id = c.conversation_id and m.role in ('user', 'assistant')
     order by m.heard_at desc, m.session_id desc, m.place desc limit 1) join entries e using (session_id, seq) where e.flags & 4) as last_apart,
-  (select e.payload from calls k join sessions s using (call_id) join messages m on m.session_id = s.session_id and m.role = 'user'
+  (select whole(e.payload, e.sha256) from calls k join sessions s using (call_id) join messages m on m.session_id = s.session_id and m.role = 'user'
     join entries e on e.session_id = m.session_id and e.seq = m.seq
    where c.title is null and k.tenant = c.tenant and k.conversation_id = c.conversation_id and e.flags & 4
    order by m.heard_at, m.session_id, m.place limit 1) as title_apart
 from conversations c where c.tenant = :tenant and c.conversation_id = :conversation_id;
 
 -- name: list_user_conversations
-select conversation_id, title, last_at from conversations where tenant = :tenant and user_id = :user_id order by last_at desc limit :limit;
+select conversation_id, iif(title_sum <> row_sum(cast(title as blob)), null, title) as title, last_at from conversations where tenant = :tenant and user_id = :user_id order by last_at desc limit :limit;

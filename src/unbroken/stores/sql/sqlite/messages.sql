@@ -15,11 +15,12 @@ select heard_at from messages where tenant = :tenant and conversation_id = :conv
 
 -- name: put_message
 -- A known id keeps its place, and when it was heard: who has read it finds it there again.
-insert into messages (session_id, item_id, tenant, conversation_id, seq, place, heard_at, role, text, interrupted, speaker, at, heard_ms, metrics)
-values (:session_id, :item_id, :tenant, :conversation_id, :seq, :place, :heard_at, :role, :text, :interrupted, :speaker, :at, :heard_ms, :metrics)
+insert into messages (session_id, item_id, tenant, conversation_id, seq, place, heard_at, role, text, interrupted, speaker, at, heard_ms, metrics, head)
+values (:session_id, :item_id, :tenant, :conversation_id, :seq, :place, :heard_at, :role, :text, :interrupted, :speaker, :at, :heard_ms, :metrics,
+  row_sum(cast(:item_id as blob), cast(:role as blob), cast(:text as blob), :interrupted, cast(:speaker as blob), :at, :heard_ms, cast(:metrics as blob)))
 on conflict (session_id, item_id) do update
    set seq = excluded.seq, role = excluded.role, text = excluded.text, interrupted = excluded.interrupted, speaker = excluded.speaker,
-       at = excluded.at, heard_ms = excluded.heard_ms, metrics = excluded.metrics;
+       at = excluded.at, heard_ms = excluded.heard_ms, metrics = excluded.metrics, head = excluded.head;
 
 -- name: remove_messages
 delete from messages where session_id = :session_id and item_id in (select value from json_each(:item_ids));
@@ -31,10 +32,12 @@ select item_id from messages where session_id = :session_id order by place;
 update messages set place = :place where session_id = :session_id and item_id = :item_id;
 
 -- name: list_messages
--- Newest first. apart: of those with large parts. A message belongs to the turn of the last user message at or before it.
+-- Newest first. is_damaged: a bit of it has flipped; apart: of those, and of those with large parts. A message belongs to the turn of the last user message at or before it.
 select m.session_id, m.place, m.heard_at, m.item_id, m.seq, m.role, m.text, m.interrupted, m.speaker, m.at, m.heard_ms, m.metrics,
   (select u.item_id from messages u where u.session_id = m.session_id and u.role = 'user' and u.place <= m.place order by u.place desc limit 1) as turn_id,
-  (select e.payload from entries e where e.session_id = m.session_id and e.seq = m.seq and e.flags & 4) as apart
+  m.head <> row_sum(cast(m.item_id as blob), cast(m.role as blob), cast(m.text as blob), m.interrupted, cast(m.speaker as blob), m.at, m.heard_ms, cast(m.metrics as blob)) as is_damaged,
+  (select whole(e.payload, e.sha256) from entries e where e.session_id = m.session_id and e.seq = m.seq
+    and (e.flags & 4 or m.head <> row_sum(cast(m.item_id as blob), cast(m.role as blob), cast(m.text as blob), m.interrupted, cast(m.speaker as blob), m.at, m.heard_ms, cast(m.metrics as blob)))) as apart
 from messages m
 where m.tenant = :tenant and m.conversation_id = :conversation_id and (m.heard_at, m.session_id, m.place) < (:before_at, :before_session, :before_place)
   and (:all_items or m.role in ('user', 'assistant'))
@@ -47,8 +50,10 @@ select item_id from messages where session_id = :session_id order by place desc 
 -- As list_messages, with the payloads of tools.
 select m.session_id, m.place, m.heard_at, m.item_id, m.seq, m.role, m.text, m.interrupted, m.speaker, m.at, m.heard_ms, m.metrics,
   (select u.item_id from messages u where u.session_id = m.session_id and u.role = 'user' and u.place <= m.place order by u.place desc limit 1) as turn_id,
-  (select e.payload from entries e where e.session_id = m.session_id and e.seq = m.seq and e.flags & 4) as apart,
-  (select e.payload from entries e where e.session_id = m.session_id and e.seq = m.seq
+  m.head <> row_sum(cast(m.item_id as blob), cast(m.role as blob), cast(m.text as blob), m.interrupted, cast(m.speaker as blob), m.at, m.heard_ms, cast(m.metrics as blob)) as is_damaged,
+  (select whole(e.payload, e.sha256) from entries e where e.session_id = m.session_id and e.seq = m.seq
+    and (e.flags & 4 or m.head <> row_sum(cast(m.item_id as blob), cast(m.role as blob), cast(m.text as blob), m.interrupted, cast(m.speaker as blob), m.at, m.heard_ms, cast(m.metrics as blob)))) as apart,
+  (select whole(e.payload, e.sha256) from entries e where e.session_id = m.session_id and e.seq = m.seq
     and m.role in ('function_call', 'function_call_output')) as payload
 from messages m
 where m.tenant = :tenant and m.conversation_id = :conversation_id and (m.heard_at, m.session_id, m.place) < (:before_at, :before_session, :before_place)
