@@ -1,5 +1,7 @@
 """Whom the agent listens to: the caller, and nobody else once she is back."""
 
+import asyncio
+
 import pytest
 from livekit import rtc
 from livekit.agents import Agent
@@ -8,7 +10,7 @@ from livekit.agents.voice.room_io import RoomIO, RoomOptions
 from tests.agents.scripted import ScriptedLLM
 from tests.core.conftest import store
 from tests.livekit.job import Job, Person, QuietHost, Roomless, call_in, shipped
-from tests.livekit.test_callers import come, go
+from tests.livekit.test_callers import come, go, in_room
 from unbroken.livekit import callers, fragile
 from unbroken.spool import Spool
 
@@ -57,10 +59,10 @@ class Started:
 
 @pytest.fixture
 def start(spool, store):
-    async def started(*people, after=None, options=None):
+    async def started(*people, after=None, options=None, job=None):
         if after:
             await die(after)
-        job = Job(people=people)
+        job = job or Job(people=people)
         session = Linked(llm=ScriptedLLM([]))
         call = call_in(job, spool, store.archive)
         given = {"room_options": options} if options else {}
@@ -68,8 +70,9 @@ def start(spool, store):
         return Started(job, call, session)
 
     async def die(before):
-        before.session._room_io = None  # without media there is nothing in it to end
         await before.call.live.durable("process")
+        await asyncio.sleep(0)
+        before.session._room_io = None  # without media there is nothing in it to end
         before.call._is_over = True
         await before.call._stop_tasks()
         await before.call.live.close("left")
@@ -175,3 +178,29 @@ async def test_an_ear_that_was_given_back_is_whoever_comes_next(start):
     assert one.linked == "carol"
     after = await start("ann", "boss", "carol", after=one)
     assert after.linked == "carol"
+
+
+async def test_whom_livekit_chooses_behind_our_handler_is_known_too(start):
+    one = await start("ann", "boss")
+    livekit_hears_last(one)
+    one.session.room_io.set_participant(None)
+    come(one.job, "carol")
+    after = await start("ann", "boss", "carol", after=one)
+    assert after.linked == "carol"
+
+
+async def test_a_stranger_whom_livekit_chooses_behind_our_handler_is_not_heard(start):
+    one = await start(job=in_room("ann"))
+    livekit_hears_last(one)
+    one.session.room_io.set_participant(None)
+    go(one.job, "ann")
+    come(one.job, "eve")
+    await asyncio.sleep(0)
+    assert one.linked is None
+
+
+def livekit_hears_last(one):
+    """As older versions of livekit-rtc may have it: they call handlers in no order."""
+    its_own = one.session.room_io._on_participant_connected
+    one.job.room.off("participant_connected", its_own)
+    one.job.room.on("participant_connected", its_own)

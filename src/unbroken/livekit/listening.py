@@ -4,6 +4,7 @@ It is the caller: whom LiveKit linked first, or whom the application named. Whil
 away another one of the call may stand in, who is listened to until the caller is back.
 """
 
+import asyncio
 import contextlib
 from collections.abc import Callable
 from typing import Any
@@ -104,8 +105,16 @@ class Listening:
 
     @guarded
     def _joined(self, who: rtc.RemoteParticipant) -> None:
-        if not rooms.is_person(who):
-            return
+        """At once, and again when LiveKit has seen them, too: older versions of livekit-rtc call
+        the handlers of an event in no order."""
+        if rooms.is_person(who):
+            self._hear_of(who)
+            asyncio.get_running_loop().call_soon(self._hear_of, who)
+
+    @guarded
+    def _hear_of(self, who: rtc.RemoteParticipant) -> None:
+        if who.identity not in self._room.remote_participants:
+            return  # gone meanwhile
         now = self._now
         if not self._callers.welcomes(who):
             self._turn_away(who)
@@ -133,6 +142,7 @@ class Listening:
             self._session.interrupt(force=True)
         linked = self._session.room_io.linked_participant
         if linked is not None and linked.identity == who.identity:
+            self._set(None)  # older versions keep whom they chose when somebody else is named
             self._set(self._now.identity or self._callers.awaited())
 
     @guarded
