@@ -7,7 +7,7 @@ to the service; a failed read is an error, never an empty answer.
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -32,31 +32,45 @@ from unbroken.errors import (
     ArchiveUnavailable,
     Conflict,
     InvalidInput,
-    NotFound,
     RoomServerUnavailable,
-    TooLarge,
-    Unauthorized,
+    SettingsInvalid,
     UnbrokenError,
 )
 from unbroken.frames import Header
 from unbroken.live import Live, by_room
-from unbroken.remote import http_client
+from unbroken.remote import ask, http_client, problem_of, refusal
 from unbroken.saved import Saved
 from unbroken.spool import Spool
 from unbroken.tend import tend
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 5.0  # for the whole of a request and its answer
+UPLOAD_S = 60.0
+JOINING_S = 0.35  # a call that starts does not wait for the service longer than a person notices
+ANSWER_BYTES_MAX = 64 << 20
+DONE = {httpx.codes.OK, httpx.codes.CREATED}
+_ANY: TypeAlias = dict[str, Any]
+PORT_MAX = 65_535
 OWN_MAX = 1_000  # own journals open at once; beyond it the one unused for longest is closed
-ERRORS: dict[int, type[UnbrokenError]] = {
-    401: Unauthorized,
-    403: Unauthorized,
-    404: NotFound,
-    409: Conflict,
-    413: TooLarge,
-    400: InvalidInput,
-    415: InvalidInput,
-    422: InvalidInput,
-}
+
+
+A = TypeVar("A")
+
+
+class _Line(msgspec.Struct):
+    role: str
+    content: str
+    id: str | None = None
+    created_at: datetime | None = None
+    interrupted: bool = False
+    corrupt: bool = False
+
+
+class _Lines(msgspec.Struct):
+    messages: list[_Line]
+
+
+class _Joined(msgspec.Struct):
+    conversation_id: str
 
 
 class Named(Protocol):
@@ -68,7 +82,10 @@ class BackendClient:
     """Belongs to one event loop. `settings` is the service's URL, or any object with a
     `backend_url` and, if wanted, a `backend_api_key`; by default UNBROKEN_ARCHIVE decides.
     `token` is the key for the service. Reads and saves reach that service, and no other: a call
-    of this process that is kept elsewhere is not this client's."""
+    of this process that is kept elsewhere is not this client's.
+
+    Whatever comes back that is no answer of the service is ArchiveUnavailable, after TIMEOUT_S at
+    the latest. Raises SettingsInvalid for a URL at which there can be none."""
 
     def __init__(
         self,
@@ -81,7 +98,7 @@ class BackendClient:
         url = settings if isinstance(settings, str) else getattr(settings, "backend_url", None)
         key = token or getattr(settings, "backend_api_key", None)
         self._destination = Destination.of(self._env, url and str(url), key=key)
-        self.url = self._destination.url
+        self.url = _checked(self._destination.url)
         self._http = http_client(self.url, key=self._destination.key, timeout_s=TIMEOUT_S)
         self._own: dict[str, Live] = {}  # by room, the one unused for longest first
         self._tending: dict[Live, asyncio.Task[None]] = {}
@@ -93,46 +110,45 @@ class BackendClient:
         self, room_name: str, agent_metadata: Mapping[str, Any] | None = None
     ) -> str:
         """The room's conversation id. Without the service it is one made here, which the
-        service takes over when it is back: the call starts, and stays one conversation."""
+        service takes over when it is back: the call starts, and stays one conversation. The
+        service is waited for JOINING_S."""
         if live := self._call(room_name):
             return _conversation_id(live)
         body = {"metadata": _json(agent_metadata or {})}
+        path = f"/rooms/{_part(room_name)}/agents"
         try:
-            answer = await self._request("POST", f"/rooms/{_part(room_name)}/agents", json=body)
+            joined = await self._request("POST", path, _Joined, within_s=JOINING_S, json=body)
         except ArchiveUnavailable:
             return _conversation_id(self._live(room_name))
-        return str(answer["conversation_id"])
+        return joined.conversation_id
 
     async def get_recent_messages(self, conversation_id: str, limit: int = 10) -> list[LLMMessage]:
         """The last messages, oldest first. Raises ArchiveUnavailable, NotFound."""
         path = f"/conversations/{_part(conversation_id)}/messages"
-        answer = await self._request("GET", path, params={"limit": limit})
-        return [_message(raw) for raw in answer["messages"]]
+        answer = await self._request("GET", path, _Lines, params={"limit": limit})
+        return [_message(line) for line in answer.messages if not line.corrupt]
 
     async def get_user_context(self, identity: str) -> dict[str, Any]:
-        """What is known of a user across rooms; {} for somebody new."""
-        try:
-            return await self._request("GET", f"/users/{_part(identity)}/context")
-        except NotFound:
-            return {}
+        """What is known of a user across rooms; `known` is False for somebody new."""
+        return await self._request("GET", f"/users/{_part(identity)}/context", _ANY)
 
     async def create_room(self, name: str) -> dict[str, Any]:
         """The room, its conversation and a token to join it."""
-        return await self._request("POST", "/rooms", json={"name": name})
+        return await self._request("POST", "/rooms", _ANY, json={"name": name})
 
     async def update_room_metadata(self, room: str | Named, metadata: Mapping[str, Any]) -> None:
         """Merge `metadata` into the room's, through the service: an agent's token may not."""
         name = room if isinstance(room, str) else room.name
-        await self._request("PUT", f"/rooms/{_part(name)}/metadata", json=_json(metadata))
+        path = f"/rooms/{_part(name)}/metadata"
+        await self._request("PUT", path, _ANY, json=_json(metadata))
 
     async def handle_file_upload(
         self, room_name: str, identity: str, data: bytes, *, name: str = "file"
     ) -> dict[str, Any]:
         """Keep a file in blob storage; the answer has its `id`."""
         fields = {"room_name": room_name, "identity": identity}
-        return await self._request(
-            "POST", "/files/upload", data=fields, files={"file": (name, data)}
-        )
+        what = {"data": fields, "files": {"file": (name, data)}}
+        return await self._request("POST", "/files/upload", _ANY, within_s=UPLOAD_S, **what)
 
     # Saves: safe when the plain call returns.
 
@@ -261,40 +277,45 @@ class BackendClient:
             pid=env.pid(),
         )
 
-    async def _request(self, method: str, path: str, **what: Any) -> dict[str, Any]:
+    async def _request(
+        self, method: str, path: str, form: type[A], *, within_s: float = TIMEOUT_S, **what: Any
+    ) -> A:
+        bounds: dict[str, Any] = {"within_s": within_s, "bytes_max": ANSWER_BYTES_MAX}
+        status, content = await ask(self._http, method, path, **bounds, **what)
+        if status not in DONE:
+            raise _refusal(self.url, status, content)
         try:
-            answer = await self._http.request(method, path, **what)
-        except httpx.HTTPError as error:
-            raise ArchiveUnavailable(f"{self.url}: {type(error).__name__}") from error
-        if answer.is_success:
-            return _body(answer)
-        raise _error(answer)
+            return msgspec.json.decode(content, type=form)
+        except (msgspec.DecodeError, ValueError, RecursionError):  # no UTF-8: ValueError
+            raise ArchiveUnavailable(f"{self.url}{path} answers in another form") from None
 
 
-def _error(answer: httpx.Response) -> UnbrokenError:
-    detail = f"{answer.request.url} answers {answer.status_code}: {answer.text[:200]}"
-    if "room_server_unavailable" in answer.text[:2_000]:
-        return RoomServerUnavailable(detail)
-    return ERRORS.get(answer.status_code, ArchiveUnavailable)(detail)
+def _refusal(url: str, status: int, content: bytes) -> UnbrokenError:
+    problem = problem_of(content)
+    kinds = (Conflict, RoomServerUnavailable)
+    kind = next((kind for kind in kinds if kind.code == problem.code), None)
+    return kind(f"{url}: {problem.detail}") if kind else refusal(url, status, content)
 
 
-def _body(answer: httpx.Response) -> dict[str, Any]:
-    if not answer.content:
-        return {}
+def _checked(url: str) -> str:
     try:
-        return msgspec.json.decode(answer.content, type=dict[str, Any])
-    except msgspec.DecodeError as error:
-        raise ArchiveUnavailable(f"{answer.request.url} answers in another form") from error
+        found = httpx.URL(url)
+        if found.scheme in {"http", "https"} and found.host and (found.port or 0) <= PORT_MAX:
+            return url
+    except (httpx.InvalidURL, ValueError):
+        pass
+    raise SettingsInvalid(
+        f"there is no service at {url!r}: its URL begins with http:// or https://"
+    )
 
 
-def _message(raw: Mapping[str, Any]) -> LLMMessage:
-    said_at = raw.get("created_at")
+def _message(line: _Line) -> LLMMessage:
     return LLMMessage(
-        role=raw["role"],
-        content=raw["content"],
-        id=raw.get("id"),
-        created_at=datetime.fromisoformat(said_at).timestamp() if said_at else None,
-        interrupted=bool(raw.get("interrupted")),
+        role=line.role,
+        content=line.content,
+        id=line.id,
+        created_at=line.created_at.timestamp() if line.created_at else None,
+        interrupted=line.interrupted,
     )
 
 
@@ -317,8 +338,8 @@ def _only_room() -> str:
 
 
 def _part(name: str) -> str:
-    """`name` as one part of a path."""
-    return quote(name, safe="")
+    """`name` as one part of a path; "." and ".." are names, too."""
+    return quote(name, safe="") if name.strip(".") else name.replace(".", "%2E")
 
 
 def _json(value: object) -> Any:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import ssl
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 from uuid import UUID
 
 import httpx
@@ -97,22 +97,39 @@ class RemoteArchive:
         if len(content) > COMPRESS_BYTES:
             content = zstandard.compress(content)
             headers["content-encoding"] = "zstd"
-        try:
-            async with (
-                asyncio.timeout(times * self._timeout_s),
-                self._http.stream(method, path, content=content, headers=headers) as answer,
-            ):
-                found = await _body(answer)
-        except TimeoutError:
-            raise ArchiveUnavailable(f"{self.url}: no whole answer in time") from None
-        except Exception as error:  # httpx lets through what it does not know of HTTP's oddities
-            raise ArchiveUnavailable(f"{self.url}: {type(error).__name__}") from error
-        if answer.status_code == expected:
+        within_s = times * self._timeout_s
+        status, found = await ask(
+            self._http, method, path, within_s=within_s, content=content, headers=headers
+        )
+        if status == expected:
             return found
-        raise _refusal(self.url, answer.status_code, found)
+        raise refusal(self.url, status, found)
 
 
-class _Problem(msgspec.Struct, frozen=True):
+async def ask(
+    http: httpx.AsyncClient,
+    method: str,
+    path: str,
+    *,
+    within_s: float,
+    bytes_max: int = ANSWER_BYTES_MAX,
+    **what: Any,
+) -> tuple[int, bytes]:
+    """Status and body of the whole answer. Raises ArchiveUnavailable, and nothing else."""
+    url = http.base_url
+    try:
+        async with (
+            asyncio.timeout(within_s),
+            http.stream(method, path, **what) as answer,
+        ):
+            return answer.status_code, await _body(answer, bytes_max)
+    except TimeoutError:
+        raise ArchiveUnavailable(f"{url}: no whole answer in time") from None
+    except Exception as error:  # httpx lets through what it does not know of HTTP's oddities
+        raise ArchiveUnavailable(f"{url}: {type(error).__name__}") from error
+
+
+class Problem(msgspec.Struct, frozen=True):
     """The body of a refusal of ours, as far as it matters here (RFC 9457)."""
 
     code: str | None = None
@@ -120,17 +137,18 @@ class _Problem(msgspec.Struct, frozen=True):
     session_id: UUID | None = None
 
 
-async def _body(answer: httpx.Response) -> bytes:
+async def _body(answer: httpx.Response, bytes_max: int) -> bytes:
     found = bytearray()
     async for part in answer.aiter_bytes():
         found += part
-        if len(found) > ANSWER_BYTES_MAX:
+        if len(found) > bytes_max:
             raise ArchiveUnavailable("an answer without end")
     return bytes(found)
 
 
-def _refusal(url: str, status: int, body: bytes) -> UnbrokenError:
-    problem = _problem(body)
+def refusal(url: str, status: int, body: bytes) -> UnbrokenError:
+    """What an answer of that status says; without one of our codes, some say nothing."""
+    problem = problem_of(body)
     said = problem.detail or body[:DETAIL_CHARS].decode(errors="replace")
     detail = f"{url} answers {status}: {said}"
     match status, problem.code:
@@ -153,11 +171,11 @@ def _refusal(url: str, status: int, body: bytes) -> UnbrokenError:
             return ArchiveUnavailable(detail)
 
 
-def _problem(body: bytes) -> _Problem:
+def problem_of(body: bytes) -> Problem:
     try:
-        return msgspec.json.decode(body, type=_Problem)
+        return msgspec.json.decode(body, type=Problem)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _Problem()
+        return Problem()
 
 
 def http_client(url: str, *, key: str | None, timeout_s: float) -> httpx.AsyncClient:

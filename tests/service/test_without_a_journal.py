@@ -6,6 +6,10 @@ import hashlib
 import pytest
 import structlog
 
+from tests.core.told import Told
+from tests.service.servers import service
+from unbroken import BackendClient
+from unbroken.client import _part
 from unbroken.service.watch import Watch
 from unbroken.testing.holders import Holder
 
@@ -159,3 +163,14 @@ async def test_a_file_is_kept(client, content):
 async def test_a_file_that_is_too_large_is_refused(client):
     answer = await client.post(f"{API}/files/upload", files={"file": b"x" * (34 << 20)})
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+
+async def test_a_room_may_have_any_name(tmp_path):
+    with service(tmp_path, "ws://127.0.0.1:9") as url:
+        client = BackendClient(url, env=Told(tmp_path / "spool", UNBROKEN_ARCHIVE=url))
+        for room in (".", "..", "...", "a/..", "a b", "é%2F", "?x#y"):
+            path = f"/rooms/{_part(room)}/agents"
+            named = (await client._request("POST", path, dict, json={}))["conversation_id"]
+            found = await client._request("GET", f"/conversations/{named}", dict)
+            assert [call["room_name"] for call in found["call_list"]] == [room]
+        await client.cleanup()
