@@ -5,7 +5,7 @@ import pytest
 from tests.service.livekit_stand_in import AGENT, PERSON
 from tests.service.test_watch import phase, step
 from unbroken.service.livekit_rooms import Participant
-from unbroken.service.opening import conversation_of
+from unbroken.service.room_metadata import conversation_of
 from unbroken.testing.holders import ENV, Holder, entry
 
 ANN, BOB = PERSON, Participant("bob", is_person=True, is_agent=False)

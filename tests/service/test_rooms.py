@@ -13,7 +13,7 @@ from livekit import api, rtc
 from tests.service.conftest import opened
 from tests.service.servers import KEY, SECRET, livekit_server, service
 from unbroken import entries
-from unbroken.dispatch import Said
+from unbroken.dispatch import Said, json_object
 from unbroken.service.settings import Settings
 from unbroken.testing.holders import Holder, entry
 
@@ -229,6 +229,55 @@ async def test_metadata_is_merged(client, livekit, name):
     expected = {"conversation_id": room["conversation_id"], "user": {"likes": "tea"}}
     assert answer.json() == expected
     assert json.loads((await room_of(livekit, name)).metadata) == expected
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"s":"\\ud800"}',
+        b'{"s":{"\\udfff":1}}',
+        b'{"d":' + b"[" * 300 + b"]" * 300 + b"}",
+        b'{"x":NaN}',
+        b'{"x":[Infinity]}',
+        b'{"x":' + b"9" * 400 + b"}",
+        b'{"z":"' + b"q" * (64 << 10) + b'"}',
+        b'{"conversation_id":"00000000-0000-7000-8000-00000000beef"}',
+        b'{"conversation_id":null}',
+        b'{"unbroken":{}}',
+        b"[1]",
+        b'{"a":',
+    ],
+)
+async def test_metadata_that_no_agent_may_read_changes_nothing(client, livekit, name, body):
+    room = await open_room(client, name)
+    url, headers = f"{ROOMS}/{name}/metadata", {"content-type": "application/json"}
+    refused = await client.put(url, content=body, headers=headers)
+    assert refused.status_code in (413, 422)
+    assert refused.json()["code"] in ("too_large", "invalid_input")
+    expected = {"conversation_id": room["conversation_id"]}
+    assert json.loads((await room_of(livekit, name)).metadata) == expected
+    answer = await client.put(url, json=expected | {"ok": 1})
+    assert answer.json() == expected | {"ok": 1}
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        '{"s":"\\ud800"',
+        '{"d":' + "[" * 300 + "]" * 300,
+        '{"x":NaN',
+        '{"z":"' + "q" * 100_000 + '"',
+    ],
+)
+async def test_a_poisoned_room_is_healed(client, livekit, name, poison):
+    room = await open_room(client, name)
+    ours = room["conversation_id"]
+    text = f'{poison},"kept":1,"conversation_id":"{ours}"}}'
+    await livekit.room.update_room_metadata(api.UpdateRoomMetadataRequest(room=name, metadata=text))
+    answer = await client.put(f"{ROOMS}/{name}/metadata", json={"b": 1})
+    expected = {"kept": 1, "conversation_id": ours, "b": 1}
+    assert (answer.status_code, answer.json()) == (200, expected)
+    assert json_object((await room_of(livekit, name)).metadata) == expected
 
 
 async def test_metadata_of_no_room(client, name):

@@ -14,12 +14,12 @@ import structlog
 from unbroken.dispatch import NOTHING, Said
 from unbroken.env import Env
 from unbroken.errors import Conflict, NotFound
+from unbroken.service import room_metadata
 from unbroken.service.first_agent import UNSEEN_S, FirstAgent
 from unbroken.service.livekit_rooms import LiveKitRooms, LiveRoom
+from unbroken.service.room_metadata import CONVERSATION, conversation_of
 from unbroken.stores.sqlite.rooms import Room, SqliteRooms
 from unbroken.stores.sqlite.waiting import Awaited
-
-CONVERSATION = "conversation_id"  # the key in room.metadata
 
 log = structlog.get_logger()
 
@@ -91,11 +91,13 @@ class Opening:
         return room
 
     async def merge(self, name: str, change: dict[str, Any]) -> dict[str, Any]:
-        """Put the keys of `change` into room.metadata and keep all others. Raises NotFound."""
+        """Put the keys of `change` into room.metadata and keep all others. Raises NotFound, and
+        InvalidInput before anything is changed."""
         async with self._alone(name):
             live = await self._livekit.find(name)
             if live is None:
                 raise NotFound(f"no room {name}")
+            room_metadata.check(change, live.metadata)
             return await self._merge(live, change)
 
     async def close(self, name: str) -> None:
@@ -163,23 +165,6 @@ class Opening:
         return any(p.is_person for p in await self._livekit.participants(live.name))
 
     async def _merge(self, live: LiveRoom, change: dict[str, Any]) -> dict[str, Any]:
-        metadata = _object(live.metadata) | change
-        await self._livekit.set_metadata(live.name, json.dumps(metadata))
+        metadata, text = room_metadata.merged(live.metadata, change)
+        await self._livekit.set_metadata(live.name, text)
         return metadata
-
-
-def conversation_of(metadata: str) -> UUID | None:
-    """What room.metadata says, if it says something usable."""
-    try:
-        return UUID(_object(metadata)[CONVERSATION])
-    except (KeyError, ValueError, AttributeError, TypeError):
-        return None
-
-
-def _object(metadata: str) -> dict[str, Any]:
-    """Metadata that is no JSON object is nobody's to keep here."""
-    try:
-        found = json.loads(metadata or "{}")
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -11,8 +11,8 @@ from unbroken.errors import Conflict, InvalidInput, NotFound
 from unbroken.service import shapes
 from unbroken.service.first_agent import SEEN_WITHIN_S, because
 from unbroken.service.livekit_rooms import LiveRoom
-from unbroken.service.opening import conversation_of
 from unbroken.service.parts import Given
+from unbroken.service.room_metadata import conversation_of
 from unbroken.service.shapes import Name
 from unbroken.stores.sqlite.waiting import Waiting as Awaiting
 

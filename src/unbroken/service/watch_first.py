@@ -12,8 +12,8 @@ import structlog
 
 from unbroken.errors import NotFound, RoomServerUnavailable, UnbrokenError
 from unbroken.service.livekit_rooms import LiveRoom
-from unbroken.service.opening import conversation_of
 from unbroken.service.parts import Parts
+from unbroken.service.room_metadata import conversation_of
 from unbroken.stores.sqlite.waiting import Waiting
 
 IDLE_S = 0.5  # nothing is due

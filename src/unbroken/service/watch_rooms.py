@@ -14,8 +14,8 @@ from unbroken.cause import EMPTY, HOST_LOST
 from unbroken.dispatch import first_said
 from unbroken.errors import NotFound, RoomServerUnavailable
 from unbroken.service.livekit_rooms import LiveRoom
-from unbroken.service.opening import CONVERSATION, conversation_of
 from unbroken.service.parts import Parts
+from unbroken.service.room_metadata import CONVERSATION, conversation_of
 from unbroken.stores.sqlite.ownership import CallRoom, Watched
 
 LIVE_PULSES = 2  # rooms of live sessions are looked at every so many rounds
