@@ -1,5 +1,6 @@
 """/conversations and /sessions: what people read."""
 
+import asyncio
 import hashlib
 import re
 
@@ -162,6 +163,14 @@ async def test_turns_are_whole_on_every_page(client, archive):
         if not (cursor := page["before"]):
             break
     assert found == [f"u{n}" for n in range(6)]
+
+
+async def test_two_who_rename_at_once_are_each_told_their_own_title(client, archive):
+    _, taken = await a_call(archive)
+    url = f"{API}/conversations/{taken.conversation_id}"
+    titles = [f"title {n}" for n in range(8)]
+    answers = await asyncio.gather(*(client.patch(url, json={"title": t}) for t in titles))
+    assert [answer.json()["title"] for answer in answers] == titles
 
 
 async def test_a_conversation_is_renamed(client, archive):

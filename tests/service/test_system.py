@@ -3,6 +3,7 @@
 import pytest
 
 from unbroken.service import pages
+from unbroken.stores.sqlite import database
 
 
 async def test_what_runs_here(client):
@@ -65,3 +66,20 @@ async def test_a_console_that_is_not_built_says_so(client, tmp_path, monkeypatch
     monkeypatch.setattr(pages, "FOLDER", tmp_path / "none")
     answer = await client.get("/")
     assert (answer.status_code, "not built" in answer.text) == (404, True)
+
+
+async def test_a_service_whose_disk_is_full_is_not_ready(client, monkeypatch):
+    assert (await client.get("/readyz")).status_code == 200
+    monkeypatch.setattr(database, "FREE_BYTES_MIN", 1 << 62)
+    answer = await client.get("/readyz")
+    assert (answer.status_code, answer.json()["code"]) == (503, "archive_unavailable")
+    assert "full" in answer.json()["detail"]
+
+
+async def test_a_service_that_can_keep_nothing_is_not_ready(client):
+    of = client.parts.store._database
+    of._writing.execute("pragma query_only = 1")
+    saved = await client.post("/api/v1/rooms/r/agents")
+    assert (saved.status_code, (await client.get("/readyz")).status_code) == (503, 503)
+    of._writing.execute("pragma query_only = 0")
+    assert (await client.get("/readyz")).status_code == 200

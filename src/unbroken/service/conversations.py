@@ -104,8 +104,9 @@ async def get_conversation(conversation_id: UUID, parts: Given) -> shapes.Conver
 async def rename(
     conversation_id: UUID, renaming: Renaming, parts: Given
 ) -> shapes.ConversationDetail:
-    await parts.store.conversations.rename(conversation_id, renaming.title)
-    return await _detail(parts, conversation_id)
+    """The answer has this title, whatever others called it meanwhile."""
+    title = await parts.store.conversations.rename(conversation_id, renaming.title)
+    return (await _detail(parts, conversation_id)).model_copy(update={"title": title})
 
 
 @router.get("/{conversation_id}/messages")

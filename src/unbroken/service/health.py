@@ -16,6 +16,6 @@ async def health() -> dict[str, str]:
 
 @router.get("/readyz")
 async def ready(parts: Given) -> dict[str, str]:
-    """The store answers; 503 if it does not."""
+    """The store answers and can keep what comes; 503 if not, as when the disk is full."""
     await parts.store.check()
     return {"status": "ready"}

@@ -44,5 +44,5 @@ class SqliteStore:
             yield cls(database, blobs, env)
 
     async def check(self) -> None:
-        """Raises ArchiveUnavailable if the file does not answer."""
-        await self._database.read(lambda tx: tx.one("get_store"))
+        """Raises ArchiveUnavailable if the file does not answer, or takes nothing."""
+        await self._database.check()

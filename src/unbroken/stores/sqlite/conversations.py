@@ -86,12 +86,14 @@ class SqliteConversations:
         row = await self._database.read(lambda tx: tx.one("get_session", session_id=session_id))
         return _session(_found(row, "session", session_id))
 
-    async def rename(self, conversation_id: UUID, title: str) -> None:
-        """Raises NotFound."""
+    async def rename(self, conversation_id: UUID, title: str) -> str:
+        """The title as it is kept. Raises NotFound."""
+        title = clean(title)
         row = await self._database.write(
-            lambda tx: tx.one("set_title", conversation_id=conversation_id, title=clean(title))
+            lambda tx: tx.one("set_title", conversation_id=conversation_id, title=title)
         )
         _found(row, "conversation", conversation_id)
+        return title
 
     async def close(self, conversation_id: UUID, summary: bytes) -> None:
         """Note that it is over, and its summary. What is said later is kept all the same."""

@@ -37,6 +37,7 @@ OF_VALUES = (
 )
 AHEAD_US_MAX = 60_000_000  # the longest lease; no dispatch is put off for longer
 TENANT = 1
+FREE_BYTES_MIN = 4 << 20  # below it a batch might not be kept
 _SUM_BYTES = 6
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
@@ -99,6 +100,7 @@ class Database:
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="unbroken-read")
         self._reading = threading.local()
         self._open: list[sqlite3.Connection] = []
+        self._was_refused = False  # the last write, by the file or its disk
         self.system_id = ""
         self.own_holder = UUID(int=0)  # who holds what is saved over REST; told to nobody
 
@@ -127,10 +129,25 @@ class Database:
                 "UNBROKEN_DATA to another folder"
             ) from error
 
+    async def check(self) -> None:
+        """Raises ArchiveUnavailable if nothing can be read or kept now, Corrupt."""
+        await self.read(lambda tx: tx.one("get_store"))
+        disk = os.statvfs(self._path.parent)
+        if disk.f_bavail * disk.f_frsize < FREE_BYTES_MIN:
+            raise ArchiveUnavailable(f"the disk of {self._path.parent} is full")
+        if self._was_refused:
+            await self.write(lambda tx: tx.all("touch_store"))
+
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in one transaction; on return it is on disk. Raises ArchiveUnavailable,
         Corrupt."""
-        return await self._run(self._writer, self._write, work)
+        try:
+            done: T = await self._run(self._writer, self._write, work)
+        except (ArchiveUnavailable, Corrupt):
+            self._was_refused = True
+            raise
+        self._was_refused = False
+        return done
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` on one snapshot of the file. Raises ArchiveUnavailable, Corrupt."""
