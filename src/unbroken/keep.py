@@ -8,27 +8,55 @@ these (UNBROKEN_KEEPER_SINCE, microseconds since boot; else now).
 import asyncio
 import logging
 import signal
+from collections.abc import Callable
 
 from unbroken.env import Env, Host
 from unbroken.errors import UnbrokenError
 from unbroken.keeper import Keeper, Options
 from unbroken.keeper.beat import Settings
+from unbroken.keeper.keeper import IDLE_US
 from unbroken.remote import RemoteArchive
 from unbroken.spool import Spool
 from unbroken.tend import ARCHIVE
 
+IDLE, UNABLE, KEPT = 0, 1, 3  # exit codes; with KEPT another keeper has the spool
+AGAIN_S = 1.0  # until one that stays looks again whether the spool is free
 
-async def keep(env: Env, *, spool: str | None, archive: str | None, key: str | None) -> bool:
-    """Ship the spool until it is idle; False if another keeper does."""
+log = logging.getLogger(__name__)
+
+
+async def keep(
+    env: Env,
+    *,
+    spool: str | None,
+    archive: str | None,
+    key: str | None,
+    stays: bool = False,
+    ready: Callable[[], None] = lambda: None,
+) -> bool:
+    """Ship the spool until it is idle; False if another keeper does.
+
+    One that stays never becomes idle, and where there is another keeper it follows that one.
+    `ready` is called as soon as the spool has a keeper.
+    """
     archive = archive or ARCHIVE
     since = env.variable("UNBROKEN_KEEPER_SINCE") or ""
     settings = Settings.of(archive, key, int(since) if since.isdecimal() else env.boot_us())
+    options = Options(settings=settings, idle_us=None if stays else IDLE_US)
+    opened = Spool.open(env, spool)
     async with RemoteArchive(archive, key=key) as remote:
-        return await Keeper(Spool.open(env, spool), remote, Options(settings=settings)).run()
+        is_ours = env.lock(opened.keeper_lock)
+        ready()
+        if not is_ours and stays:
+            log.info("another keeper ships this spool; waiting for its end")
+        while stays and not is_ours:
+            await asyncio.sleep(AGAIN_S)
+            is_ours = env.lock(opened.keeper_lock)
+        return is_ours and await Keeper(opened, remote, options).run()
 
 
-def main() -> int:
-    """Exit code 0 when idle or not needed, 1 when the settings do not allow it to work."""
+def main(*, stays: bool = False, ready: Callable[[], None] = lambda: None) -> int:
+    """The exit code: IDLE also when it is told to end, UNABLE when the settings are wrong."""
     # A child of a job inherits SIGINT ignored: handlers of its own, or nobody could stop it.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: _stop())
@@ -36,20 +64,19 @@ def main() -> int:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     env = Host()
     env.allow_files()
-    log = logging.getLogger(__name__)
+    work = keep(
+        env,
+        spool=env.variable("UNBROKEN_SPOOL"),
+        archive=env.variable("UNBROKEN_ARCHIVE"),
+        key=env.variable("UNBROKEN_API_KEY"),
+        stays=stays,
+        ready=ready,
+    )
     try:
-        asyncio.run(
-            keep(
-                env,
-                spool=env.variable("UNBROKEN_SPOOL"),
-                archive=env.variable("UNBROKEN_ARCHIVE"),
-                key=env.variable("UNBROKEN_API_KEY"),
-            )
-        )
-    except UnbrokenError:
-        log.exception("keeper ended")
-        return 1
-    return 0
+        return IDLE if asyncio.run(work) else KEPT
+    except UnbrokenError as error:
+        log.error("keeper ended: %s", error)  # noqa: TRY400  the sentence says it all
+        return UNABLE
 
 
 def _stop() -> None:

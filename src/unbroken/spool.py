@@ -74,8 +74,12 @@ class Spool(msgspec.Struct, frozen=True):
 
     @staticmethod
     def usual_folder(env: Env) -> str:
-        """Where the spool of this host is, unless told otherwise."""
-        return env.variable("UNBROKEN_SPOOL") or f"{env.state_folder()}/unbroken/spool"
+        """UNBROKEN_SPOOL, else in a data folder that was named, else in the user's state folder."""
+        if named := env.variable("UNBROKEN_SPOOL"):
+            return named
+        if data := env.variable("UNBROKEN_DATA"):
+            return f"{data}/spool"
+        return f"{env.state_folder()}/unbroken/spool"
 
     def host_id(self) -> UUID:
         """The same for all processes on this spool, for ever.

@@ -22,7 +22,7 @@ FROZEN_US = 10_000_000  # a keeper whose beat stands still for so long is replac
 STARTING_US = 5_000_000  # a keeper that was started has its lock by then, or failed
 GONE_S = 0.5  # until a killed keeper's lock is free; else at the next look
 ARCHIVE = "http://127.0.0.1:8000"
-INHERITED = ("PATH", "HOME", "LANG", "PYTHONPATH", "XDG_STATE_HOME", "UNBROKEN_TTL_MS")
+INHERITED = ("PATH", "HOME", "LANG", "PYTHONPATH", "XDG_STATE_HOME")
 
 Process = tuple[int, int]  # pid and start time
 

@@ -2,6 +2,8 @@
 
 import os
 
+import pytest
+
 from agents.persona import EMBEDDED_MODEL
 from unbroken.cli import folders, model
 from unbroken.env import Host
@@ -19,9 +21,19 @@ def test_the_data_folder_is_the_services(monkeypatch, tmp_path):
     assert Settings().data == folders.data_folder(os.environ) == tmp_path / "unbroken"
 
 
-def test_the_spool_is_the_agents(monkeypatch, tmp_path):
-    monkeypatch.delenv("UNBROKEN_DATA", raising=False)
-    monkeypatch.delenv("UNBROKEN_SPOOL", raising=False)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    spool = Spool.open(Host(), None)
-    assert spool.folder == str(folders.spool_folder(os.environ))
+@pytest.mark.parametrize(
+    ("environ", "folder"),
+    [
+        ({}, "state/unbroken/spool"),
+        ({"UNBROKEN_DATA": "data"}, "data/spool"),
+        ({"UNBROKEN_DATA": "data", "UNBROKEN_SPOOL": "spool"}, "spool"),
+    ],
+)
+def test_one_environment_has_one_spool(monkeypatch, tmp_path, environ, folder):
+    for name in ("UNBROKEN_DATA", "UNBROKEN_SPOOL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    for name, place in environ.items():
+        monkeypatch.setenv(name, str(tmp_path / place))
+    assert Spool.open(Host(), None).folder == str(tmp_path / folder)
+    assert folders.spool_folder() == tmp_path / folder

@@ -18,12 +18,26 @@ def test_the_data_folder_is_the_named_one_else_the_users_else_the_systems(monkey
     assert folders.data_folder({"UNBROKEN_DATA": "/x"}) == Path("/x")
     assert folders.data_folder({"XDG_DATA_HOME": "/y"}) == Path("/y/unbroken")
     assert folders.data_folder({}) == Path("/home/ann/.local/share/unbroken")
-    assert folders.spool_folder({}) == Path("/home/ann/.local/state/unbroken/spool")
-    assert folders.spool_folder({"UNBROKEN_DATA": "/x"}) == Path("/x/spool")
-    assert folders.spool_folder({"UNBROKEN_DATA": "/x", "UNBROKEN_SPOOL": "/z"}) == Path("/z")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert folders.data_folder({}) == Path("/var/lib/unbroken")
-    assert folders.spool_folder({}) == Path("/var/lib/unbroken/spool")
+
+
+def test_looking_at_a_folder_makes_nothing(tmp_path):
+    assert folders.free_bytes(tmp_path / "a" / "b") > 0
+    assert folders.runs_on(tmp_path / "a") is None
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_file_in_the_way_of_a_folder_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Refusal, match="file is no folder"):
+        folders.free_bytes(tmp_path / "file" / "data")
+
+
+def test_who_runs_on_a_folder_is_told(tmp_path):
+    with folders.lock(tmp_path, whose="process 7"):
+        assert folders.runs_on(tmp_path) == "process 7"
+    assert folders.runs_on(tmp_path) is None
 
 
 def test_a_new_folder_is_the_owners_alone(tmp_path):

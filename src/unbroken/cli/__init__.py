@@ -8,7 +8,7 @@ def main() -> None:
     try:
         from unbroken.cli.app import run  # noqa: PLC0415  the library can be installed without it
     except ModuleNotFoundError as error:
-        if error.name not in {"typer", "rich"}:
-            raise
-        sys.exit("The command line is an extra: pip install 'unbroken[cli]'.")
+        from unbroken.cli.extras import refusal_without  # noqa: PLC0415  rarely needed
+
+        sys.exit(str(refusal_without(error.name or "") or error))
     run(sys.argv[1:])

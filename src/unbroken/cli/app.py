@@ -1,5 +1,6 @@
 """The commands by name. What a command needs is imported when it runs, so that help is quick."""
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -7,7 +8,9 @@ from typing import NoReturn
 import typer
 
 from unbroken.cli import doctor, keep, serve, up
+from unbroken.cli.extras import refusal_without
 from unbroken.cli.refusal import Refusal
+from unbroken.cli.variables import misspelt
 
 app = typer.Typer(
     name="unbroken",
@@ -34,9 +37,19 @@ def version(*, version: bool = typer.Option(False, "--version", help="Print the 
 
 def run(arguments: Sequence[str]) -> NoReturn:
     """Run one command and end the process."""
+    for sentence in misspelt(os.environ):
+        print(sentence, file=sys.stderr)
     try:
         app(list(arguments))
     except Refusal as refusal:
-        print(refusal, file=sys.stderr)
-        sys.exit(refusal.code)
+        _refuse(refusal)
+    except ModuleNotFoundError as error:
+        if (missing := refusal_without(error.name or "")) is None:
+            raise
+        _refuse(missing)
     sys.exit(0)
+
+
+def _refuse(refusal: Refusal) -> NoReturn:
+    print(refusal, file=sys.stderr)
+    sys.exit(refusal.code)

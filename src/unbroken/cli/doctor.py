@@ -1,90 +1,176 @@
-"""`unbroken doctor`: is everything here that `unbroken up` needs, and who answers?"""
+"""`unbroken doctor`: is everything here that `unbroken up` needs, and who answers?
+
+It only looks: nothing is made, and what runs goes on.
+"""
 
 import asyncio
 import json
 import os
 import platform
-import shutil
+import re
 import subprocess
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
+from urllib.parse import urlsplit
 
 import typer
 
 from unbroken.cli import folders, health, ports
 from unbroken.cli.parts import livekit_server
 from unbroken.cli.refusal import Refusal
+from unbroken.cli.remains import keeper_of
+from unbroken.cli.variables import misspelt
+from unbroken.env import Host
+from unbroken.spool import Spool
 
 Port = Annotated[int, typer.Option(min=1, max=65_535, help="Port of the service.")]
 LivekitPort = Annotated[int, typer.Option(min=1, max=65_535, help="Port of LiveKit.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")]
 GOOD, BAD = "ok  ", "BAD "
+REFUSED = 401  # HTTP: by a service that wants its key
+
+Check = tuple[str, Callable[[], str], str]  # what is looked at, how, and what mends it
 
 
-def doctor(*, port: Port = 8000, livekit_port: LivekitPort = 7880) -> None:
-    """Check versions, folders, ports and the model. Exit code 1 when something is bad."""
-    is_bad = False
-    for name, check in _checks(port, livekit_port):
-        try:
-            print(f"{GOOD}{name}: {check()}")
-        except Refusal as refusal:
-            is_bad = True
-            print(f"{BAD}{name}: {refusal}")
-    if is_bad:
+class Found(NamedTuple):
+    """`fix`: what to do about it; None: it is good."""
+
+    name: str
+    said: str
+    fix: str | None
+
+
+def doctor(*, port: Port = 8000, livekit_port: LivekitPort = 7880, as_json: Json = False) -> None:
+    """Check versions, folders, ports, settings and the model. Exit code 1 when one is bad."""
+    found = [_look(check) for check in _checks(port, livekit_port)]
+    if as_json:
+        checks = [{**one._asdict(), "ok": one.fix is None} for one in found]
+        print(json.dumps({"ok": all(check["ok"] for check in checks), "checks": checks}))
+    else:
+        for name, said, fix in found:
+            print(f"{BAD}{name}: {said} Fix: {fix}" if fix else f"{GOOD}{name}: {said}")
+    if any(f.fix for f in found):
         raise typer.Exit(1)
 
 
-def _checks(port: int, livekit_port: int) -> Iterator[tuple[str, Callable[[], str]]]:
-    yield "unbroken", lambda: f"{version('unbroken')}, Python {platform.python_version()}"
-    yield "livekit-agents", _livekit_agents
-    yield "livekit-server", _livekit_server
-    yield "data folder", lambda: _folder(folders.data_folder(os.environ))
-    yield "spool", lambda: _folder(folders.spool_folder(os.environ))
-    running = asyncio.run(_system(port))
-    if running is None:
-        yield "service port", lambda: f"{ports.claim(port, 'service')} is free"
-        yield "LiveKit port", lambda: f"{ports.claim(livekit_port, 'LiveKit')} is free"
-        yield "language model", _configured_model
+def _look(check: Check) -> Found:
+    name, look, fix = check
+    try:
+        return Found(name, look(), None)
+    except Refusal as refusal:
+        return Found(name, str(refusal), fix)
+
+
+def _checks(port: int, livekit_port: int) -> Iterator[Check]:
+    data, spool = folders.data_folder(os.environ), folders.spool_folder()
+    unbroken = f"{version('unbroken')}, Python {platform.python_version()}"
+    yield "unbroken", lambda: unbroken, ""
+    yield "livekit-agents", _livekit_agents, "pip install 'unbroken[all]'."
+    yield "livekit-server", _livekit_server, "install it, or name it in UNBROKEN_LIVEKIT_SERVER."
+    yield "data folder", lambda: _folder(data), "set UNBROKEN_DATA to a folder of your own."
+    yield "spool", lambda: _folder(spool), "set UNBROKEN_SPOOL to a folder of your own."
+    for sentence in misspelt(os.environ):
+        yield "setting", partial(_refuse, sentence), "rename it, or unset it."
+    yield "keeper", lambda: _keeper(spool), ""
+    runs = folders.runs_on(data)
+    if runs:
+        yield "unbroken up", lambda: f"runs ({runs})", ""
+        port = _port_in(runs) or port
+    yield from _network(port, livekit_port, is_up=bool(runs))
+
+
+def _network(port: int, livekit_port: int, *, is_up: bool) -> Iterator[Check]:
+    status, running = asyncio.run(_system(port))
+    if running is not None:
+        yield "service", lambda: f"version {running.get('version')} answers on port {port}", ""
+        model = str(running.get("model") or "none is known to the service")
+        yield "language model", lambda: model, ""
+    elif status == REFUSED:
+        yield "service", lambda: f"one answers on port {port} and wants its key", ""
     else:
-        yield "service", lambda: f"version {running.get('version')} answers on port {port}"
-        yield "language model", lambda: str(running.get("model") or "none is known to the service")
+        yield (
+            "service port",
+            partial(_free, port, "service"),
+            "end that process, or choose another port with --port.",
+        )
+        yield "language model", _configured_model, ""
+    if not is_up and status is None and not os.environ.get("LIVEKIT_URL"):
+        look = partial(_free, livekit_port, "LiveKit")
+        yield "LiveKit port", look, "end that process, or choose another with --livekit-port."
+
+
+def _free(port: int, purpose: str) -> str:
+    return f"{ports.claim(port, purpose)} is free"
+
+
+def _refuse(sentence: str) -> str:
+    raise Refusal(sentence)
 
 
 def _livekit_agents() -> str:
     try:
         return version("livekit-agents")
     except PackageNotFoundError:
-        raise Refusal("not installed; pip install 'unbroken[livekit]'") from None
+        raise Refusal("it is not installed.") from None
 
 
 def _livekit_server() -> str:
     if url := os.environ.get("LIVEKIT_URL"):
-        return f"the one at {url}"
+        return _other_livekit(url)
     program = livekit_server(os.environ)
     try:
         said = subprocess.run(
             [program, "--version"], capture_output=True, text=True, timeout=10, check=True
         )
     except (OSError, subprocess.SubprocessError) as error:
-        raise Refusal(f"{program} does not run: {error}") from error
+        raise Refusal(f"{program} does not run: {error}.") from error
     return f"{said.stdout.strip()} ({program})"
 
 
-def _folder(folder: os.PathLike[str]) -> str:
-    path = Path(folder)
-    folders.make_folder(path)
-    return f"{path}, {shutil.disk_usage(path).free / 1e9:.1f} GB free"
+def _other_livekit(url: str) -> str:
+    """Asked only without TLS: what it says to others is its own matter."""
+    parts = urlsplit(url)
+    if parts.scheme in {"ws", "http"}:
+        if not asyncio.run(health.is_healthy(f"http://{parts.netloc}/")):
+            raise Refusal(f"nobody answers at {url}, which LIVEKIT_URL names.")
+        return f"the one at {url} answers"
+    return f"the one at {url} (not asked)"
 
 
-async def _system(port: int) -> dict[str, object] | None:
-    """What the service that runs says about itself; None when none does."""
+def _folder(folder: Path) -> str:
+    free = folders.free_bytes(folder)
+    made = "" if folder.exists() else ", not made yet"
+    return f"{folder}, {free / 1e9:.1f} GB free{made}"
+
+
+def _keeper(spool: Path) -> str:
+    """Who ships the spool, and what waits for it."""
+    waiting = len(list(spool.glob("*.journal"))) if spool.is_dir() else 0
+    journals = f"{waiting} journal{'' if waiting == 1 else 's'} in the spool"
+    host = Host()
+    if not host.is_locked(Spool(host, str(spool)).keeper_lock):
+        return f"none runs, the first agent starts one; {journals}"
+    pid = keeper_of(spool)
+    return f"{f'process {pid}' if pid else 'one under a supervisor'} ships; {journals}"
+
+
+def _port_in(runs: str) -> int | None:
+    found = re.search(r"http://localhost:(\d+)", runs)
+    return int(found.group(1)) if found else None
+
+
+async def _system(port: int) -> tuple[int | None, dict[str, object] | None]:
+    """Status, and what the service that runs says about itself; None, None when none does."""
     try:
         status, body = await health.get(f"http://{ports.LOOPBACK}:{port}/api/v1/system")
         found = json.loads(body)
     except (health.NoAnswerError, ValueError):
-        return None
-    return found if status == 200 and isinstance(found, dict) else None  # noqa: PLR2004  HTTP
+        return None, None
+    is_ours = isinstance(found, dict) and ("version" in found or "code" in found)
+    return (status, found if "version" in found else None) if is_ours else (None, None)
 
 
 def _configured_model() -> str:

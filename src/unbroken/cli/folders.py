@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from unbroken.cli.refusal import Refusal, refusal_of
+from unbroken.env import Host
+from unbroken.spool import Spool
 
 FREE_BYTES_MIN = 100_000_000  # an hour of calls needs a few MB; below this a call could not be kept
 SECRET_BYTES = 32
@@ -27,40 +29,47 @@ def data_folder(environ: Mapping[str, str]) -> Path:
     """UNBROKEN_DATA, else the user's data folder, for root /var/lib/unbroken."""
     if named := environ.get("UNBROKEN_DATA"):
         return Path(named).absolute()
-    return _base(environ, "XDG_DATA_HOME", ".local/share") / "unbroken"
+    if base := environ.get("XDG_DATA_HOME"):
+        return Path(base) / "unbroken"
+    return (SYSTEM_BASE if os.geteuid() == 0 else Path.home() / ".local/share") / "unbroken"
 
 
-def spool_folder(environ: Mapping[str, str]) -> Path:
-    """UNBROKEN_SPOOL, else beside a data folder that was named, else the user's state folder."""
-    if named := environ.get("UNBROKEN_SPOOL"):
-        return Path(named).absolute()
-    if environ.get("UNBROKEN_DATA"):
-        return data_folder(environ) / "spool"
-    return _base(environ, "XDG_STATE_HOME", ".local/state") / "unbroken" / "spool"
-
-
-def _base(environ: Mapping[str, str], name: str, default: str) -> Path:
-    if named := environ.get(name):
-        return Path(named)
-    return SYSTEM_BASE if os.geteuid() == 0 else Path.home() / default
+def spool_folder() -> Path:
+    """That of the agents and of the keeper in the same environment."""
+    return Path(Spool.usual_folder(Host())).absolute()
 
 
 def make_folder(folder: Path) -> None:
     """After it, `folder` exists, is ours alone, and can be written."""
-    doing = f"Writing to {folder}"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise refusal_of(error, f"Writing to {folder}") from error
+    free_bytes(folder)
+
+
+def free_bytes(folder: Path) -> int:
+    """What its disk has free. Raises Refusal where it is too little, or nothing may be written.
+
+    A folder that is not there yet is where it would be made; nothing is made.
+    """
+    doing = f"Writing to {folder}"
+    try:
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        free = shutil.disk_usage(there).free
     except OSError as error:
         raise refusal_of(error, doing) from error
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise Refusal(f"{doing} failed: this user may not.", code=1)
+    if not there.is_dir():
+        raise Refusal(f"{doing} failed: {there} is no folder.", code=1)
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise Refusal(f"{doing} failed: this user may not write to {there}.", code=1)
     if free < FREE_BYTES_MIN:
         raise Refusal(
             f"The disk of {folder} is full: {free / 1e6:.0f} MB are free, "
             f"{FREE_BYTES_MIN / 1e6:.0f} MB are needed.",
             code=1,
         )
+    return free
 
 
 def lock(folder: Path, *, whose: str) -> IO[str]:
@@ -78,6 +87,18 @@ def lock(folder: Path, *, whose: str) -> IO[str]:
         raise Refusal(f"unbroken is already running on {folder}: {holder}.") from None
     note_in(file, whose)
     return file
+
+
+def runs_on(folder: Path) -> str | None:
+    """What a second `unbroken up` on a data folder is told; None: none runs. Makes nothing."""
+    try:
+        with (folder / "up.lock").open("r", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return None
+    except BlockingIOError:
+        return (folder / "up.lock").read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
 
 
 def note_in(lock_file: IO[str], whose: str) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from unbroken.cli import folders, ports, remains
+from unbroken.cli import extras, folders, ports, remains
 from unbroken.cli import model as models
 from unbroken.cli.model import Model
 from unbroken.cli.parts import Plan, parts, shared_environ
@@ -19,6 +19,7 @@ from unbroken.cli.refusal import Refusal
 from unbroken.cli.supervisor import Supervisor
 
 PORT_MAX = 65_535
+ASSISTANT = "agents.worker"
 Port = Annotated[int, typer.Option(min=0, max=PORT_MAX, help="Of the page and the API; 0: any.")]
 SignalPort = Annotated[int, typer.Option(min=0, max=PORT_MAX, help="LiveKit's, TCP; 0: any.")]
 MediaPort = Annotated[int, typer.Option(min=0, max=PORT_MAX, help="LiveKit's, UDP; 0: any.")]
@@ -47,7 +48,7 @@ def up(
     port: Port = 8000,
     livekit_port: SignalPort = 7880,
     media_port: MediaPort = 7882,
-    agent: AgentModule = "agents.worker",
+    agent: AgentModule = ASSISTANT,
     no_agent: NoAgent = False,
     demo: Demo = False,
     model: Brain = None,
@@ -60,7 +61,8 @@ def up(
     """
     began_s = time.monotonic()
     environ = os.environ
-    data, spool = folders.data_folder(environ), folders.spool_folder(environ)
+    extras.need(("fastapi", *(() if no_agent else ("livekit", *_speech(agent)))))
+    data, spool = folders.data_folder(environ), folders.spool_folder()
     for folder in (data, data / "logs", spool):
         folders.make_folder(folder)
     own_livekit = not environ.get("LIVEKIT_URL")
@@ -104,6 +106,11 @@ def _supervise(plan: Plan, environ: Mapping[str, str], *, began_s: float, verbos
     finally:
         remains.end_keeper(plan.spool)
     tell("Everything has ended.")
+
+
+def _speech(agent: str) -> tuple[str, ...]:
+    """What the assistant needs beside LiveKit; an agent of one's own brings what it needs."""
+    return ("onnxruntime", "moonshine_voice", "hibari") if agent == ASSISTANT else ()
 
 
 def _claim_if(wanted: bool, port: int, purpose: str, *, udp: bool = False) -> int | None:

@@ -34,11 +34,11 @@ IDLE_US = 60_000_000
 
 class Options(msgspec.Struct, frozen=True):
     """`ttl_ms`: how long this host counts as alive after its last word (3 s; 6 s on small hosts).
-    `idle_us`: without any journal for this long, the keeper ends. `settings`: what agents compare
-    with theirs."""
+    `idle_us`: without any journal for this long, the keeper ends; None: it stays. `settings`: what
+    agents compare with theirs."""
 
     ttl_ms: int = TTL_MS
-    idle_us: int = IDLE_US
+    idle_us: int | None = IDLE_US
     settings: Settings = Settings()
 
 
@@ -134,4 +134,5 @@ class Keeper:
         now_us = self._env.boot_us()
         if self._tails or self._unreadable:
             self._busy_us = now_us
-        return now_us - self._busy_us > self._options.idle_us
+        idle_us = self._options.idle_us
+        return idle_us is not None and now_us - self._busy_us > idle_us
