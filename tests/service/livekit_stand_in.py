@@ -67,11 +67,12 @@ class Rooms:
         self._ask()
         return self.answer
 
-    async def create(self, name, *, metadata, said):
+    async def create(self, name, *, metadata, agents):
         self._ask()
         conversation_id = json.loads(metadata)["conversation_id"]
         self.open(name, sid=f"RM_{name}", conversation_id=conversation_id, age_s=0)
-        await self.dispatch(name, agent_name="concierge", said=said)
+        for agent, said in agents.items():
+            await self.dispatch(name, agent_name=agent, said=said)
         return self.rooms[name]
 
     async def has_agent(self, name):

@@ -70,6 +70,27 @@ def claims(token: str) -> dict:
     return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
 
 
+async def test_the_agents_that_are_named_are_asked_for_also_when_the_room_is_made_again(
+    client, livekit, name
+):
+    async def asked() -> list[str]:
+        return sorted(d.agent_name for d in await livekit.agent_dispatch.list_dispatch(name))
+
+    await open_room(client, name, agents=["notary", "greeter", "notary"])
+    assert await asked() == ["greeter", "notary"]
+    waiting = (await client.get(f"{ROOMS}/{name}")).json()["waiting"]
+    assert waiting["agent_name"] == "notary"
+    assert '"notary"' in waiting["because"]
+    await livekit.room.delete_room(api.DeleteRoomRequest(room=name))
+    assert (await client.post(f"{ROOMS}/{name}/token")).status_code == 200
+    assert await asked() == ["greeter", "notary"]
+
+
+@pytest.mark.parametrize("agents", [[], [""], ["a"] * 9, "concierge"])
+async def test_agents_that_cannot_be_asked_for_are_refused(client, name, agents):
+    assert (await client.post(ROOMS, json={"name": name, "agents": agents})).status_code == 422
+
+
 async def test_a_room_is_made_here_and_on_livekit(client, livekit, name):
     room = await open_room(client, name, user_id="ann")
     made = await room_of(livekit, name)

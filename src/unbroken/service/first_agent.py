@@ -33,9 +33,10 @@ class FirstAgent:
         self._waiting, self._livekit, self._env = waiting, livekit, env
         self.name, self._retry_s = name, retry_s
 
-    def awaited(self, *, asked_at_us: int | None = None) -> Awaited:
+    @staticmethod
+    def awaited(name: str, *, asked_at_us: int | None = None) -> Awaited:
         """What a room that was opened waits for."""
-        return Awaited(self.name, asked_at_us, UNSEEN_S)
+        return Awaited(name, asked_at_us, UNSEEN_S)
 
     async def call(self, name: str) -> None:
         """Ask for the agent of a room that waits, unless one is on its way."""

@@ -3,7 +3,7 @@
 Every method raises RoomServerUnavailable if the server does not answer or does not know our key.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from http import HTTPStatus
@@ -99,20 +99,21 @@ class LiveKitRooms:
         rooms = await self.list([name])
         return rooms[0] if rooms else None
 
-    async def create(self, name: str, *, metadata: str, said: Said) -> LiveRoom:
-        """Make the room, with our agent on its way to it, who is told `said`. One that exists
-        stays as it is."""
-        agent = api.RoomAgentDispatch(
-            agent_name=self._settings.agent_name,
-            metadata=said.metadata,
-            attributes=said.attributes,
-        )
+    async def create(self, name: str, *, metadata: str, agents: Mapping[str, Said]) -> LiveRoom:
+        """Make the room, with these agents on their way to it and what each is told. One that
+        exists stays as it is."""
+        asked = [
+            api.RoomAgentDispatch(
+                agent_name=agent, metadata=said.metadata, attributes=said.attributes
+            )
+            for agent, said in agents.items()
+        ]
         request = api.CreateRoomRequest(
             name=name,
             metadata=metadata,
             empty_timeout=EMPTY_TIMEOUT_S,
             departure_timeout=self._settings.departure_s,
-            agents=[agent],
+            agents=asked,
         )
         return _room(await _asked(self._client.room.create_room(request)))
 

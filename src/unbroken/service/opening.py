@@ -5,6 +5,7 @@ LiveKit first, the database after: what fails half-way leaves a room that the ne
 
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 from weakref import WeakValueDictionary
@@ -44,19 +45,24 @@ class Opening:
         conversation_id: UUID | None = None,
         user_id: str | None = None,
         identity: str | None = None,
+        agents: Sequence[str] = (),
     ) -> Room:
-        """`identity`: who is about to join, and may be awaited there.
+        """`identity`: who is about to join, and may be awaited there. `agents`: the names of those
+        that are asked for where the room has no agent yet; the first one is waited for.
 
         Raises Conflict if the room lives with another conversation.
         """
         is_named = conversation_id is not None
         async with self._alone(name):
             live = await self._livekit.find(name)
+            named = agents or await self._named_agents(name)
+            names = named or (self.first.name,)
             if live is None:
-                awaits: Awaited | None = self.first.awaited(asked_at_us=self._env.now_us())
-                live, conversation_id = await self._create(name, conversation_id, identity)
+                asked_at_us = self._env.now_us()
+                awaits: Awaited | None = self.first.awaited(names[0], asked_at_us=asked_at_us)
+                live, conversation_id = await self._create(name, conversation_id, identity, names)
             else:
-                awaits = await self._lacks(live)
+                awaits = await self._lacks(live, names[0])
                 conversation_id = await self._join(live, conversation_id, identity)
                 theirs = conversation_of(live.metadata)
                 is_named = is_named or (
@@ -69,9 +75,11 @@ class Opening:
                 user_id=user_id,
                 is_named=is_named,
                 awaits=awaits,
+                agents=named,
             )
             if awaits and awaits.asked_at_us is None:
                 await self.first.call(name)
+                await self._call_others(name, names[1:])
             return room
 
     async def turn_over(self, name: str, *, agent_name: str, said: Said) -> Room | None:
@@ -112,14 +120,24 @@ class Opening:
     def _alone(self, name: str) -> asyncio.Lock:
         return self._turns.setdefault(name, asyncio.Lock())
 
+    async def _named_agents(self, name: str) -> Sequence[str]:
+        """Those that the application has named for it."""
+        room = await self._rooms.get(name)
+        return room.agents if room else ()
+
+    async def _call_others(self, name: str, agents: Sequence[str]) -> None:
+        for agent in agents:
+            if not await self._livekit.dispatches(name, agent):
+                await self._livekit.dispatch(name, agent_name=agent, said=NOTHING)
+
     async def _create(
-        self, name: str, wanted: UUID | None, identity: str | None
+        self, name: str, wanted: UUID | None, identity: str | None, agents: Sequence[str]
     ) -> tuple[LiveRoom, UUID]:
         goes_on = await self._rooms.goes_on(name, identity)
         conversation_id = wanted or goes_on or self._env.new_id()
         metadata = json.dumps({CONVERSATION: str(conversation_id)})
-        said = await self._rooms.said(name, conversation_id, self.first.name) or NOTHING
-        live = await self._livekit.create(name, metadata=metadata, said=said)
+        said = {a: await self._rooms.said(name, conversation_id, a) or NOTHING for a in agents}
+        live = await self._livekit.create(name, metadata=metadata, agents=said)
         log.info("room opened", room=name, sid=live.sid, conversation_id=str(conversation_id))
         return live, conversation_id
 
@@ -141,9 +159,9 @@ class Opening:
         await self._rooms.turn(live.sid)
         return conversation_id
 
-    async def _lacks(self, live: LiveRoom) -> Awaited | None:
+    async def _lacks(self, live: LiveRoom, agent: str) -> Awaited | None:
         """A room that is opened again may have lost its agent, when its people had left."""
-        return None if await self._livekit.has_agent(live.name) else self.first.awaited()
+        return None if await self._livekit.has_agent(live.name) else self.first.awaited(agent)
 
     async def _is_for(self, live: LiveRoom, known: UUID, identity: str | None) -> bool:
         """Whether who comes belongs to what the room is about; whoever is there has company."""

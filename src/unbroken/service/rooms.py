@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Path
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from unbroken.errors import Conflict, InvalidInput, NotFound
 from unbroken.service import shapes
@@ -18,6 +18,7 @@ from unbroken.stores.sqlite.waiting import Waiting as Awaiting
 
 router = APIRouter(prefix="/api/v1/rooms", tags=["rooms"])
 
+AGENTS_MAX = 8  # of one room
 AGENTS = "agent-"  # how LiveKit begins the identities that it gives to agents
 
 # A name may hold a slash, so it is the rest of the path but for the last word.
@@ -29,6 +30,7 @@ class NewRoom(BaseModel):
     user_id: Name | None = None
     identity: Name | None = None
     conversation_id: UUID | None = None
+    agents: Annotated[list[Name], Field(min_length=1, max_length=AGENTS_MAX)] | None = None
 
 
 class OpenRoom(BaseModel):
@@ -91,7 +93,9 @@ async def open_room(new: NewRoom, parts: Given) -> OpenRoom:
     """Make the room here and on LiveKit; again gives the same one, with a fresh token.
 
     `identity` is who joins with that token, the user unless given: a room whose call is over or
-    waits for others begins a conversation of its own for them.
+    waits for others begins a conversation of its own for them. `agents` are the names under which
+    the agents that the room needs are registered, UNBROKEN_AGENT_NAME unless given; who opens the
+    room again need not name them again.
     """
     identity = new.identity or new.user_id
     await _check_identity(parts, new.name, identity)
@@ -100,6 +104,7 @@ async def open_room(new: NewRoom, parts: Given) -> OpenRoom:
         conversation_id=new.conversation_id,
         user_id=new.user_id,
         identity=identity,
+        agents=tuple(dict.fromkeys(new.agents or ())),
     )
     token = _token(parts, new.name, identity, None)
     return OpenRoom(

@@ -1,5 +1,7 @@
 """Rooms that the service made, and what is told about them from outside a session."""
 
+import json
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +31,7 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
     sid: str | None
     user_id: str | None
     created_at_us: int
+    agents: tuple[str, ...] = ()  # the application named them; none: the usual one
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -115,11 +118,13 @@ class SqliteRooms:
         user_id: str | None,
         is_named: bool = False,
         awaits: Awaited | None = None,
+        agents: Sequence[str] = (),
     ) -> Room:
         """Note the room as LiveKit has it; the one before of that name is closed if it was
         about another conversation. `is_named`: the application chose that; `awaits`: it waits
-        for this agent from now on.
+        for this agent from now on; `agents`: whom the application named, none: no change.
         """
+        named = json.dumps(agents) if agents else None
         new = {"room_id": self._env.new_id(), "name": name, "conversation_id": conversation_id}
 
         def work(tx: Transaction) -> Row | None:
@@ -129,7 +134,7 @@ class SqliteRooms:
             tx.one("put_conversation", conversation_id=conversation_id, user_id=user_id)
             if user_id is not None:
                 tx.one("put_user", user_id=user_id, name=None, context=None)
-            tx.one("put_room", **new, sid=sid, user_id=user_id, is_named=is_named)
+            tx.one("put_room", **new, sid=sid, user_id=user_id, is_named=is_named, agents=named)
             if is_named:
                 tx.one("name_calls", name=name, conversation_id=conversation_id)
             else:  # an agent may have been quicker, and have taken our word for theirs
@@ -319,6 +324,7 @@ def _room(row: Row) -> Room:
         sid=row["sid"],
         user_id=row["user_id"],
         created_at_us=row["created_at"],
+        agents=tuple(json.loads(row["agents"] or "[]")),
     )
 
 

@@ -1,15 +1,15 @@
 -- name: get_room
-select room_id, name, conversation_id, sid, user_id, created_at, is_named from rooms where tenant = :tenant and name = :name and closed_at is null;
+select room_id, name, conversation_id, sid, user_id, created_at, is_named, agents from rooms where tenant = :tenant and name = :name and closed_at is null;
 
 -- name: list_rooms
 select room_id, name, conversation_id, sid, user_id, created_at from rooms where tenant = :tenant and closed_at is null order by created_at desc limit :limit;
 
 -- name: put_room
-insert into rooms (room_id, tenant, name, conversation_id, sid, user_id, created_at, is_named)
-values (:room_id, :tenant, :name, :conversation_id, :sid, :user_id, :now, :is_named)
+insert into rooms (room_id, tenant, name, conversation_id, sid, user_id, created_at, is_named, agents)
+values (:room_id, :tenant, :name, :conversation_id, :sid, :user_id, :now, :is_named, :agents)
 on conflict (tenant, name) where closed_at is null do update
    set conversation_id = excluded.conversation_id, sid = excluded.sid, user_id = coalesce(excluded.user_id, user_id),
-       is_named = max(is_named, excluded.is_named);
+       is_named = max(is_named, excluded.is_named), agents = coalesce(excluded.agents, agents);
 
 -- name: see_room_sid
 -- The owner of the room's session reported a further sid.
