@@ -17,6 +17,9 @@ from agents.intent import last_said
 BOOKING_TOOLS = frozenset({"book_table", "change_booking", "confirm_booking", "cancel_booking"})
 
 
+WAS_NOT_DONE = " was not done: "  # as an effect says that could not begin
+
+
 def here_and_now() -> datetime:
     return datetime.now().astimezone()
 
@@ -104,4 +107,6 @@ def _told(outcomes: Sequence[llm.FunctionCallOutput], known: Known, tools: froze
 def _outcome(outcome: llm.FunctionCallOutput) -> str:
     if not outcome.is_error:
         return outcome.output
+    if WAS_NOT_DONE in outcome.output:
+        return replies.NOT_BEGUN
     return replies.NOT_SURE_BOOKED if outcome.name == "confirm_booking" else replies.NOT_DONE

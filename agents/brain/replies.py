@@ -146,6 +146,10 @@ ANYTHING_ELSE: tuple[str, ...] = (
 )  # fmt: skip
 WHERE_WAS_I = "Where was I?"
 NOT_DONE = "That did not work, I am sorry. Please ask me once more."
+NOT_BEGUN = (
+    "My records do not answer at the moment, so I have done nothing. "
+    "Please ask me again in a little while."
+)
 NOT_SURE_BOOKED = (
     "Something went wrong, and I do not know yet whether the table was booked. "
     "Say yes, and I try it again."

@@ -22,7 +22,7 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 from unbroken.entries import ToolStarted, plain
-from unbroken.errors import EffectUnknown, LevelUnavailable
+from unbroken.errors import EffectUnknown, LevelUnavailable, UnbrokenError
 from unbroken.live import Level, Live, by_agent_session
 from unbroken.tool import Tool
 
@@ -31,14 +31,16 @@ R = TypeVar("R")
 
 Retry = Literal["ask", "query", "safe"]
 AtBound = Literal["refuse", "run"]
-WAIT_S = 0.5
+WAIT_S = 0.5  # while the service is away, and between two looks at whether it is
+WAITS = 10  # while it confirms other things
+AWAY_S = 2.0  # without a confirmation of what it was sent
 
 
 class Gate(msgspec.Struct, frozen=True):
     """How safe the intent must be before the tool runs, and what happens if it is not."""
 
     level: Level
-    wait_s: float
+    wait_s: float | None  # None: as long as the service is well, see `_is_safe`
     at_bound: AtBound
 
 
@@ -49,6 +51,9 @@ class Effect(msgspec.Struct, frozen=True):
     tool: str
     retry: Retry
 
+
+# What a framework shows to its model in place of ours; see `unbroken.livekit.refusals`.
+refusals: dict[type[UnbrokenError], type[UnbrokenError]] = {}
 
 _current: ContextVar[Effect | None] = ContextVar("unbroken_effect", default=None)
 _running: WeakKeyDictionary[Live, dict[str, asyncio.Future[Any]]] = WeakKeyDictionary()  # by key
@@ -66,7 +71,7 @@ def effect(
     retry: Retry,
     key: Callable[..., str] | None = None,
     level: Level = "service",
-    wait_s: float = WAIT_S,
+    wait_s: float | None = None,
     at_bound: AtBound = "refuse",
 ) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
     """Declare that a tool changes the world.
@@ -74,6 +79,7 @@ def effect(
     `retry` says what to do when its outcome is unknown after a crash: `ask` the person, `query`
     the system by key, or it is `safe` to run again. If the intent is not at `level` within
     `wait_s` seconds, the tool raises LevelUnavailable (`refuse`) or is run all the same (`run`).
+    Unless given, that is half a second while the service is away, and five while it is slow.
     An intent that could not be recorded, or cannot become that safe, is refused either way.
     """
 
@@ -166,19 +172,46 @@ async def _intend(
     n = live.record(
         ToolStarted(call_id, effect_.tool, arguments, key=effect_.key, retry=effect_.retry)
     )
-    is_safe = await live.durable(gate.level, upto=n, timeout_s=gate.wait_s)
+    try:
+        is_safe = await _is_safe(live, gate, n)
+    except LevelUnavailable as error:
+        raise refusal(LevelUnavailable, f"{effect_.tool} was not done: {error}") from error
     if not is_safe and gate.at_bound == "refuse":
-        raise LevelUnavailable(
-            f"{effect_.tool} was not done: its intent is not safe at {gate.level} yet"
-        )
+        raise refusal(LevelUnavailable, f"{effect_.tool} was not done: {_why(live, gate.level)}")
     _refuse_deposed(live, effect_)
+
+
+async def _is_safe(live: Live, gate: Gate, n: int) -> bool:
+    """Whether entry `n` is as safe as asked, in time."""
+    if gate.wait_s is not None:
+        return await live.durable(gate.level, upto=n, timeout_s=gate.wait_s)
+    for _ in range(WAITS):
+        acked = live.ack.acked
+        if await live.durable(gate.level, upto=n, timeout_s=WAIT_S):
+            return True
+        if live.ack.acked == acked and live.lag.service.seconds > AWAY_S:
+            return False
+    return False
+
+
+def _why(live: Live, level: Level) -> str:
+    away_s = live.lag.service.seconds
+    if level == "service" and away_s > AWAY_S:
+        return f"the service is away, it has confirmed nothing for {away_s:.0f} s"
+    return f"its intent is not safe at {level} yet"
+
+
+def refusal(kind: type[UnbrokenError], words: str) -> UnbrokenError:
+    """An error of this kind that the model is told."""
+    return refusals.get(kind, kind)(words)
 
 
 def _refuse_deposed(live: Live, effect_: Effect) -> None:
     """Also where the level says nothing of the service: the next holder does what is to be done."""
     if live.is_fenced or live.is_ended:
-        raise LevelUnavailable(
-            f"{effect_.tool} was not done: the session is another agent's, or over"
+        raise refusal(
+            LevelUnavailable,
+            f"{effect_.tool} was not done: the session is another agent's, or over",
         )
 
 
@@ -186,7 +219,8 @@ def _refuse_unknown(live: Live, effect_: Effect) -> None:
     """What may have been done before a crash is not done again unless that is harmless."""
     same = (tool for tool in live.session.tools.values() if tool.key == effect_.key)
     if effect_.retry == "ask" and any(tool.status is None for tool in same):
-        raise EffectUnknown(f"{effect_.tool} may have been done before a crash: ask the person")
+        said = f"{effect_.tool} may have been done before a crash: ask the person"
+        raise refusal(EffectUnknown, said)
 
 
 def _known_key(live: Live | None, context: Any, tool: str) -> str | None:

@@ -217,14 +217,18 @@ async def test_without_tools_it_only_talks():
 
 
 @pytest.mark.parametrize(
-    ("tool", "words"),
-    [("confirm_booking", "do not know yet whether"), ("keep_note", "did not work")],
+    ("tool", "output", "words"),
+    [
+        ("confirm_booking", "trace", "do not know yet whether"),
+        ("confirm_booking", "confirm_booking was not done: it is away", "have done nothing"),
+        ("keep_note", "trace", "did not work"),
+    ],
 )
-def test_a_tool_that_failed_is_spoken_about_honestly(tool, words):
+def test_a_tool_that_failed_is_spoken_about_honestly(tool, output, words):
     said = context(("user", "Yes."))
     said.items += [
         llm.FunctionCall(call_id="c1", name=tool, arguments="{}"),
-        llm.FunctionCallOutput(call_id="c1", name=tool, output="trace", is_error=True),
+        llm.FunctionCallOutput(call_id="c1", name=tool, output=output, is_error=True),
     ]
     told = WrittenLLM().reply(said, DESK_TOOLS).text
     assert words in told

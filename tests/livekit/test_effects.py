@@ -1,6 +1,7 @@
 """An effect's intent is in the log, as safe as asked, before the tool runs."""
 
 import asyncio
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -17,6 +18,8 @@ from unbroken.live import Live, by_agent_session
 from unbroken.livekit.hooks import Hooks
 
 __all__ = ["store"]
+
+effects = sys.modules[effect.__module__]
 
 RULES = [
     ("table", {"tool": "book", "arguments": {"day": "friday"}}),
@@ -109,6 +112,48 @@ async def test_without_the_service_it_refuses(desk):
     (tool,) = live.session.tools.values()
     assert tool.status == "error"
     assert agent.keys == []
+
+
+async def test_the_model_is_told_why_it_was_not_done(desk):
+    _, session, _ = desk
+    await session.generate_reply(user_input="a taxi please")
+    outputs = [i.output for i in session.history.items if i.type == "function_call_output"]
+    assert outputs == ["ride was not done: its intent is not safe at service yet"]
+
+
+async def test_a_slow_service_is_waited_for(env, spool, monkeypatch):
+    monkeypatch.setattr(effects, "WAIT_S", 0.05)
+    ran = []
+
+    @effect(retry="safe")
+    async def send(context, what):
+        ran.append(what)
+
+    live = Live.open(spool, new_header(env, spool))
+    by_agent_session[session := Told()] = live
+    context = SimpleNamespace(session=session, function_call=SimpleNamespace(call_id="c"))
+    sending = asyncio.create_task(send(context, "a"))
+    await asyncio.sleep(0.15)  # longer than one wait
+    live.ack.confirm(acked=live.journal.appended, term=1, boot_us=1)
+    await sending
+    assert ran == ["a"]
+    await live.close("left")
+
+
+async def test_a_service_that_is_away_is_named(env, spool, monkeypatch):
+    monkeypatch.setattr(effects, "WAIT_S", 0.01)
+    monkeypatch.setattr(effects, "AWAY_S", -1.0)
+
+    @effect(retry="safe")
+    async def send(context, what):
+        raise AssertionError(what)
+
+    live = Live.open(spool, new_header(env, spool))
+    by_agent_session[session := Told()] = live
+    context = SimpleNamespace(session=session, function_call=SimpleNamespace(call_id="c"))
+    with pytest.raises(LevelUnavailable, match="send was not done: the service is away"):
+        await send(context, "a")
+    await live.close("left")
 
 
 WISHES = ["a table please", "a taxi please", "note this", "ring please"]

@@ -1,6 +1,6 @@
 """LiveKit: the only place that imports it."""
 
-from unbroken.livekit import arguments
+from unbroken.livekit import arguments, refusals
 from unbroken.livekit.agent import Call, durable
 from unbroken.livekit.history import History
 from unbroken.livekit.restore import AgentFactories, Restored
@@ -18,6 +18,7 @@ from unbroken.recovery import (
 )
 
 arguments.watch()
+refusals.watch()
 
 __all__ = [
     "AgentFactories",
