@@ -346,3 +346,25 @@ async def test_the_side_lane(client, archive):
     missing = f"{API}/sessions/{ENV.new_id()}"
     for path in ("", "/entries", "/side"):
         assert (await client.get(missing + path)).status_code == 404
+
+
+async def test_conversations_of_one_user_are_listed(client, archive):
+    await a_call(archive)
+    for user_id, count in (("ann", 1), ("nobody", 0)):
+        found = await client.get(f"{API}/conversations", params={"user_id": user_id})
+        assert len(found.json()["conversations"]) == count
+
+
+async def test_a_filter_that_is_unknown_is_refused_and_not_ignored(client, archive):
+    await a_call(archive)
+    for path in ("conversations?user=ann", "conversations?limit=5&q=table", "rooms?name=x"):
+        answer = await client.get(f"{API}/{path}")
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")
+        assert "no such parameter here" in answer.json()["detail"]
+
+
+async def test_a_turn_that_was_saved_is_no_live_conversation(client):
+    turn = {"room_name": "room", "participant_identity": "ann", "user_message": "Hello."}
+    saved = await client.post(f"{API}/conversations/save-turn", json=turn)
+    found = await client.get(f"{API}/conversations/{saved.json()['conversation_id']}")
+    assert found.json()["live"] is False

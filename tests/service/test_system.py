@@ -32,7 +32,7 @@ def console(tmp_path, monkeypatch):
 
 
 async def test_the_console_is_served(client, console):
-    for path in ("/", "/conversations/7", "/rooms/a/b", "/no.js"):
+    for path in ("/", "/conversations", "/conversations/7"):
         answer = await client.get(path)
         assert (answer.status_code, answer.text) == (200, "<title>unbroken</title>")
         assert answer.headers["cache-control"] == "no-cache"
@@ -83,3 +83,16 @@ async def test_a_service_that_can_keep_nothing_is_not_ready(client):
     assert (saved.status_code, (await client.get("/readyz")).status_code) == (503, 503)
     of._writing.execute("pragma query_only = 0")
     assert (await client.get("/readyz")).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/docs", "/redoc", "/rooms/a/b", "/no.js"])
+async def test_what_is_no_page_is_not_found(client, console, path):
+    answer = await client.get(path)
+    assert (answer.status_code, "unbroken" in answer.text) == (404, True)
+
+
+async def test_what_browsers_read_comes_compressed(client, console):
+    (console / "long.js").write_text("// words\n" * 1_000)
+    assert (await client.get("/long.js")).headers["content-encoding"] == "gzip"
+    plain = await client.get("/long.js", headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers

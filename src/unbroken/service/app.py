@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import structlog
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.env import Env, Host
@@ -24,6 +24,8 @@ from unbroken.service import (
     users,
 )
 from unbroken.service.auth import Gate
+from unbroken.service.compressed import Compressed
+from unbroken.service.filters import refuse_unknown
 from unbroken.service.first_agent import FirstAgent
 from unbroken.service.idempotency import Idempotency
 from unbroken.service.livekit_rooms import LiveKitRooms
@@ -36,8 +38,16 @@ from unbroken.stores.sqlite import SqliteStore
 log = structlog.get_logger()
 
 NOUNS = (
-    *(health, system, rooms, conversations, sessions, journal, blobs, files, users, analytics),
-    pages,  # the last: it answers every path
+    health,
+    system,
+    rooms,
+    conversations,
+    sessions,
+    journal,
+    blobs,
+    files,
+    users,
+    analytics,
 )
 
 
@@ -54,9 +64,11 @@ def create_app(settings: Settings, *, env: Env | None = None) -> FastAPI:
     app = FastAPI(title="unbroken", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     errors.install(app)
     app.add_middleware(Idempotency)
+    app.add_middleware(Compressed)
     app.add_middleware(Gate, settings=settings)  # the last one added is the first one asked
     for noun in NOUNS:
-        app.include_router(noun.router)
+        app.include_router(noun.router, dependencies=[Depends(refuse_unknown)])
+    app.include_router(pages.router)  # the last: it answers every path
     return app
 
 

@@ -81,11 +81,12 @@ class Finalize(BaseModel):
 
 @router.get("")
 async def list_conversations(
-    parts: Given, limit: Limit = 20, after: str | None = None
+    parts: Given, limit: Limit = 20, after: str | None = None, user_id: Name | None = None
 ) -> Conversations:
-    """Newest first. Pass `next` back as `after` to get the next page."""
+    """Newest first, of one user if `user_id` is given. Pass `next` back as `after` to get the next
+    page."""
     found = await parts.store.conversations.list_conversations(
-        limit=limit + 1, before=shapes.conversation_place(after)
+        limit=limit + 1, before=shapes.conversation_place(after), user_id=user_id
     )
     page = found[:limit]
     return Conversations(

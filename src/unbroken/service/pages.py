@@ -1,5 +1,6 @@
 """/: the console, built into the package folder `console`."""
 
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ NOT_BUILT = "The console is not built into this package. In a checkout: make con
 HEADERS = {"Cache-Control": "no-cache"}
 # Vite names these after their content.
 ASSET_HEADERS = {"Cache-Control": "public, max-age=31536000, immutable"}
+OWN_PAGES = re.compile(r"(conversations(/[^/]+)?/?)?")  # as the console's router has them
 CLOUD = ".livekit.cloud"  # a project's first address sends its callers on to others of these
 
 router = APIRouter(include_in_schema=False)
@@ -21,7 +23,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/{path:path}", response_class=Response)
 async def page(path: str, parts: Given) -> Response:
-    """A file of the console; any other path is one of its own pages."""
+    """A file of the console, or one of its own pages; what is neither is shown as not found."""
     if path == "api" or path.startswith("api/"):
         raise NotFound(f"no /{path}")
     if (file := _file(path)) is not None:
@@ -30,7 +32,8 @@ async def page(path: str, parts: Given) -> Response:
     if not index.is_file():
         return PlainTextResponse(NOT_BUILT, status_code=404)
     policy = content_policy(parts.settings.browser_livekit_url)
-    return FileResponse(index, headers=HEADERS | {"Content-Security-Policy": policy})
+    status = 200 if OWN_PAGES.fullmatch(path) else 404
+    return FileResponse(index, status, headers=HEADERS | {"Content-Security-Policy": policy})
 
 
 def content_policy(livekit_url: str) -> str:

@@ -25,11 +25,13 @@ class SqliteConversations:
         self._blobs = blobs
 
     async def list_conversations(
-        self, *, limit: int, before: tuple[int, UUID] | None = None
+        self, *, limit: int, before: tuple[int, UUID] | None = None, user_id: str | None = None
     ) -> list[Conversation]:
+        """Newest first; of that user only, if one is named."""
+        asked = {"limit": limit, "user_id": user_id}
         at, last = (before[0], before[1].bytes) if before else (_LAST_AT, _LAST_ID)
         rows = await self._database.read(
-            lambda tx: tx.all("list_conversations", before_at=at, before_id=last, limit=limit)
+            lambda tx: tx.all("list_conversations", before_at=at, before_id=last, **asked)
         )
         return await self._conversations(rows)
 

@@ -24,7 +24,7 @@ select c.conversation_id, c.user_id, iif(c.title_sum <> row_sum(cast(c.title as 
   (select count(*) from calls k where k.tenant = c.tenant and k.conversation_id = c.conversation_id) as calls,
   (select count(*) from messages m where m.tenant = c.tenant and m.conversation_id = c.conversation_id and m.role in ('user', 'assistant')) as messages,
   exists (select 1 from calls k join sessions s using (call_id) join hosts h using (host_id)
-          where k.tenant = c.tenant and k.conversation_id = c.conversation_id and s.phase in ('live', 'offered') and h.lease_until > :now) as is_live,
+          where k.tenant = c.tenant and k.conversation_id = c.conversation_id and s.agent_name is not null and s.phase in ('live', 'offered') and h.lease_until > :now) as is_live,
   (select iif(m.head <> row_sum(cast(m.item_id as blob), cast(m.role as blob), cast(m.text as blob), m.interrupted, cast(m.speaker as blob), m.at, m.heard_ms, cast(m.metrics as blob)), null, m.text)
    from messages m where m.tenant = c.tenant and m.conversation_id = c.conversation_id and m.role in ('user', 'assistant')
    order by m.heard_at desc, m.session_id desc, m.place desc limit 1) as last_message,
@@ -36,6 +36,7 @@ select c.conversation_id, c.user_id, iif(c.title_sum <> row_sum(cast(c.title as 
    where c.title is null and k.tenant = c.tenant and k.conversation_id = c.conversation_id and e.flags & 4
    order by m.heard_at, m.session_id, m.place limit 1) as title_apart
 from conversations c where c.tenant = :tenant and (c.last_at, c.conversation_id) < (:before_at, :before_id)
+  and (:user_id is null or c.user_id = :user_id)
 order by c.last_at desc, c.conversation_id desc limit :limit;
 
 -- name: get_conversation
@@ -43,7 +44,7 @@ select c.conversation_id, c.user_id, iif(c.title_sum <> row_sum(cast(c.title as 
   (select count(*) from calls k where k.tenant = c.tenant and k.conversation_id = c.conversation_id) as calls,
   (select count(*) from messages m where m.tenant = c.tenant and m.conversation_id = c.conversation_id and m.role in ('user', 'assistant')) as messages,
   exists (select 1 from calls k join sessions s using (call_id) join hosts h using (host_id)
-          where k.tenant = c.tenant and k.conversation_id = c.conversation_id and s.phase in ('live', 'offered') and h.lease_until > :now) as is_live,
+          where k.tenant = c.tenant and k.conversation_id = c.conversation_id and s.agent_name is not null and s.phase in ('live', 'offered') and h.lease_until > :now) as is_live,
   (select iif(m.head <> row_sum(cast(m.item_id as blob), cast(m.role as blob), cast(m.text as blob), m.interrupted, cast(m.speaker as blob), m.at, m.heard_ms, cast(m.metrics as blob)), null, m.text)
    from messages m where m.tenant = c.tenant and m.conversation_id = c.conversation_id and m.role in ('user', 'assistant')
    order by m.heard_at desc, m.session_id desc, m.place desc limit 1) as last_message,
