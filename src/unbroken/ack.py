@@ -15,7 +15,7 @@ ORPHANED = 2
 DEGRADED = 4  # the archive has not answered for a while
 ENDED = 8
 
-_BEAT, _BEAT_AT, _WANTED, _READY, _APPENDED, _TROUBLE = range(6)
+_BEAT, _BEAT_AT, _WANTED, _READY, _APPENDED, _TROUBLE, _HUNG_UP = range(7)
 _ACKED, _TERM, _CONFIRMED_AT, _FLAGS, _INBOX, _BASE, _SESSION_HIGH, _SESSION_LOW = range(8, 16)
 _LOST, _LOST_RING = 16, range(17, 31)  # how many entries were lost, and the n of the last of them
 _LOW = (1 << 64) - 1
@@ -48,6 +48,11 @@ class Ack:
     def tell(self, trouble: int) -> None:
         """What makes us degraded: see `trouble`; 0 when all is well."""
         self._words[_TROUBLE] = trouble
+
+    def hang_up(self, n: int) -> None:
+        """Entry `n` says that the call is over; 0: it is not. Behind a slow or full disk that
+        entry still waits when we are killed: then the keeper writes it."""
+        self._words[_HUNG_UP] = n
 
     # The keeper's side.
 
@@ -90,6 +95,10 @@ class Ack:
     @property
     def appended(self) -> int:
         return self._words[_APPENDED]
+
+    @property
+    def hung_up(self) -> int:
+        return self._words[_HUNG_UP]
 
     @property
     def trouble(self) -> int:

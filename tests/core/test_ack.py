@@ -22,9 +22,10 @@ def test_each_side_sees_what_the_other_says(both):
     session_id = Host().new_id()
     agent.beat(123)
     agent.append(8)
+    agent.hang_up(7)
     keeper.confirm(acked=5, term=2, boot_us=456)
     keeper.bind(session_id, base=3)
-    assert (keeper.beats, keeper.appended) == ((1, 123), 8)
+    assert (keeper.beats, keeper.appended, keeper.hung_up) == ((1, 123), 8, 7)
     assert (agent.acked, agent.term, agent.confirmed_us) == (5, 2, 456)
     assert (agent.session_id, agent.base) == (session_id, 3)
 

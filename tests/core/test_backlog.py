@@ -1,6 +1,9 @@
 """The backlog of a holder has no gap: what cannot be read is named where it stood."""
 
 from tests.core.files import dead_header, entry, lay
+from unbroken import entries
+from unbroken.cause import ENDING
+from unbroken.entries import Noted
 from unbroken.journal import PartsReader
 from unbroken.keeper.backlog import Backlog
 
@@ -27,4 +30,24 @@ def test_an_entry_that_stands_in_two_files_is_there_once(spool, env):
     backlog = Backlog(env, PartsReader(spool, header.holder))
     backlog.fill(is_living=False)
     assert [n for n, _ in backlog] == [1, 2, 3, 4]
+    backlog.close()
+
+
+def test_the_goodbye_of_a_holder_is_there_though_no_file_has_it(spool, env):
+    header = dead_header(env, spool)
+    lay(spool, header, entry(1))
+    backlog = Backlog(env, PartsReader(spool, header.holder))
+    backlog.fill(is_living=False, appended=3, hung_up=2)
+    assert [(n, found.kind) for n, found in backlog] == [(1, "note"), (2, "note"), (3, "lost")]
+    goodbye = dict(backlog)[2]
+    assert entries.decode(goodbye.kind, goodbye.payload) == Noted(ENDING, "hung up")
+    backlog.close()
+
+
+def test_a_goodbye_that_can_be_read_stays_as_it_was_said(spool, env):
+    header = dead_header(env, spool)
+    lay(spool, header, entry(1), entry(2))
+    backlog = Backlog(env, PartsReader(spool, header.holder))
+    backlog.fill(is_living=False, appended=2, hung_up=2)
+    assert [entries.decode(e.kind, e.payload) for _, e in backlog] == [Noted("n", 1), Noted("n", 2)]
     backlog.close()

@@ -130,6 +130,16 @@ async def killed(spool: Any, archive: Any, *calls: Call) -> None:
     """As SIGKILL leaves it: locks are free, and nobody has had the last word."""
     for call in calls:
         assert await call.live.durable("process", timeout_s=60)  # else it is lost, rightly
+    await died(spool, archive, *calls)
+
+
+async def died(spool: Any, archive: Any, *calls: Call) -> None:
+    """What its disk had not taken is gone with it."""
+    for call in calls:
+        journal = call.live.journal
+        journal._closed = True
+        if journal._retry:
+            journal._retry.cancel()
         call._is_over = True
         await call._stop_tasks()
         call.live._watching.cancel()

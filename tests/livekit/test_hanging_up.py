@@ -9,7 +9,8 @@ from livekit.agents.beta import EndCallTool
 
 from tests.agents.scripted import ScriptedLLM
 from tests.core.conftest import store
-from tests.livekit.job import ROOM, Job, QuietHost, Roomless, call_in, killed, shipped
+from tests.core.faults import FaultyHost
+from tests.livekit.job import ROOM, Job, QuietHost, Roomless, call_in, died, killed, shipped
 from unbroken.cause import ENDING
 from unbroken.live import by_room
 from unbroken.livekit import last_words
@@ -97,6 +98,32 @@ async def test_killed_right_behind_it_nobody_is_sent_for(talk, hang_up):
     again = await Holder(talk.archive).take(ROOM, room_sid="RM_1")
     assert again.is_new
     assert again.conversation_id != talk.call.live.journal.header.conversation_id
+
+
+class FullHost(QuietHost, FaultyHost):
+    """Its disk may be full."""
+
+
+@pytest.mark.parametrize("hang_up", WAYS)
+async def test_killed_before_the_disk_has_taken_the_goodbye_nobody_is_sent_for(
+    tmp_path, store, hang_up
+):
+    host = FullHost()
+    talk = await Talk(Spool.open(host, str(tmp_path / "full")), store).start()
+    host.room_bytes = 0
+    await hang_up(talk)
+    await died(talk.spool, talk.archive, talk.call)
+    assert (await talk.phase(), await talk.due()) == ("ended", False)
+
+
+async def test_a_goodbye_that_was_taken_back_is_no_goodbye_on_a_full_disk_either(tmp_path, store):
+    host = FullHost()
+    talk = await Talk(Spool.open(host, str(tmp_path / "full")), store).start()
+    host.room_bytes = 0
+    talk.job.shutdown("said goodbye")
+    assert talk.call._hanging_up.settle(DRAINED) is None
+    await died(talk.spool, talk.archive, talk.call)
+    assert await talk.phase() == "orphaned"
 
 
 @pytest.mark.parametrize("hang_up", WAYS)

@@ -22,7 +22,8 @@ from unbroken.archive import (
     WireEntry,
     refusal,
 )
-from unbroken.entries import Lost
+from unbroken.cause import ENDING
+from unbroken.entries import Lost, Noted
 from unbroken.env import Env
 from unbroken.frames import BOUND, CLOSED, ENTRY, FRAME_BYTES_MIN, MARK, Frame
 from unbroken.journal import PartsReader
@@ -35,6 +36,7 @@ ENTRY_BYTES = 400  # what an entry takes beside its payload
 MISSING_MAX = 100_000  # entries in a row that were never written; more than that no agent records
 AHEAD_MAX = 1_000  # of what the ack file says: it is written after the entry
 ID_BYTES = 16
+HUNG_UP = "hung up"  # why the call ended, where the holder's own words are lost
 
 
 class Binding(msgspec.Struct, frozen=True):
@@ -62,7 +64,7 @@ class Backlog:
         self._lost_upto = 0  # entries that are missing, from `read` on
         self._lost_for = ""
         self._reaches = 0  # up to this n entries were recorded, as the file says
-        self._appended = 0  # ...and as the ack file says
+        self._appended = self._hung_up = 0  # ...and as the ack file says
         self._damaged = 0  # bytes, when the newest entry was read
         self._told = 0  # up to this n it was said what is missing
 
@@ -72,12 +74,20 @@ class Backlog:
     def __iter__(self) -> Iterator[tuple[int, WireEntry]]:
         return iter(self._queue)
 
-    def fill(self, *, is_living: bool, appended: int = 0, room: int = QUEUE_BYTES_MAX) -> None:
+    def fill(
+        self,
+        *,
+        is_living: bool,
+        appended: int = 0,
+        hung_up: int = 0,
+        room: int = QUEUE_BYTES_MAX,
+    ) -> None:
         """Read on, as far as there is room, but not further than one slice of what is damaged.
 
-        `appended`: up to here the holder says that it recorded.
+        `appended`: up to here the holder says that it recorded. `hung_up`: the entry in which it
+        says that it hung up; if that is in no file, it is written here.
         """
-        self._appended = appended
+        self._appended, self._hung_up = appended, hung_up
         while self._bytes < room and len(self._queue) < QUEUE_ENTRIES_MAX and not self.is_read:
             if self.read < self._lost_upto:
                 self._name_missing()
@@ -191,7 +201,9 @@ class Backlog:
             self.read = min(self.stored, self._lost_upto)
             return
         self.read += 1
-        self._put(self.read, _lost(self._lost_for, self._env.now_us()))
+        now_us = self._env.now_us()
+        is_goodbye = self.read == self._hung_up
+        self._put(self.read, _goodbye(now_us) if is_goodbye else _lost(self._lost_for, now_us))
 
     def _put(self, n: int, entry: WireEntry) -> None:
         self._queue.append((n, entry))
@@ -209,6 +221,11 @@ def _lost(cause: str, at_us: int, *, kind: str | None = None) -> WireEntry:
     kind = kind and kind[:KIND_CHARS_MAX]
     payload, flags = entries.encode(Lost(cause=cause[:KIND_CHARS_MAX], kind=kind))
     return WireEntry("lost", _time(at_us), flags, payload)
+
+
+def _goodbye(at_us: int) -> WireEntry:
+    payload, flags = entries.encode(Noted(ENDING, HUNG_UP))
+    return WireEntry("note", _time(at_us), flags, payload)
 
 
 def _time(at_us: int) -> int:

@@ -112,7 +112,8 @@ class Tail:
 
     def read_on(self, room: int) -> None:
         """Read what is new, as far as there is room in memory. Raises OSError."""
-        self._backlog.fill(is_living=self.is_living, appended=self.ack.appended, room=room)
+        said = {"appended": self.ack.appended, "hung_up": self.ack.hung_up}
+        self._backlog.fill(is_living=self.is_living, room=room, **said)
         bound, self._backlog.binding = self._backlog.binding, None
         if bound and not self.is_bound and self.claim.granted_term is None:
             self.session_id, self.term, self.base = bound.session_id, bound.term, bound.base

@@ -70,7 +70,7 @@ class HangingUp:
             return None
         if self._is_sure or reason in self._asked:
             return str(ending)
-        self._live.record(Noted(ENDING, None))
+        self._take_back()
         return None
 
     def _noting(self, act: Callable[P, T], note: Callable[..., None]) -> Callable[P, T]:
@@ -121,7 +121,7 @@ class HangingUp:
             if update.status == "done":
                 self._is_sure = True
             elif not (self._is_sure or self._asked):
-                self._live.record(Noted(ENDING, None))
+                self._take_back()
 
     def _ends_calls(self, name: str) -> bool:
         tools = (*self._session.current_agent.tools, *self._session.tools)
@@ -132,8 +132,12 @@ class HangingUp:
         """The first reason stands."""
         self._is_sure = self._is_sure or is_sure
         if self._live.session.notes.get(ENDING) is None:
-            self._live.record(Noted(ENDING, reason))
+            self._live.ack.hang_up(self._live.record(Noted(ENDING, reason)))
             self._live.journal.sync()
+
+    def _take_back(self) -> None:
+        self._live.record(Noted(ENDING, None))
+        self._live.ack.hang_up(0)
 
 
 def shut_down(ctx: JobContext, reason: str) -> bool:
