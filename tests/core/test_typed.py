@@ -115,6 +115,14 @@ def test_a_live_object_deep_within_stays_where_it_was():
     assert [str(p) for p in found.problems] == ["struct.first_name: live object (Client)"]
 
 
+def test_a_live_object_in_a_list_is_stood_for_by_no_other_part():
+    saved = through_the_log(["a", Client(), 5])
+    once = decoder().of(saved, ())
+    assert once == decoder().of(saved, (), old=once) == ["a", 5]
+    here = ["a", Client(), 0]
+    assert decoder().of(saved, (), old=here) == ["a", here[1], 5]
+
+
 def test_what_has_a_name_in_both_processes_is_referred_to():
     one, other = Client(), Client()
     saved = typed.encode([one], lambda value: "it" if value is one else None)

@@ -146,6 +146,12 @@ class Decoder:
         except TooMuch:
             return False
 
+    def _is_live(self, value: object) -> bool:
+        try:
+            return value is not MISSING and _is_own(encode(value, self._known))
+        except TooMuch:
+            return False
+
     def _known(self, value: object) -> str | None:
         return ITSELF if value is self.itself else self._name(value)
 
@@ -174,11 +180,14 @@ class Decoder:
             raise Unfit(f"cannot be read ({type(error).__name__})") from error
 
     def _all(self, saved: Sequence[JSON], at: Path, hint: Any, old: Any) -> list[Any]:
-        """Those parts that can be; the others are named."""
+        """Those parts that can be; the others are named. What is put back a second time finds
+        there what came of the first."""
         there = list(old) if isinstance(old, list | tuple | deque) else []
-        found = []
+        found: list[Any] = []
         for k, part in enumerate(saved):
-            held = there[k] if k < len(there) else MISSING
+            held = there[len(found)] if len(found) < len(there) else MISSING
+            if _is_own(part) and not self._is_live(held):
+                held = MISSING  # it stands for another part
             try:
                 found.append(self.of(part, (*at, k), hint=hints.part_of(hint, k), old=held))
             except Unfit as error:
@@ -291,6 +300,11 @@ def _in_order(saved: Mapping[str, JSON]) -> Iterator[tuple[str, JSON]]:
 
 def _live(name: str) -> str:
     return f"live object ({name.rpartition('.')[2]})"
+
+
+def _is_own(saved: JSON) -> bool:
+    """Whether that is a process's own, or a part of itself."""
+    return isinstance(saved, dict) and ("$live" in saved or "$circle" in saved)
 
 
 def _is_tag(key: str) -> bool:
