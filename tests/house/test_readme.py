@@ -1,6 +1,9 @@
-"""What the pages tell people to type exists, and their Python is Python."""
+"""What the pages tell people to type exists, and their Python names what we have."""
 
 import ast
+import contextlib
+import importlib
+import inspect
 import re
 import shlex
 import subprocess
@@ -12,7 +15,10 @@ from pathlib import Path
 import pytest
 import typer
 
+import unbroken
+from unbroken import BackendClient, StateManager, effect
 from unbroken.cli.app import app
+from unbroken.livekit import Call, Facts, Restored, durable
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -20,6 +26,11 @@ PAGES = [
     "CONTRIBUTING.md",
     *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md")),
 ]
+# What the pages' Python calls things.
+OURS = {
+    "call": Call, "facts": Facts, "restored": Restored, "durable": durable, "effect": effect,
+    "backend": BackendClient, "state_manager": StateManager, "state": StateManager,
+}  # fmt: skip
 BLOCK = re.compile(r"^( *)```(\w+)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 SHELLS = {"sh", "bash", "shell"}
 
@@ -83,6 +94,56 @@ def test_every_file_that_is_named_exists(page):
 def test_python_blocks_are_python(page):
     for body in blocks(page, {"python"}):
         ast.parse(body)
+
+
+def written(page: str) -> list[ast.AST]:
+    """The page's Python: blocks, added lines, and what stands in backquotes and is Python."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    changes = (re.findall(r"^\+ *(.*)", body, re.MULTILINE) for body in blocks(page, {"diff"}))
+    inline = re.findall(r"`([^`\n]+)`", BLOCK.sub("", text))
+    lines = [line.removeprefix("@") for line in (*inline, *(line for c in changes for line in c))]
+    found = [ast.parse(body) for body in blocks(page, {"python"})]
+    for line in lines:
+        with contextlib.suppress(SyntaxError):
+            found.append(ast.parse(line))
+    return [node for tree in found for node in ast.walk(tree)]
+
+
+def attributes(kind: type) -> set[str]:
+    """Those that are set when it is made, too."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(kind)))
+    own = (n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute) and is_self(n.value))
+    return {*dir(kind), *own}
+
+
+def is_self(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id == "self"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_the_pages_use_of_ours_exists(page):
+    wrong = []
+    for node in written(page):
+        match node:
+            case ast.Attribute(value=ast.Name(id=name), attr=attr) if inspect.isclass(
+                kind := OURS.get(name)
+            ):
+                if attr not in attributes(kind):
+                    wrong.append(f"{name}.{attr}")
+            case ast.Call(func=ast.Name(id="durable" | "effect" as name), keywords=given):
+                known = inspect.signature(OURS[name]).parameters
+                wrong += [f"{name}({k.arg}=)" for k in given if k.arg and k.arg not in known]
+            case ast.ImportFrom(module=module, names=names) if module and "unbroken" in module:
+                there = importlib.import_module(module)
+                wrong += [f"{module}.{n.name}" for n in names if not hasattr(there, n.name)]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    "name", re.findall(r"\b[A-Z]\w+|\b\w+_plan\b", blocks("README.md", {"python"})[0])
+)
+def test_the_plans_of_the_readme_can_be_imported(name):
+    assert name in ("Bookings", "Concierge") or hasattr(unbroken.livekit, name)
 
 
 def test_ci_runs_make_test_and_nothing_else():
