@@ -120,7 +120,7 @@ MUTANTS = (
     Mutant(
         name="an answer may drip for ever",
         file="remote.py",
-        old="asyncio.timeout(times * self._timeout_s)",
+        old="asyncio.timeout(within_s)",
         new="asyncio.timeout(None)",
         promise="One deadline holds for a whole request.",
         test="core/test_remote.py::test_an_answer_that_drips_is_given_up_as_a_whole",
