@@ -115,6 +115,14 @@ MUTANTS = (
         test=f"{FLYING}test_an_answer_that_is_half_written_is_thought_again",
     ),
     Mutant(
+        name="an answer is owed until LiveKit is done with it",
+        file="livekit/speech.py",
+        old="            self._replies.given(self._before.speech)\n",
+        new="            pass\n",
+        promise="An answer that was heard is not given again, however soon the kill comes.",
+        test=f"{FLYING}test_an_answer_that_was_heard_is_not_owed_when_its_item_comes",
+    ),
+    Mutant(
         name="a task's question is taken for an answer that is owed",
         file="livekit/replies.py",
         old="not all(agent in self._waiting() for agent in owing)",

@@ -18,6 +18,8 @@ from unbroken.mark import Mark
 from unbroken.recovery import default_plan, facts_of
 from unbroken.session import Session, fold
 
+QUIET_LOOKS = 2
+
 
 class Holder:
     """One process's part of a session, without a room. `said` is what its agents say."""
@@ -43,11 +45,17 @@ class Holder:
         self.session.generate_reply(user_input=text)
         await self.quiet()
 
-    async def quiet(self, seconds: float = 0.1) -> None:
-        """Until nothing more happens."""
-        seen = -1
-        while seen != (seen := self.live.journal.appended):
+    async def quiet(self, seconds: float = 0.05) -> None:
+        """Until nothing more happens, twice in a row. A look that comes late, on a busy machine,
+        says nothing."""
+        clock = asyncio.get_running_loop().time
+        looks, seen = 0, -1
+        while looks < QUIET_LOOKS:
+            began = clock()
             await asyncio.sleep(seconds)
+            is_late = clock() - began > 2 * seconds
+            is_quiet = seen == (seen := self.live.journal.appended)
+            looks = looks + 1 if is_quiet and not is_late else 0
 
     def log(self, upto: int | None = None) -> Session:
         """What the next holder reads, or would have read behind that many entries."""

@@ -174,6 +174,24 @@ async def test_what_an_application_says_by_itself_is_said_to_its_end(env, spool)
     await after.close()
 
 
+@pytest.mark.parametrize("asked", ["hello", ASKED[1]])
+async def test_an_answer_that_was_heard_is_not_owed_when_its_item_comes(env, spool, asked):
+    holder, speaker = await holder_of(env, spool, Shop(waits=False))
+    owed = []
+
+    def added(event: Any) -> None:
+        if event.item.role == "assistant":
+            owed.append(flying(holder).is_owed)
+
+    holder.session.on("conversation_item_added", added)
+    reply = holder.session.generate_reply(user_input=asked)
+    await until(speaker.is_playing.is_set, "the answer")
+    assert flying(holder).is_owed
+    await speaker.finish()
+    await reply
+    assert owed == [False]
+
+
 async def test_with_nothing_said_or_promised_there_is_silence(env, spool):
     holder, speaker = await holder_of(env, spool, Shop())
     reply = holder.session.generate_reply(user_input="hello")

@@ -50,12 +50,17 @@ class Replies:
     @property
     def is_said(self) -> bool:
         """Whether what is spoken now comes from `say`."""
-        return self._current() in self._said
+        return self.current in self._said
 
     @property
     def is_aside(self) -> bool:
         """Whether it stays out of the chat context."""
-        return self._said.get(self._current(), False)
+        return self._said.get(self.current, False)
+
+    def given(self, speech_id: str) -> None:
+        """The last words of that reply were played; an application's own words owe nothing."""
+        if speech_id not in self._said:
+            self._owed = [owed for owed in self._owed if owed[0].id != speech_id]
 
     def _waiting(self) -> list[Agent]:
         """The agents that await the current one."""
@@ -64,7 +69,9 @@ class Replies:
     def _current_agent(self) -> Agent | None:
         return self._session.current_agent if self._session else None
 
-    def _current(self) -> str:
+    @property
+    def current(self) -> str:
+        """The id of what is being said."""
         speech = self._session.current_speech if self._session else None
         return speech.id if speech else ""
 

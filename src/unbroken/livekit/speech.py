@@ -62,6 +62,7 @@ class Played(NamedTuple):
 
     text: str = ""
     seconds: float = 0.0
+    speech: str = ""  # its id
 
 
 class InFlight:
@@ -150,17 +151,23 @@ class InFlight:
         self.generated = self._generated() if event.interrupted else None
         spoken = self._heard() if event.interrupted else self._script.text
         played_s = self._before.seconds + event.playback_position
-        self._before = Played(self._before.text + spoken, played_s)
+        self._before = Played(self._before.text + spoken, played_s, self._replies.current)
         self.played_ms = round(played_s * 1_000)
         self._script, self._playhead, self._paced = Script(), Playhead(self._env), ""
         self.stop()
 
     @guarded
     def reply_ended(self) -> None:
-        """Its writing is forgotten: another reply may begin with the same words."""
-        for writing in tuple(self._writings):
-            if rest_of(writing.text, self._before.text) is not None:
-                self._writings.remove(writing)
+        """Its writing is forgotten: another reply may begin with the same words. With it the answer
+        is given, unless its model goes on: LiveKit says so a little later."""
+        spoken = self._before.text
+        rests = [(writing, rest_of(writing.text, spoken)) for writing in self._writings]
+        ended = [(writing, rest) for writing, rest in rests if rest is not None]
+        is_whole = any(not rest.strip() for _, rest in ended)
+        if spoken and is_whole and not any(writing.goes_on for writing, _ in ended):
+            self._replies.given(self._before.speech)
+        for writing, _ in ended:
+            self._writings.remove(writing)
         self._before = Played()
         self.played_ms = self.generated = None
         if self._marked.speech:  # of what stays out of the chat context no item tells the end
