@@ -58,9 +58,8 @@ class Replies:
         return self._said.get(self.current, False)
 
     def given(self, speech_id: str) -> None:
-        """The last words of that reply were played; an application's own words owe nothing."""
-        if speech_id not in self._said:
-            self._owed = [owed for owed in self._owed if owed[0].id != speech_id]
+        """All of that speech was heard: if it was an answer, it is not owed any more."""
+        self._owed = [owed for owed in self._owed if owed[0].id != speech_id]
 
     def _waiting(self) -> list[Agent]:
         """The agents that await the current one."""

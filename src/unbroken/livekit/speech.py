@@ -158,8 +158,8 @@ class InFlight:
 
     @guarded
     def reply_ended(self) -> None:
-        """Its writing is forgotten: another reply may begin with the same words. With it the answer
-        is given, unless its model goes on: LiveKit says so a little later."""
+        """Its writing is forgotten: another reply may begin with the same words. If its model calls
+        no tool the answer is given. LiveKit ends the speech itself a little later."""
         spoken = self._before.text
         rests = [(writing, rest_of(writing.text, spoken)) for writing in self._writings]
         ended = [(writing, rest) for writing, rest in rests if rest is not None]
