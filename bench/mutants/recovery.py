@@ -173,8 +173,8 @@ MUTANTS = (
     Mutant(
         name="a repaired item is not as LiveKit has it",
         file="livekit/restore.py",
-        old="_as_livekits(put) if isinstance(put, entries.ItemPut) else put",
-        new="put",
+        old="live.record(_as_livekits(put))",
+        new="live.record(put)",
         promise="What was under way is restored exactly, and the report says so.",
         test=f"{FLYING}test_a_question_behind_a_preamble_is_answered",
     ),

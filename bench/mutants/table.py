@@ -2,6 +2,7 @@
 
 from bench.mutants import (
     agents,
+    capture,
     over,
     reading,
     recovery,
@@ -19,6 +20,7 @@ MUTANTS = (
     *shipping.MUTANTS,
     *storing.MUTANTS,
     *transcript.MUTANTS,
+    *capture.MUTANTS,
     *agents.MUTANTS,
     *values.MUTANTS,
     *tasks.MUTANTS,

@@ -96,12 +96,14 @@ class ListenedTo(Payload, frozen=True):
 
 class ItemPut(Payload, frozen=True, rename={"from_": "from"}):
     """Kind `item`: an upsert by item id. A new one stands behind `after` (None: in front of all),
-    in the history and, if `agent` is given, in that agent's own context too.
+    in the history and, if `agent` is given, in that agent's own context too; with `is_last`, at
+    the end of the context, whatever stands there.
     """
 
     item: Item
     after: str | None = None
     agent: str | None = None
+    is_last: bool = False
     from_: str | None = None
     heard_ms: int | None = None
     generated: str | None = None  # what the model wrote, where it is more than was heard

@@ -1,50 +1,17 @@
-"""Keeps a session's fold equal to the live lists of chat items, however they are changed.
-
-Theory of operation
--------------------
-LiveKit tells of some changes by events, of others not at all (edits of a chat context, tool
-items, new instructions). So after each event the live lists are compared with what was recorded.
-Comparing all of a long call at each turn would cost more with every turn. Changes are at the
-end, almost always: a list is walked back until WINDOW places in a row are as recorded, and only
-what lies behind is compared in full. A slice of ROLL places further in front is checked at each
-scan in turn, so that an edit anywhere is found within a few scans.
-"""
+"""Keeps a session's fold equal to the live lists of chat items, however they are changed."""
 
 import operator
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 import msgspec
 
 from unbroken.archive import PAYLOAD_BYTES_MAX
-from unbroken.digest import Chain
 from unbroken.entries import ContextChanged, Item, ItemPut, ItemsRemoved
-from unbroken.session import CONTEXT_OF, Session, is_instructions
+from unbroken.session import CONTEXT_OF, Session
+from unbroken.tracked import ChatItem, Codec, Recent, Seen, Tracked, are_same
 
-WINDOW = 16
-ROLL = 32
 PIECE_BYTES_MAX = PAYLOAD_BYTES_MAX // 2  # of the items in one entry; one that is larger is alone
-
-
-class ChatItem(Protocol):
-    """What LiveKit's chat items have in common."""
-
-    @property
-    def id(self) -> str: ...
-
-
-class Seen(msgspec.Struct, frozen=True):
-    """An item as it was recorded; `print` changes when a part of it that matters does."""
-
-    id: str
-    print: Hashable
-
-
-class Codec(msgspec.Struct, frozen=True):
-    """How items are read: `encode` to LiveKit's JSON, `print` a cheap fingerprint."""
-
-    encode: Callable[[ChatItem], Item]
-    print: Callable[[ChatItem], Hashable]
 
 
 class Put(msgspec.Struct, frozen=True):
@@ -54,53 +21,7 @@ class Put(msgspec.Struct, frozen=True):
     is_new: bool
 
 
-class Tracked:
-    """What of one live list is recorded."""
-
-    def __init__(self, codec: Codec) -> None:
-        self.seen: list[Seen] = []
-        self._chain = Chain()
-        self._codec = codec
-        self._rolled = 0
-
-    def unchanged(self, items: Sequence[ChatItem]) -> int:
-        """How many leading places are as recorded."""
-        at, matches = min(len(self.seen), len(items)), 0
-        while at > 0 and matches < WINDOW:
-            at -= 1
-            matches = matches + 1 if self._same(at, items) else 0
-        return self._roll(at + matches, items)
-
-    def _roll(self, keep: int, items: Sequence[ChatItem]) -> int:
-        first = self._rolled if self._rolled < keep else 0
-        self._rolled = first + ROLL
-        for at in range(first, min(first + ROLL, keep)):
-            if not self._same(at, items):
-                return at
-        return keep
-
-    def _same(self, at: int, items: Sequence[ChatItem]) -> bool:
-        seen, item = self.seen[at], items[at]
-        return seen.id == item.id and seen.print == self._codec.print(item)
-
-    def record(self, keep: int, items: Sequence[ChatItem]) -> tuple[list[Seen], list[Seen]]:
-        """What was behind `keep`, and what is now."""
-        old = self.seen[keep:]
-        new = [Seen(item.id, self._codec.print(item)) for item in items[keep:]]
-        self.seen[keep:] = new
-        if old or new:
-            self._chain.cut(keep)
-        return old, new
-
-    def forget(self, keep: int) -> None:
-        """What is behind is not as recorded."""
-        del self.seen[keep:]
-        self._chain.cut(keep)
-
-    def digest(self, items: Sequence[ChatItem]) -> str:
-        """Of `items`, which were recorded just now."""
-        new = map(self._codec.encode, items[len(self._chain) :])
-        return self._chain.of(new, leaving_out=is_instructions)
+Change: TypeAlias = ItemsRemoved | Put | ContextChanged
 
 
 class Mirror:
@@ -108,8 +29,8 @@ class Mirror:
 
     def __init__(self, session: Session, codec: Codec) -> None:
         self._session = session
-        self._codec = codec
-        self._history = Tracked(codec)
+        self._recent = Recent(codec)
+        self._history = Tracked(self._recent)
         self._contexts: dict[str, Tracked] = {}
 
     def restore_history(self, items: Sequence[ChatItem]) -> None:
@@ -122,7 +43,7 @@ class Mirror:
         context = self._context(agent)
         context.record(0, items)
         for at, item in enumerate(items):
-            if at >= len(recorded) or self._codec.encode(item) != recorded[at]:
+            if at >= len(recorded) or self._recent.encode(item) != recorded[at]:
                 context.forget(at)
                 return
 
@@ -139,9 +60,13 @@ class Mirror:
         """All of it anew: what was written before has not led there."""
         session, before = self._session, None
         placed = dict(session.placed)
+        met: set[str] = set()
         yield ItemsRemoved(tuple(session.order))
         for item in items:
-            encoded = self._codec.encode(item)
+            if item.id in met:
+                continue
+            met.add(item.id)
+            encoded = self._recent.encode(item)
             known = placed.get(item.id, ItemPut(encoded))
             yield msgspec.structs.replace(known, item=encoded, after=before, agent=None)
             before = item.id
@@ -149,62 +74,86 @@ class Mirror:
     def whole_context(self, agent: str, items: Sequence[ChatItem]) -> Iterator[ContextChanged]:
         return _in_pieces(agent, 0, map(self._reference, items))
 
-    def history(
+    def changes(
         self, items: Sequence[ChatItem], agent: str, context: Sequence[ChatItem]
-    ) -> Iterable[ItemsRemoved | Put]:
-        """What makes the fold's history equal to `items`. Record each before taking the next.
+    ) -> Iterator[Change]:
+        """What makes the fold's history equal to `items`, and its context of `agent` to `context`.
+        Record each before taking the next.
 
-        New items that stand in the agent's own `context` too are put there in the same entry.
+        A new item that stands in both is put into both by one entry: no part of the log has it in
+        the one alone.
         """
-        keep = self._history.unchanged(items)
-        old, new = self._history.record(keep, items)
+        keep, kept = self._history.unchanged(items), self._context(agent).unchanged(context)
+        yield from self._of_history(keep, items, agent, {item.id for item in context[kept:]})
+        yield from self._of_context(kept, agent, context)
+
+    def look(
+        self,
+        history: Sequence[ChatItem],
+        contexts: Mapping[str, Sequence[ChatItem]],
+        *,
+        is_whole: bool = False,
+    ) -> bool:
+        """Whether what is looked at next is as recorded: a slice of each list, or all of it."""
+        lists = [(self._history, history)]
+        lists += [(self._context(agent), items) for agent, items in contexts.items()]
+        looked = [
+            tracked.look(items, len(items)) if is_whole else tracked.look(items)
+            for tracked, items in lists
+        ]
+        return all(looked)
+
+    def _of_history(
+        self, keep: int, items: Sequence[ChatItem], agent: str, joining: set[str]
+    ) -> Iterator[ItemsRemoved | Put]:
+        """`joining` are the ids of what is new in the agent's context."""
+        old, new = self._history.record(keep, items, self._session.placed)
         if not old and not new:
             return
-        if gone := _gone(old, new):
+        gone = _gone(old, new)
+        if gone:
             yield ItemsRemoved(tuple(gone))
-        known = {seen.id: seen.print for seen in old if seen.id not in set(gone)}
-        before = items[keep - 1].id if keep else None
+        known = {seen.id: seen for seen in old if not seen.is_again and seen.id not in set(gone)}
+        before = self._history.before(keep)
         for item, seen in zip(items[keep:], new, strict=True):
-            if known.get(seen.id) != seen.print:
-                put = ItemPut(
-                    self._codec.encode(item),
-                    after=before,
-                    agent=agent if self._is_next(item, before, agent, context) else None,
-                )
-                yield Put(put, is_new=seen.id not in known)
+            if seen.is_again:
+                continue
+            is_new = seen.id not in known
+            if is_new or not are_same(seen.print, known[seen.id].print):
+                whose = agent if is_new and seen.id in joining else None
+                yield Put(self._put(item, before, whose), is_new)
             before = seen.id
 
-    def context(self, agent: str, items: Sequence[ChatItem]) -> Iterator[ContextChanged]:
-        """What makes the fold's context of `agent` equal to `items`, beyond what `history` did."""
-        tracked = self._context(agent)
-        keep = tracked.unchanged(items)
-        tracked.record(keep, items)
+    def _put(self, item: ChatItem, before: str | None, agent: str | None) -> ItemPut:
+        """Behind `before` in the history, and last in the context of `agent`, if it is given: the
+        context behind it says where else it stands there."""
+        folded = self._session.contexts.get(agent) if agent else None
+        if folded is None or not folded.ids:
+            return ItemPut(self._recent.encode(item), after=before, agent=agent)
+        if item.id in folded.own:
+            agent = None  # it is there already
+        is_last = agent is not None and folded.ids[-1] != before
+        return ItemPut(self._recent.encode(item), after=before, agent=agent, is_last=is_last)
+
+    def _of_context(
+        self, keep: int, agent: str, items: Sequence[ChatItem]
+    ) -> Iterator[ContextChanged]:
+        """Beyond what the history did."""
+        self._context(agent).record(keep, items)
         tail = items[keep:]
         folded = self._session.contexts.get(agent)
         if folded.ids[keep:] == [i.id for i in tail] if folded else not tail:
             resolved = self._session.context(agent, start=keep)
-            if all(map(operator.eq, resolved, map(self._codec.encode, tail))):
+            if all(map(operator.eq, resolved, map(self._recent.encode, tail))):
                 return
         yield from _in_pieces(agent, keep, map(self._reference, tail))
 
-    def _is_next(
-        self, item: ChatItem, before: str | None, agent: str, context: Sequence[ChatItem]
-    ) -> bool:
-        """Whether the item, behind `before` in the history, is what comes next in the context: of
-        no other place there does its place in the history say anything."""
-        folded = self._session.contexts.get(agent)
-        if folded is None or not folded.ids:
-            return before is None and bool(context) and context[0].id == item.id
-        count = len(folded.ids)
-        is_behind = folded.ids[-1] == before and count < len(context)
-        return is_behind and context[count] is item and item.id not in self._session.items
-
     def _context(self, agent: str) -> Tracked:
-        return self._contexts.setdefault(agent, Tracked(self._codec))
+        return self._contexts.setdefault(agent, Tracked(self._recent))
 
     def _reference(self, item: ChatItem) -> str | Item:
         """An id where the history has the very same item, else the whole item."""
-        encoded = self._codec.encode(item)
+        encoded = self._recent.encode(item)
         return item.id if self._session.items.get(item.id) == encoded else encoded
 
 
@@ -222,9 +171,10 @@ def _in_pieces(agent: str, keep: int, then: Iterable[str | Item]) -> Iterator[Co
     yield ContextChanged(agent, keep, tuple(piece))
 
 
-def _gone(old: Sequence[Seen], new: Sequence[Seen]) -> list[str]:
+def _gone(old: Iterable[Seen], new: Iterable[Seen]) -> list[str]:
     """Ids to remove: those no longer there, or all if those that stay changed their order."""
-    before, now = [seen.id for seen in old], [seen.id for seen in new]
+    before = [seen.id for seen in old if not seen.is_again]
+    now = [seen.id for seen in new if not seen.is_again]
     stayed = set(before) & set(now)
     if [i for i in before if i in stayed] != [i for i in now if i in stayed]:
         return before

@@ -10,7 +10,7 @@ import msgspec
 
 from unbroken.again import again
 from unbroken.cause import ENTRYPOINT_FAILED, LEFT, SERVER_SHUTDOWN
-from unbroken.entries import ContextChanged, Item, ItemPut, ToolEnded, text_of
+from unbroken.entries import Item, ItemPut, ToolEnded, text_of
 from unbroken.mark import Mark, Speech
 from unbroken.segments import ends_sentence, sentence_ends, sentences
 from unbroken.session import Session
@@ -205,22 +205,22 @@ def split(generated: str, heard: str) -> tuple[str, str, str]:
 
 def repairs(
     session: Session, mark: Mark | None, facts: Facts, *, new_id: Callable[[], str], now_s: float
-) -> Iterator[ItemPut | ContextChanged]:
+) -> Iterator[ItemPut]:
     """The items that were under way, as far as they are known. Apply each before the next."""
     pairs = [*_dark(session), *_not_known(session, facts)]
     if mark and mark.speech and facts.heard and not facts.is_aside:
         written = mark.speech.generated
         said = _message(new_id(), "assistant", facts.heard, now_s, interrupted=True)
-        yield from _put(session, facts.agent, said, heard_ms=facts.heard_ms, generated=written)
+        yield _put(session, facts.agent, said, heard_ms=facts.heard_ms, generated=written)
     there = {(i.get("type"), i.get("call_id")) for i in session.items.values()}
     for tool, *pair in pairs:
         whose = tool.agent if tool.end and tool.agent else facts.agent
         for part in pair:
             if (part["type"], part["call_id"]) not in there:
-                yield from _put(session, whose, {**part, "created_at": now_s})
+                yield _put(session, whose, {**part, "created_at": now_s})
     if facts.partial_user:
         text = " ".join(facts.partial_user)
-        yield from _put(session, facts.agent, _message(new_id(), "user", text, now_s))
+        yield _put(session, facts.agent, _message(new_id(), "user", text, now_s))
 
 
 def _dark(session: Session) -> Iterator[tuple[Tool, Item, Item]]:
@@ -259,18 +259,10 @@ def _of_call(part: Item, call_id: str) -> Item:
     return {**part, "id": f"{call_id}/{part['type']}", "call_id": call_id}
 
 
-def _put(
-    session: Session, agent: str | None, item: Item, **more: Any
-) -> Iterator[ItemPut | ContextChanged]:
+def _put(session: Session, agent: str | None, item: Item, **more: Any) -> ItemPut:
     """The newest of the history and, as LiveKit would have it, of the agent's own context."""
     after = session.order[-1] if session.order else None
-    yield ItemPut(item, after=after, agent=agent, **more)
-    context = session.contexts.get(agent) if agent else None
-    if context is None or context.ids[-1] == item["id"]:
-        return
-    keep = context.ids.index(item["id"])
-    behind = [context.own.get(other) or other for other in context.ids[keep + 1 :]]
-    yield ContextChanged(str(agent), keep=keep, then=(*behind, item["id"]))
+    return ItemPut(item, after=after, agent=agent, is_last=agent is not None, **more)
 
 
 def _message(

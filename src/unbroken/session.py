@@ -293,9 +293,7 @@ class Session:
         if item_id not in self.placed:
             self._chain.cut(insert_behind(self.order, item_id, put.after))
             if put.agent is not None:
-                context = self.contexts.setdefault(put.agent, Context())
-                if item_id not in self.items or item_id not in context.ids:
-                    context.chain.cut(insert_behind(context.ids, item_id, put.after))
+                self._join(self.contexts.setdefault(put.agent, Context()), put)
         role = put.item.get("role")
         if role == "user" and item_id not in self.placed:
             self.turn = item_id
@@ -306,6 +304,13 @@ class Session:
             self.spoken.remove(item_id)
         elif is_spoken(put.item) and not was_spoken:
             self._speak(item_id)
+
+    def _join(self, context: Context, put: ItemPut) -> None:
+        item_id = put.item["id"]
+        if item_id in self.items and item_id in context.ids:
+            return
+        after = context.ids[-1] if put.is_last and context.ids else put.after
+        context.chain.cut(insert_behind(context.ids, item_id, after))
 
     def _cut(self, item_id: str) -> None:
         """It is another: so are the digests of the lists that it is in."""

@@ -9,7 +9,7 @@ from tests.agents.scripted import ScriptedLLM
 from tests.livekit.holders import Holder
 from tests.livekit.test_log_equality import Conversation
 from unbroken.entries import ContextChanged, ItemsRemoved
-from unbroken.livekit.hooks import WRITTEN_WHOLE
+from unbroken.livekit.lists import WRITTEN_WHOLE
 
 RULES = [("till", {"tool": "to_till", "arguments": {}}), ("", "You said {heard}.")]
 

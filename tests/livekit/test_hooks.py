@@ -126,31 +126,32 @@ async def test_a_scan_costs_the_same_on_a_long_call(env, spool):
     from livekit.agents.llm import ChatMessage  # noqa: PLC0415
 
     from unbroken.livekit import items  # noqa: PLC0415
-    from unbroken.mirror import Codec, Mirror  # noqa: PLC0415
+    from unbroken.mirror import Mirror, Put  # noqa: PLC0415
+    from unbroken.tracked import Codec  # noqa: PLC0415
 
     looked = 0
 
-    def fingerprint(item):
+    def state(item):
         nonlocal looked
         looked += 1
-        return items.fingerprint(item)
+        return vars(item)
+
+    def scan(mirror, live, history):
+        for change in mirror.changes(history, "A", history):
+            live.record(change.put if isinstance(change, Put) else change)
 
     counts = {}
     for length in (100, 2_000):
         live = Live.open(spool, new_header(env, spool, room=f"r{length}"))
-        mirror = Mirror(live.session, Codec(items.encode, fingerprint))
+        mirror = Mirror(live.session, Codec(items.encode, items.fingerprint, state))
         history = [
             ChatMessage(role="user", content=[f"n{n}"], created_at=time.time())
             for n in range(length)
         ]
-        for change in mirror.history(history, "A", history):
-            live.record(change.put)
-        assert not list(mirror.context("A", history))
+        scan(mirror, live, history)
         looked = 0
         history.append(ChatMessage(role="user", content=["new"]))
-        for change in mirror.history(history, "A", history):
-            live.record(change.put)
-        assert not list(mirror.context("A", history))
+        scan(mirror, live, history)
         counts[length] = looked
         await live.close("left")
     assert counts[2_000] == counts[100]

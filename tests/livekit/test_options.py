@@ -91,7 +91,7 @@ CHANGES = {
 
 
 def read(holder):
-    return options.read(holder.session, holder.key, holder.agent)
+    return options.read(holder.session, {holder.key: holder.agent})
 
 
 @pytest.mark.parametrize("switch", SWITCHES.values(), ids=SWITCHES)

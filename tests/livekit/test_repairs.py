@@ -46,10 +46,5 @@ def test_a_cut_sentence_is_the_newest_of_a_context_with_copied_messages():
     assert session.order == ["asked", "update", "cut"]
 
 
-def test_a_cut_sentence_that_is_the_newest_already_is_written_once():
-    session = handed_over()
-    said = message("said", "assistant", "One moment.")
-    session.apply(ItemPut(said, after="update", agent="Reservation"))
-    session.apply(ContextChanged("Reservation", keep=1, then=("asked", "said")))
-    assert repaired(session) == [ItemPut]
-    assert session.contexts["Reservation"].ids == ["update", "asked", "said", "cut"]
+def test_one_entry_puts_a_cut_sentence_into_history_and_context():
+    assert repaired(handed_over()) == [ItemPut]

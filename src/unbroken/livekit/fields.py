@@ -33,18 +33,42 @@ class Now(NamedTuple):
 Reader: TypeAlias = Callable[[Now], Mapping[str, JSON]]  # the values, by field
 
 
-def digests(now: Now, kept: Mapping[str, JSON] = MappingProxyType({})) -> dict[str, str]:
-    """By field; `kept` are those that somebody has just read. A reader that fails costs its own."""
-    found = {field: digest.of(value) for field, value in kept.items()}
+def digests(now: Now, known: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
+    """By field; `known` are those of what somebody has just read. A reader that fails costs its
+    own."""
+    found = dict(known)
+    kinds = {kind_of(field) for field in known}
     for name, read in READERS.items():
-        if any(field.startswith(name) for field in kept):
+        if name in kinds:
             continue
         try:
             found |= {field: digest.of(value) for field, value in read(now).items()}
         except Exception:
             log.exception("state not read", extra={"field": name})
-            found |= {field: UNREAD for field in now.saved.digests if field.startswith(name)}
+            found |= {field: UNREAD for field in now.saved.digests if kind_of(field) == name}
     return found
+
+
+def of_options(
+    read: Mapping[str, JSON], saved: Session, agents: Mapping[str, Agent]
+) -> dict[str, str]:
+    """The digests of what `options.read` has just read; none of nothing."""
+    if not read:
+        return {}
+    own = {name: value for name, value in read.items() if name.startswith(options.OF_AN_AGENT)}
+    own["options"] = options.changed(read, saved, agents)
+    return {field: digest.of(value) for field, value in own.items()}
+
+
+def kind_of(field: str) -> str:
+    """How the fields of the same kind begin."""
+    name, of, _ = field.partition(" of ")
+    return name + of
+
+
+def _options(now: Now) -> dict[str, JSON]:
+    read = options.read(now.session, now.agents)
+    return {"options": options.changed(read, now.saved, now.agents)}
 
 
 READERS: dict[str, Reader] = {  # by the field that is read, or how its fields begin
@@ -57,5 +81,5 @@ READERS: dict[str, Reader] = {  # by the field that is read, or how its fields b
     },
     tools.OF: lambda now: {tools.OF + key: tools.read(agent) for key, agent in now.agents.items()},
     "agent": lambda now: {"agent": now.agent},
-    "options": lambda now: {"options": options.read_changed(now.session, now.saved, now.agents)},
+    "options": _options,
 }

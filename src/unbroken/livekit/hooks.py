@@ -24,7 +24,6 @@ from unbroken.entries import (
     JSON,
     AgentEntered,
     Digested,
-    Noted,
     OptionsChanged,
     ToolStarted,
     Usage,
@@ -45,6 +44,7 @@ from unbroken.livekit.factories import AgentFactory, Unmade
 from unbroken.livekit.guard import guarded
 from unbroken.livekit.ignored import Ignored
 from unbroken.livekit.keys import Keys
+from unbroken.livekit.lists import Lists
 from unbroken.livekit.recorder import AGENTS_MAX, Recorders
 from unbroken.livekit.replies import Replies
 from unbroken.livekit.speech import InFlight
@@ -52,11 +52,9 @@ from unbroken.livekit.tasks import Tasks
 from unbroken.livekit.tool_ends import ToolEnds
 from unbroken.livekit.voice import Fence, Voice
 from unbroken.mirror import Mirror, Put
-from unbroken.session import CONTEXT_OF
 
 log = logging.getLogger(__name__)
 
-WRITTEN_WHOLE = "unbroken.written_whole"  # the note of a list that was not recorded as it is
 LOOK_S = 0.5  # until what changed between two turns is in the log
 
 
@@ -76,6 +74,7 @@ class Hooks:
         self._ignored = Ignored(session, self.in_flight)
         self._ends = ToolEnds(session)
         self.mirror = Mirror(live.session, items.CODEC)
+        self._lists = Lists(live, session, self.mirror, self._put)
         self._live = live
         self._session = session
         self.fence = Fence(env, live)
@@ -87,18 +86,17 @@ class Hooks:
         self._agent: Agent | None = None
         self._scan_is_due = self._is_over = False
         self._usage: Any = None
-        self._options: dict[str, JSON] = {}
+        self._options: dict[str, JSON] = {}  # as they were when they were last seen
+        self._read: dict[str, JSON] = {}  # of these what the last scan has read
         self._newest: list[ref[Agent]] = []  # the last current one first, held ones behind
         self.recorders = Recorders(live)
-        self._whole: dict[str, str] = {}  # by field: the digest of what was written whole
-        self._written_whole = 0
         self.tasks = Tasks(live, session, self)
 
     def attach(self, agent: Agent) -> None:
         """From here on everything reaches the log. `agent` is the one that starts."""
         self.meet(agent)
         self._agent = agent
-        self._options = options.read(self._session, self.key_of(agent), agent)
+        self._options = options.read(self._session, {self.key_of(agent): agent})
         options.tell(self._session, self._look)
         self._beat()
         self._replies.attach()
@@ -188,8 +186,11 @@ class Hooks:
 
     @guarded
     def _look(self) -> None:
-        if self._agent:
-            self._scan_options(self._agent)
+        if agent := self._agent:
+            key = self._keys[agent]
+            self._scan_options({key: agent})
+            if not self._lists.look(key, agent):
+                self.scan()
 
     @guarded
     def scan(self) -> None:
@@ -202,14 +203,14 @@ class Hooks:
         seen = {self._keys[current]: current}
         if self._agent and self._agent is not current:
             seen[self._keys[self._agent]] = self._agent
-            self._scan_agent(self._agent)  # its last words, after it handed over
+            self._lists.scan(self._keys[self._agent], self._agent)  # its last words
             self._handed_over(self._agent, current)
             self.in_flight.mark()  # what is owed is another agent's
         elif self.tasks.are_settled:
             self._go_on_as(current)
         self._agent = current
-        self._scan_agent(current)
-        self._scan_options(current)
+        self._lists.scan(self._keys[current], current)
+        self._scan_options(seen)
         if self.tasks.are_settled:  # else they are not what they will be
             self.scan_userdata()
             self._scan_attributes()
@@ -229,19 +230,11 @@ class Hooks:
         if session.agent not in (None, key):
             self._enter(agent, key, ran=key in session.begun)
 
-    def _scan_agent(self, agent: Agent) -> None:
-        key, context = self._keys[agent], agent.chat_ctx.items
-        for change in self.mirror.history(self._session.history.items, key, context):
-            if isinstance(change, Put):
-                self._put(change)
-            else:
-                self._live.record(change)
-        for piece in self.mirror.context(key, context):
-            self._live.record(piece)
-
-    def _scan_options(self, agent: Agent) -> None:
+    @guarded
+    def _scan_options(self, agents: Mapping[str, Agent]) -> None:
         """What differs from how it was when it was first seen."""
-        now = options.read(self._session, self._keys[agent], agent)
+        self._read = {}
+        self._read = now = options.read(self._session, agents)
         known, self._options = self._options, self._options | now
         if changed := {k: v for k, v in now.items() if v != known.get(k, v)}:
             self._live.record(OptionsChanged(changed))
@@ -250,39 +243,19 @@ class Hooks:
     def _scan_digests(self, agents: Mapping[str, Agent], current: str) -> None:
         """What the live objects are now, for whoever has to make them again."""
         saved = self._live.session
-        now = fields.Now(self._session, agents, current, saved)
-        live = fields.digests(now, self.recorders.wanted() | self._lists(agents))
+        read = fields.of_options(self._read, saved, agents)
+        known = read | self.recorders.digests() | self._lists.digests(agents)
+        live = fields.digests(fields.Now(self._session, agents, current, saved), known)
         if news := {k: v for k, v in live.items() if saved.is_news(k, v)}:
             self._live.record(Digested(news))
-
-    def _lists(self, agents: Mapping[str, Agent]) -> dict[str, str]:
-        """The digests of the history and the contexts. What the log has otherwise is written
-        whole, once for each state of the list, and counted."""
-        history = self._session.history.items
-        live = {key: agent.chat_ctx.items for key, agent in agents.items()}
-        found = self.mirror.digests(history, live)
-        for field, of_live in found.items():
-            if self._live.session.folded(field) == of_live or self._whole.get(field) == of_live:
-                continue
-            self._whole[field] = of_live
-            key = field.removeprefix(CONTEXT_OF)
-            for change in (
-                self.mirror.whole_history(history)
-                if field == key
-                else self.mirror.whole_context(key, live[key])
-            ):
-                self._live.record(change)
-            self._written_whole += 1
-            self._live.record(Noted(WRITTEN_WHOLE, {"count": self._written_whole, "field": field}))
-            log.warning("%s was not recorded as it is: written whole", field)
-        return found
 
     def _put(self, change: Put) -> None:
         put = change.put
         role = put.item.get("role") if change.is_new else None
         if role in ("user", "assistant"):
             placed = self._spoken(str(role))
-            self._live.report("livekit", put.item, after=put.after, agent=put.agent, **placed)
+            placed |= {"agent": put.agent, "is_last": put.is_last}
+            self._live.report("livekit", put.item, after=put.after, **placed)
             self._live.journal.sync()
         else:
             self._live.record(put)
@@ -363,6 +336,8 @@ class Hooks:
     @guarded
     def _closed(self, _event: CloseEvent) -> None:
         self._is_over = True
+        if agent := self._agent:
+            self._lists.look(self._keys[agent], agent, is_whole=True)
         self.scan()
         self.record_usage()
 

@@ -1,12 +1,14 @@
 """LiveKit's chat items: to LiveKit's own JSON, lossless, and back."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
-from livekit.agents.llm import ChatContext, ChatItem, ChatMessage
+from livekit.agents.llm import ChatContext, ChatItem
 
 from unbroken.entries import Item
-from unbroken.mirror import Codec
+from unbroken.tracked import Codec
+
+FIXED = frozenset((str, int, float, bool, type(None)))  # no value of these can be changed
 
 
 def encode(item: ChatItem) -> Item:
@@ -23,17 +25,24 @@ def decode(items: Iterable[Item]) -> list[ChatItem]:
     return ChatContext.from_dict({"items": list(items)}).items
 
 
-def fingerprint(item: ChatItem) -> Hashable:
-    """Cheap, and different when the words, the outcome or the metrics are."""
-    if isinstance(item, ChatMessage):
-        said = tuple(part if isinstance(part, str) else id(part) for part in item.content)
-        more = tuple(item.metrics.items()), repr(item.extra) if item.extra else ""
-        return item.created_at, item.role, item.interrupted, said, more
-    return tuple(_plain(value) for _, value in item)
+def fingerprint(item: ChatItem) -> Any:
+    """A copy of what can be changed in place: equal to `vars(item)` until something is. Images and
+    other objects are themselves; None for what holds itself."""
+    try:
+        return {
+            name: value if type(value) in FIXED else _copy(value)
+            for name, value in vars(item).items()
+        }
+    except RecursionError:
+        return None
 
 
-def _plain(value: Any) -> Hashable:
-    return repr(value) if isinstance(value, dict | list) else value
+def _copy(value: Any) -> Any:
+    if type(value) is list:
+        return [_copy(part) for part in value]
+    if type(value) is dict:
+        return {key: _copy(part) for key, part in value.items()}
+    return value
 
 
 CODEC: Codec = Codec(encode, fingerprint)  # type: ignore[arg-type]

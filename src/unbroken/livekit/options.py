@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
+import msgspec
 from livekit.agents import Agent, AgentSession
 
 from unbroken.entries import JSON, plain
@@ -31,25 +32,26 @@ class Option(NamedTuple):
     put_back: Callable[[Session, Any], None]
 
 
-def read(session: Session, key: str, agent: Agent) -> dict[str, JSON]:
-    """The session's options, and those of one of its agents, as they are now."""
-    return {
-        **_of_session(session),
-        **_of_agent(session, key, agent),
-        instructions.OF + key: instructions.read(agent),
-        tools.OF + key: tools.read(agent),
-    }
-
-
-def read_changed(session: Session, saved: Saved, agents: Mapping[str, Agent]) -> dict[str, JSON]:
-    """Those that the log says were changed, as they are now, or for an agent that is not here as
-    the log has them; without what is not here."""
+def read(session: Session, agents: Mapping[str, Agent]) -> dict[str, JSON]:
+    """The session's options, and those of some of its agents, as they are now."""
     now = _of_session(session)
     for key, agent in agents.items():
         now |= _of_agent(session, key, agent)
-    changed: dict[str, JSON] = saved.folded("options")
-    now |= {k: v for k, v in changed.items() if _agent_in(k) not in (None, *agents)}
-    return {name: now[name] for name in changed if name in now}
+        now[instructions.OF + key] = instructions.read(agent)
+        now[tools.OF + key] = tools.read(agent)
+    return now
+
+
+def changed(now: Mapping[str, JSON], saved: Saved, agents: Mapping[str, Agent]) -> dict[str, JSON]:
+    """Of the options `now` those that the log says were changed, for an agent that is not here as
+    the log has them; without what is not here."""
+    logged: dict[str, JSON] = saved.folded("options")
+    here = (None, *agents)
+    return {
+        name: now.get(name, value)
+        for name, value in logged.items()
+        if name in now or _agent_in(name) not in here
+    }
 
 
 def put_back(
@@ -148,6 +150,14 @@ def _detect_turns(session: Session, mode: Any) -> None:
         session.update_options(turn_detection=mode)
 
 
+def _json(value: object) -> JSON:
+    """A copy, as JSON can say it."""
+    try:
+        return msgspec.json.decode(msgspec.json.encode(value))
+    except Exception:  # noqa: BLE001 - what JSON cannot say
+        return plain(value)
+
+
 def _plain(name: str) -> Option:
     """One that LiveKit reads anew each time."""
     return Option(
@@ -176,10 +186,10 @@ OPTIONS: dict[str, Option] = {
         lambda s: s.input.video_enabled, lambda s, on: s.input.set_video_enabled(on)
     ),
     "interruption": Option(
-        lambda s: plain(s.options.interruption), lambda s, to: s.options.interruption.update(to)
+        lambda s: _json(s.options.interruption), lambda s, to: s.options.interruption.update(to)
     ),
     "preemptive generation": Option(
-        lambda s: plain(s.options.preemptive_generation),
+        lambda s: _json(s.options.preemptive_generation),
         lambda s, to: s.options.preemptive_generation.update(to),
     ),
     **{name.replace("_", " "): _plain(name) for name in PLAIN},

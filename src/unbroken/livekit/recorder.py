@@ -1,12 +1,10 @@
 """Writes what changed of one object's attributes into the log."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import islice
 
-import msgspec
-
+from unbroken import digest
 from unbroken.apart import refusal_of
 from unbroken.changes import Change, diff
 from unbroken.entries import JSON, AttributesChanged, UserdataChanged
@@ -37,20 +35,29 @@ class Recorder:
         self._field = field
         self._entry = entry
         self._held = held
-        self.wanted: JSON = None  # what the log should have
+        self.digest: str | None = None  # of what the log should have
         self._written: list[int] = []
         self._losses = live.lost
-        self._too_large: dict[str, tuple[bytes, str]] = {}
+        self._too_large: dict[str, tuple[str, str]] = {}
+        self._recorded: tuple[object, ...] = ()
 
     def record(self, reading: Reading) -> None:
-        held, refused = self._held(), dict(reading.refused)
-        self.wanted = self.kept.over(reading.value)
-        now = self._storable(self.wanted, held.value, refused)
+        wanted, held = self.kept.over(reading.value), self._held()
         kind = held.type if held.type and self.kept else reading.type
+        self.digest = digest.of(wanted)
+        state = self.digest, kind, reading.refused
+        if state != self._recorded or self._live.lost != self._losses:
+            self._recorded = state
+            refused = dict(reading.refused)
+            self._record(kind, self._storable(wanted, held.value, refused), refused)
+            self._name(refused)
+
+    def _record(self, kind: str, now: JSON, refused: dict[str, str]) -> None:
+        held = self._held()
         if held.type is None or len(self._written) >= WRITTEN_MAX or self._is_lost():
             self._written.clear()
             if self._write(kind, refused, value=now):
-                return self._name(refused)
+                return
             self._write(kind, refused, value={} if isinstance(now, dict) else None)
         groups = self._groups(kind, diff_by_field(self._held().value, now), now, refused)
         if groups or refused != held.refused or kind != held.type:
@@ -58,14 +65,13 @@ class Recorder:
             if not self._write(kind, refused, changes=changes):
                 for group in groups:
                     self._write(kind, refused, changes=group)
-        return self._name(refused)
 
     def _storable(self, now: JSON, known: JSON, refused: dict[str, str]) -> JSON:
         """What is refused, or still too large, stays as the log has it."""
         if not isinstance(now, dict):
             return now
         for name, (printed, why) in tuple(self._too_large.items()):
-            if name in now and _print(now[name]) == printed:
+            if name in now and digest.of(now[name]) == printed:
                 refused[name] = why
             else:
                 del self._too_large[name]
@@ -87,7 +93,7 @@ class Recorder:
             if why := refusal_of(self._entry(type=kind, changes=group)):
                 refused[name] = why
                 if isinstance(now, dict) and name in now:
-                    self._too_large[name] = _print(now[name]), why
+                    self._too_large[name] = digest.of(now[name]), why
             else:
                 found.append(group)
         return found
@@ -123,14 +129,12 @@ class Recorders:
         )
         self._attributes: dict[str, Recorder] = {}
 
-    def wanted(self) -> dict[str, JSON]:
+    def digests(self) -> dict[str, str]:
         """By field, as they were last read: of the agents those that were read last."""
-        found = {"userdata": self.userdata.wanted} if self.userdata.wanted is not None else {}
-        return found | {
-            ATTRIBUTES_OF + agent: recorder.wanted
-            for agent, recorder in islice(reversed(self._attributes.items()), AGENTS_MAX)
-            if recorder.wanted is not None
-        }
+        newest = islice(reversed(self._attributes.items()), AGENTS_MAX)
+        found = {ATTRIBUTES_OF + agent: recorder.digest for agent, recorder in newest}
+        found["userdata"] = self.userdata.digest
+        return {field: of_live for field, of_live in found.items() if of_live is not None}
 
     def attributes(self, agent: str) -> Recorder:
         if agent in self._attributes:
@@ -150,7 +154,3 @@ def diff_by_field(before: JSON, now: JSON) -> dict[str, list[Change]]:
     for change in diff(before, now):
         fields.setdefault(change.at[0] if change.at else "", []).append(change)
     return fields
-
-
-def _print(value: JSON) -> bytes:
-    return hashlib.sha256(msgspec.json.encode(value, order="sorted")).digest()

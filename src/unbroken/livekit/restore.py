@@ -287,7 +287,7 @@ def repair(env: Env, live: Live, flying: mark.Mark | None, facts: Facts) -> None
         new_id=lambda: f"item_{env.new_id().hex}",
         now_s=_behind(live.session, env.now_us() / 1e6),
     ):
-        live.record(_as_livekits(put) if isinstance(put, entries.ItemPut) else put)
+        live.record(_as_livekits(put))
 
 
 def _as_livekits(put: entries.ItemPut) -> entries.ItemPut:

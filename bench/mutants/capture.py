@@ -1,0 +1,49 @@
+"""Mutants of how the live lists are seen and recorded."""
+
+from bench.mutants.mutant import Mutant
+
+LISTS = "livekit/test_lists.py::"
+
+MUTANTS = (
+    Mutant(
+        name="an item joins the context by an entry of its own",
+        file="mirror.py",
+        old="whose = agent if is_new and seen.id in joining else None",
+        new="whose = None",
+        promise="No prefix of the log has a tool's output in the history alone.",
+        test=f"{LISTS}test_no_part_of_the_log_has_an_output_in_the_history_alone",
+    ),
+    Mutant(
+        name="the end of a context is behind the item of the history",
+        file="session.py",
+        old="context.ids[-1] if put.is_last and context.ids else put.after",
+        new="put.after",
+        promise="A repaired item is the newest of its context.",
+        test="livekit/test_repairs.py::"
+        "test_a_cut_sentence_is_the_newest_of_a_context_with_copied_messages",
+    ),
+    Mutant(
+        name="only the end of a list is looked at",
+        file="tracked.py",
+        old="first, upto = self._slice(count, min(len(self.seen), len(items)))",
+        new="first = upto = 0",
+        promise="An edit in place is seen wherever it is.",
+        test=f"{LISTS}test_an_edit_in_place_is_seen_by_one_look",
+    ),
+    Mutant(
+        name="an id that stands twice moves what is behind it",
+        file="mirror.py",
+        old="            if seen.is_again:\n                continue",
+        new="            pass",
+        promise="An id that stands twice costs its own place.",
+        test=f"{LISTS}test_an_id_that_stands_twice_costs_its_own_place",
+    ),
+    Mutant(
+        name="a list that no log can hold is written whole again and again",
+        file="livekit/lists.py",
+        old="(self._in_vain.discard if is_equal else self._in_vain.add)(field)",
+        new="self._in_vain.discard(field)",
+        promise="What was written whole in vain is not written whole again.",
+        test=f"{LISTS}test_a_list_that_no_log_can_hold_is_written_whole_once",
+    ),
+)
