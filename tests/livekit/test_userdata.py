@@ -420,7 +420,15 @@ async def test_circles_and_what_never_ends_hang_nothing(hold):
     one = await hold(data)
     other = await hold.then(one, {})
     assert other.session.userdata["name"] == "Ann"
-    assert "wide: older than it was, as it is more than 16,384 values" in other.report["userdata"]
+    assert "wide: older than it was, as it is more than 65,536 values" in other.report["userdata"]
+
+
+async def test_a_table_of_thousands_of_rows_comes_back(hold):
+    rows = [{"id": n, "is_sold": True, "price": n / 4} for n in range(5_000)]
+    first = await hold({"rows": rows})
+    other = await hold.then(first, {"rows": []})
+    assert other.session.userdata["rows"] == rows
+    assert other.report["userdata"] == "exact"
 
 
 @dataclass(eq=False)

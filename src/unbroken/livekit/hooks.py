@@ -45,6 +45,7 @@ from unbroken.livekit.guard import guarded
 from unbroken.livekit.ignored import Ignored
 from unbroken.livekit.keys import Keys
 from unbroken.livekit.lists import Lists
+from unbroken.livekit.pace import Pace
 from unbroken.livekit.recorder import AGENTS_MAX, Recorders
 from unbroken.livekit.replies import Replies
 from unbroken.livekit.speech import InFlight
@@ -90,6 +91,7 @@ class Hooks:
         self._read: dict[str, JSON] = {}  # of these what the last scan has read
         self._newest: list[ref[Agent]] = []  # the last current one first, held ones behind
         self.recorders = Recorders(live)
+        self._pace = Pace(env)  # of reading userdata and attributes
         self.tasks = Tasks(live, session, self)
 
     def attach(self, agent: Agent) -> None:
@@ -189,7 +191,7 @@ class Hooks:
         if agent := self._agent:
             key = self._keys[agent]
             self._scan_options({key: agent})
-            if not self._lists.look(key, agent):
+            if not self._lists.look(key, agent) or self._pace.is_owed:
                 self.scan()
 
     @guarded
@@ -212,8 +214,7 @@ class Hooks:
         self._lists.scan(self._keys[current], current)
         self._scan_options(seen)
         if self.tasks.are_settled:  # else they are not what they will be
-            self.scan_userdata()
-            self._scan_attributes()
+            self._pace.run(self._scan_state, at_once=self._is_over)
             self._scan_digests(seen, self._keys[current])
 
     def _handed_over(self, before: Agent, agent: Agent) -> None:
@@ -276,8 +277,12 @@ class Hooks:
             return None
         return linked.identity if linked else None
 
+    def _scan_state(self) -> None:
+        self._scan_userdata()
+        self._scan_attributes()
+
     @guarded
-    def scan_userdata(self) -> None:
+    def _scan_userdata(self) -> None:
         if reading := userdata.read(self._session, self._name):
             self.recorders.userdata.record(reading)
 

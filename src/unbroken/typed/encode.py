@@ -20,7 +20,7 @@ from unbroken.typed.names import name_of
 from unbroken.typed.records import record_of
 
 ITSELF = "."  # names the object whose fields are written
-VALUES_MAX = 1 << 14  # of one value: each costs a microsecond or two, at every boundary of a turn
+VALUES_MAX = 1 << 16  # of one value, as many as an entry holds: each costs a microsecond or two
 AT_ONCE = 16  # as many texts or numbers of a list cost what one of them does
 WHOLE_BITS_MAX = 63  # what every reader of JSON takes for a whole number
 

@@ -1,0 +1,102 @@
+"""What takes long to read is read for a small part of the time."""
+
+import asyncio
+
+from livekit.agents import Agent, AgentSession
+
+from tests.agents.scripted import ScriptedLLM
+from tests.livekit.holders import Holder
+from unbroken.env import Host
+from unbroken.livekit import userdata
+from unbroken.livekit.pace import FREE_US, REST, Pace
+
+RULES = [("", "You said {heard}.")]
+
+
+class Clock(Host):
+    def __init__(self) -> None:
+        super().__init__()
+        self.us = 1
+
+    def boot_us(self) -> int:
+        return self.us
+
+
+class Slow:
+    """Work that takes the time that it is told."""
+
+    def __init__(self, clock, pace):
+        self.clock, self.pace = clock, pace
+        self.takes_us = self.times = 0
+
+    def __call__(self):
+        self.times += 1
+        self.clock.us += self.takes_us
+
+    def run(self, **given):
+        self.pace.run(self, **given)
+
+
+def paced():
+    clock = Clock()
+    return Slow(clock, Pace(clock))
+
+
+def test_what_is_quick_is_done_each_time():
+    slow = paced()
+    slow.takes_us = FREE_US
+    for _ in range(5):
+        slow.run()
+    assert slow.times == 5
+    assert not slow.pace.is_owed
+
+
+def test_one_long_time_alone_changes_nothing():
+    slow = paced()
+    for takes_us in (0, 100 * FREE_US, 0, 0):
+        slow.takes_us = takes_us
+        slow.run()
+    assert slow.times == 4
+
+
+def test_what_takes_long_rests_and_is_owed_until_it_is_done():
+    slow = paced()
+    slow.takes_us = 2 * FREE_US
+    slow.run()
+    slow.run()
+    slow.run()
+    assert slow.times == 2
+    assert slow.pace.is_owed
+    slow.run(at_once=True)
+    assert slow.times == 3
+    assert not slow.pace.is_owed
+    slow.run()
+    assert slow.pace.is_owed
+    slow.clock.us += 2 * FREE_US * REST
+    slow.run()
+    assert slow.times == 4
+    assert not slow.pace.is_owed
+
+
+async def test_userdata_that_takes_long_to_read_are_read_between_turns_and_at_the_end(
+    env, spool, monkeypatch
+):
+    monkeypatch.setattr("unbroken.livekit.hooks.LOOK_S", 0.01)
+    monkeypatch.setattr("unbroken.livekit.pace.FREE_US", 0)
+    monkeypatch.setattr("unbroken.livekit.pace.REST", 1_000)
+    data = {"n": 0}
+    session = AgentSession(llm=ScriptedLLM(RULES), userdata=data)
+    holder = await Holder.first(env, spool, Agent(instructions="x"), RULES, session=session)
+    for _ in range(3):
+        holder.hooks.scan()
+    data["n"] = 1
+    holder.hooks.scan()
+    for _ in range(500):
+        if holder.live.session.userdata == data:
+            break
+        await asyncio.sleep(0.01)
+    assert holder.live.session.userdata == data == userdata.encode(data)
+    data["n"] = 2
+    await holder.session.aclose()
+    assert holder.live.session.userdata == data
+    await holder.live.close("left")
