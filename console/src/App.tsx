@@ -37,7 +37,7 @@ export function App(): ReactNode {
   const first = useRef(true);
 
   useEffect(() => {
-    document.title = `${TITLES[route.at]} · unbroken`;
+    if (route.at !== "conversation") document.title = `${TITLES[route.at]} · unbroken`;
     // A new page starts at its beginning for the keyboard and for screen readers, too.
     if (!first.current) main.current?.focus({ preventScroll: true });
     first.current = false;

@@ -26,7 +26,9 @@ test("counts, delays, JSON", () => {
 test("routes, and back", () => {
   expect(routeOf("/")).toEqual({ at: "talk" });
   expect(routeOf("/conversations/")).toEqual({ at: "conversations" });
-  expect(routeOf(conversationPath("a/b"))).toEqual({ at: "conversation", id: "a/b" });
+  const id = "01999999-9999-7999-8999-999999999999";
+  expect(routeOf(conversationPath(id))).toEqual({ at: "conversation", id });
+  expect(routeOf("/conversations/not-an-id")).toEqual({ at: "nowhere" });
   expect(routeOf("/conversations/%")).toEqual({ at: "nowhere" });
   expect(routeOf("/x")).toEqual({ at: "nowhere" });
   expect(routeOf("/conversations/a/b")).toEqual({ at: "nowhere" });

@@ -54,7 +54,7 @@ describe("good answers", () => {
 
   test("turns, with and without delays, and tool values that are not texts", () => {
     const tools = [{ name: "book", arguments: { seat: 1 }, output: null, is_error: false }];
-    const [full, bare] = parseTurns({ turns: [
+    const { items: [full, bare] } = parseTurns({ turns: [
       { id: "1", user: message, assistant: [message], tools, delays_ms: { end_of_turn: 400, transcription: 310.5, total: 900 } },
       { id: "2", user: null, assistant: [], tools: [], delays_ms: {} },
     ] });

@@ -33,6 +33,7 @@ async def test_the_agent_is_killed_in_mid_sentence_and_the_story_goes_on(house, 
         await expect(takeover).to_have_attribute("data-term", "2")
         silence = page.get_by_test_id("silence")
         await expect(silence).to_have_attribute("data-state", "heard")
+        await expect(page.get_by_test_id("result")).to_contain_text("Silence")
         await person.record()
         seconds = float(await silence.get_attribute("data-seconds"))
         print(f"the page counted {seconds:.2f} s of silence")
@@ -46,6 +47,8 @@ async def test_the_agent_is_killed_in_mid_sentence_and_the_story_goes_on(house, 
     await person.hang_up()
     await page.get_by_role("link", name="Read the conversation").click()
     await page.wait_for_url(f"**/conversations/{room['conversation_id']}")
+    await page.reload()
+    await expect(page.get_by_test_id("takeover")).to_contain_text("nobody for")
     await expect(page.get_by_test_id("term")).to_have_count(2)
     await expect(page.get_by_test_id("term").last).to_contain_text(
         re.compile("crash|killed|died", re.IGNORECASE)

@@ -6,12 +6,14 @@ import {
   parseConversationDetail, parseConversations, parseMessages, parseRoom, parseSessionDetail, parseSystem,
   parseTurns, parseWaiting,
 } from "./parse";
-import type { Conversation, ConversationDetail, Message, Page, Room, SessionDetail, System, Turn, Waiting } from "./types";
+import type { Conversation, ConversationDetail, Message, Older, Page, Room, SessionDetail, System, Turn, Waiting } from "./types";
 
 const KEY = "unbroken.api-key";
+/** Told to the window: what was refused before may be read now. */
+export const KEY_CHANGED = "unbroken-key-changed";
 const TIMEOUT_MS = 10_000;
 
-export type Trouble = "unreachable" | "unauthorized" | "missing" | "refused" | "broken";
+export type Trouble = "unreachable" | "livekit" | "unauthorized" | "missing" | "refused" | "broken";
 
 export class ApiError extends Error {
   override readonly name = "ApiError";
@@ -20,10 +22,13 @@ export class ApiError extends Error {
   }
 }
 
-/** Kept until the tab closes, never longer. */
-export function saveApiKey(key: string): void {
+/** Kept until the tab closes, never longer; null forgets it. */
+export function saveApiKey(key: string | null): void {
   writeTab(KEY, key);
+  window.dispatchEvent(new Event(KEY_CHANGED));
 }
+
+export const hasApiKey = (): boolean => readTab(KEY) !== null;
 
 function headers(hasBody: boolean): Headers {
   const result = new Headers({ Accept: "application/json" });
@@ -41,15 +46,19 @@ export function problemText(json: unknown): string | null {
   return typeof title === "string" && title !== "" ? title : null;
 }
 
-function troubleOf(status: number): Trouble {
+const codeOf = (json: unknown): unknown => (typeof json === "object" && json !== null ? (json as { code?: unknown }).code : null);
+
+function troubleOf(status: number, code: unknown): Trouble {
   if (status === 401) return "unauthorized";
+  if (code === "room_server_unavailable") return "livekit";
   if (status === 404) return "missing";
   return status >= 500 ? "unreachable" : "refused";
 }
 
 async function refusal(response: Response): Promise<ApiError> {
-  const said = problemText(await response.json().catch(() => null));
-  return new ApiError(troubleOf(response.status), said ?? `The service answered ${response.status}.`, response.status);
+  const json: unknown = await response.json().catch(() => null);
+  const said = problemText(json);
+  return new ApiError(troubleOf(response.status, codeOf(json)), said ?? `The service answered ${response.status}.`, response.status);
 }
 
 async function ask(path: string, init: RequestInit, signal?: AbortSignal): Promise<unknown> {
@@ -117,8 +126,9 @@ export function getConversation(id: string, signal?: AbortSignal): Promise<Conve
   return get(at(id), parseConversationDetail, signal);
 }
 
-export function listTurns(id: string, signal?: AbortSignal): Promise<readonly Turn[]> {
-  return get(`${at(id)}/turns`, parseTurns, signal);
+/** Those out of the last `limit` items in front of `before`, oldest first; null: of the end. */
+export function listTurns(id: string, limit: number, before: string | null, signal?: AbortSignal): Promise<Older<Turn>> {
+  return get(`${at(id)}/turns?${query({ limit, before })}`, parseTurns, signal);
 }
 
 /** The last spoken messages, oldest first. */

@@ -2,7 +2,7 @@
 
 import { fields, flag, list, maybe, number, printed, text, time } from "./check";
 import type {
-  Call, Conversation, ConversationDetail, Delays, Message, Page, Report, Room, Session, SessionDetail, System, Term, Tool, Turn, Waiting,
+  Call, Conversation, ConversationDetail, Delays, Message, Older, Page, Report, Room, Session, SessionDetail, System, Term, Tool, Turn, Waiting,
 } from "./types";
 
 export function parseRoom(json: unknown): Room {
@@ -166,8 +166,9 @@ function parseTurn(json: unknown, where: string): Turn {
   };
 }
 
-export function parseTurns(json: unknown): readonly Turn[] {
-  return list(fields(json, "answer")["turns"], "turns", parseTurn);
+export function parseTurns(json: unknown): Older<Turn> {
+  const f = fields(json, "answer");
+  return { items: list(f["turns"], "turns", parseTurn), before: maybe(f["before"], "before", text) };
 }
 
 export function parseSystem(json: unknown): System {

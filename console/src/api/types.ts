@@ -120,6 +120,12 @@ export interface System {
   readonly demo: boolean;
 }
 
+/** The end of something long; `before` leads to what is in front of it, null: there is nothing. */
+export interface Older<T> {
+  readonly items: readonly T[];
+  readonly before: string | null;
+}
+
 export interface Page<T> {
   readonly items: readonly T[];
   readonly next: string | null;

@@ -26,7 +26,7 @@ export function clock(at: number, locale?: string): string {
 }
 
 export function exact(at: number, locale?: string): string {
-  return new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "medium" }).format(at);
+  return new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "long" }).format(at);
 }
 
 /** 75_000 is "1:15". */

@@ -1,4 +1,4 @@
-/** Three routes on the History API. Deep links work: the service answers any path with this page. */
+/** Three routes on the History API. Deep links work: the service answers their paths with this page. */
 
 import { useSyncExternalStore } from "react";
 
@@ -7,6 +7,8 @@ export type Route =
   | { readonly at: "conversations" }
   | { readonly at: "conversation"; readonly id: string }
   | { readonly at: "nowhere" };
+
+const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 function decoded(part: string): string | null {
   try {
@@ -22,7 +24,7 @@ export function routeOf(path: string): Route {
   if (parts[0] !== "conversations" || parts.length > 2) return { at: "nowhere" };
   if (parts[1] === undefined) return { at: "conversations" };
   const id = decoded(parts[1]);
-  return id === null ? { at: "nowhere" } : { at: "conversation", id };
+  return id === null || !ID.test(id) ? { at: "nowhere" } : { at: "conversation", id };
 }
 
 const listeners = new Set<() => void>();

@@ -1,6 +1,7 @@
 /** Loads something from the service, again on request, and again every `pollMs` while visible. */
 
 import { useCallback, useEffect, useRef, useState } from "react";
+import { KEY_CHANGED } from "../api/api";
 
 export interface Resource<T> {
   readonly data: T | null;
@@ -43,6 +44,10 @@ export function useResource<T>(
   }, [key, round]);
 
   const reload = useCallback(() => setRound((n) => n + 1), []);
+  useEffect(() => {
+    window.addEventListener(KEY_CHANGED, reload);
+    return () => window.removeEventListener(KEY_CHANGED, reload);
+  }, [reload]);
   const wait = state.loading ? null : pollMs(state.data);
   useEffect(() => {
     if (wait === null) return;

@@ -19,11 +19,11 @@ export function ConversationRow({ conversation, now }: Props): ReactNode {
   return (
     <li>
       <Link className="conversation" href={conversationPath(conversation.id)} data-testid="conversation-row" data-live={conversation.live}>
-        <span className="conversation-title">{titleOf(conversation, now)}</span>
+        <span className="conversation-title" dir="auto">{titleOf(conversation, now)}</span>
         <span className="conversation-when muted">
           {conversation.live ? <LiveBadge /> : <Time at={conversation.lastAt}>{ago(conversation.lastAt, now)}</Time>}
         </span>
-        <span className="conversation-last muted">{conversation.lastMessage ?? "Nothing said yet"}</span>
+        <span className="conversation-last muted" dir="auto">{conversation.lastMessage ?? "Nothing said yet"}</span>
         <span className="conversation-counts muted small">
           {count(conversation.calls, "call")} · {count(conversation.messages, "message")}
         </span>

@@ -1,4 +1,4 @@
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useLayoutEffect, useState } from "react";
 import { listConversations } from "../api/api";
 import type { Conversation, Page } from "../api/types";
 import { useResource } from "../lib/useResource";
@@ -15,12 +15,31 @@ function joined(first: Page<Conversation>, more: readonly Page<Conversation>[]):
   return [...byId.values()];
 }
 
+const POLL_MS = 4000;
+
+/** What a reader had opened of the list, for the way back to it; as long as the page lives. */
+const kept: { more: readonly Page<Conversation>[]; scrollY: number } = { more: [], scrollY: 0 };
+
+/** Remembers the place in the list, and goes there again. */
+function usePlace(isThere: boolean): void {
+  useLayoutEffect(() => {
+    if (!isThere) return;
+    window.scrollTo(0, kept.scrollY);
+    const note = (): void => {
+      kept.scrollY = window.scrollY;
+    };
+    window.addEventListener("scroll", note, { passive: true });
+    return () => window.removeEventListener("scroll", note);
+  }, [isThere]);
+}
+
 export function ConversationsPage(): ReactNode {
-  const first = useResource("conversations", (signal) => listConversations(null, signal));
-  const [more, setMore] = useState<readonly Page<Conversation>[]>([]);
+  const first = useResource("conversations", (signal) => listConversations(null, signal), () => POLL_MS);
+  const [more, setMore] = useState<readonly Page<Conversation>[]>(kept.more);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<unknown>(null);
   const now = useNow(30_000);
+  usePlace(first.data !== null);
   const items = first.data === null ? [] : joined(first.data, more);
   const next = (more.at(-1) ?? first.data)?.next ?? null;
 
@@ -29,7 +48,8 @@ export function ConversationsPage(): ReactNode {
     setProblem(null);
     try {
       const page = await listConversations(next);
-      setMore((pages) => [...pages, page]);
+      kept.more = [...kept.more, page];
+      setMore(kept.more);
     } catch (error) {
       setProblem(error);
     } finally {

@@ -1,5 +1,5 @@
-import type { ReactNode } from "react";
-import { getConversation, listTurns } from "../api/api";
+import { type ReactNode, useEffect } from "react";
+import { getConversation } from "../api/api";
 import type { ConversationDetail, Turn } from "../api/types";
 import { ago, count } from "../lib/format";
 import { longest } from "../lib/delays";
@@ -15,19 +15,12 @@ import { Time } from "../ui/Time";
 import { useNow } from "../ui/useNow";
 import { CallsPanel } from "./CallsPanel";
 import { DelaysPanel } from "./DelaysPanel";
+import { OlderTurns } from "./OlderTurns";
+import { byTurn, takeoversOf } from "./takeovers";
 import { TurnView } from "./TurnView";
+import { type Turns, useTurns } from "./useTurns";
 
 const POLL_MS = 2000;
-
-interface Whole {
-  readonly conversation: ConversationDetail;
-  readonly turns: readonly Turn[];
-}
-
-async function load(id: string, signal: AbortSignal): Promise<Whole> {
-  const [conversation, turns] = await Promise.all([getConversation(id, signal), listTurns(id, signal)]);
-  return { conversation, turns };
-}
 
 /** A call without an agent is not live, but the next agent may come at any moment. */
 function goesOn({ live, callList }: ConversationDetail): boolean {
@@ -35,26 +28,47 @@ function goesOn({ live, callList }: ConversationDetail): boolean {
 }
 
 export function ConversationPage({ id }: { readonly id: string }): ReactNode {
-  const whole = useResource<Whole>(id, (signal) => load(id, signal), (data) => (data !== null && goesOn(data.conversation) ? POLL_MS : null));
+  const found = useResource(id, (signal) => getConversation(id, signal), (data) => (data !== null && goesOn(data) ? POLL_MS : null));
+  const said = useTurns(id, found.data !== null && goesOn(found.data));
+  const error = found.error ?? said.error;
+  const retry = (): void => {
+    found.reload();
+    said.reload();
+  };
+  const isThere = found.data !== null && said.turns !== null;
   return (
     <>
       <Link className="back" href="/conversations"><Icon name="back" />All conversations</Link>
-      {whole.data === null && whole.error !== null && <Failure error={whole.error} retry={whole.reload} />}
-      {whole.data === null && whole.error === null && <ListSkeleton />}
-      {whole.data !== null && <Reading whole={whole.data} isStale={whole.error !== null} />}
+      {!isThere && error !== null && <Failure error={error} retry={retry} />}
+      {!isThere && error === null && <ListSkeleton />}
+      {found.data !== null && said.turns !== null && <Reading conversation={found.data} said={said} turns={said.turns} isStale={error !== null} />}
     </>
   );
 }
 
-function Reading({ whole, isStale }: { readonly whole: Whole; readonly isStale: boolean }): ReactNode {
-  const { conversation, turns } = whole;
+interface Props {
+  readonly conversation: ConversationDetail;
+  readonly said: Turns;
+  readonly turns: readonly Turn[];
+  readonly isStale: boolean;
+}
+
+function Reading({ conversation, said, turns, isStale }: Props): ReactNode {
   const now = useNow(30_000);
+  const sessions = conversation.callList.flatMap((call) => call.sessions);
+  const taken = sessions.map(({ id, term, phase }) => `${id} ${term} ${phase}`).join();
+  const takeovers = useResource(taken, (signal) => takeoversOf(sessions, signal));
+  const notes = byTurn(turns, takeovers.data ?? []);
+  const title = titleOf(conversation, now);
+  useEffect(() => {
+    document.title = `${title} · unbroken`;
+  }, [title]);
   const scale = longest(turns);
   const named = new Set(turns.map((turn) => turn.user?.speaker).filter((speaker) => speaker != null)).size > 1;
   return (
     <>
       <div className="page-head">
-        <h1>{titleOf(conversation, now)}{conversation.live && <> <LiveBadge /></>}</h1>
+        <h1 dir="auto">{title}{conversation.live && <> <LiveBadge /></>}</h1>
         <p className="muted">
           <Time at={conversation.lastAt}>{ago(conversation.lastAt, now)}</Time>
           {` · ${count(conversation.calls, "call")} · ${count(conversation.messages, "message")}`}
@@ -64,8 +78,9 @@ function Reading({ whole, isStale }: { readonly whole: Whole; readonly isStale: 
       {isStale && <Notice tone="warning" title="Not up to date">The service does not answer. This is what it said last.</Notice>}
       <div className="reading">
         <section className="turns" aria-label="Turns">
+          {said.hasOlder && <OlderTurns said={said} />}
           {turns.length === 0 && <p className="blank muted" data-testid="empty">Nothing was said in this conversation.</p>}
-          {turns.map((turn) => <TurnView key={turn.id} turn={turn} scale={scale} named={named} />)}
+          {turns.map((turn) => <TurnView key={turn.id} turn={turn} scale={scale} named={named} takeovers={notes.get(turn.id) ?? []} />)}
         </section>
         <aside className="reading-side">
           <DelaysPanel turns={turns} />

@@ -26,7 +26,7 @@ export function Spoken({ message, named }: Props): ReactNode {
         <span className="spoken-who">{who(message, named)}</span>
         <span className="muted small"><Time at={message.createdAt}>{clock(message.createdAt)}</Time></span>
       </div>
-      <p className="spoken-text">
+      <p className="spoken-text" dir="auto">
         {message.content === "" ? <span className="muted">Nothing was heard</span> : message.content}
       </p>
       {message.interrupted && <p className="cut">{cutWords(message)}</p>}

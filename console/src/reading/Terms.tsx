@@ -3,11 +3,11 @@
 import type { ReactNode } from "react";
 import { getSession } from "../api/api";
 import type { Session, SessionDetail, Term } from "../api/types";
-import { clock, delay } from "../lib/format";
-import { causeWords, planWords } from "../lib/report";
+import { clock } from "../lib/format";
 import { useResource } from "../lib/useResource";
 import { ReportView } from "../ui/ReportView";
 import { Time } from "../ui/Time";
+import { termFacts } from "./Takeover";
 
 const POLL_MS = 1500;
 
@@ -47,11 +47,7 @@ function TakenTerms({ session }: { readonly session: Session }): ReactNode {
 }
 
 function TermView({ term }: { readonly term: Term }): ReactNode {
-  const facts = [
-    term.cause === null || term.term < 2 ? null : `the one before ${causeWords(term.cause)}`,
-    term.gapMs === null ? null : `nobody for ${delay(term.gapMs)}`,
-    term.plan === null ? null : `it ${planWords(term.plan)}`,
-  ].filter((fact) => fact !== null);
+  const facts = termFacts(term);
   return (
     <li data-testid="term" data-term={term.term}>
       <div className="term-head">
@@ -59,7 +55,7 @@ function TermView({ term }: { readonly term: Term }): ReactNode {
         <span className="muted small"><Time at={term.takenAt}>{clock(term.takenAt)}</Time></span>
       </div>
       {term.agentIdentity !== null && <p className="muted small mono">{term.agentIdentity}</p>}
-      {facts.length > 0 && <p className="small term-facts">{facts.join(" · ")}</p>}
+      {facts !== "" && <p className="small term-facts">{facts}</p>}
       {term.report !== null && <ReportView report={term.report} />}
     </li>
   );

@@ -1,9 +1,10 @@
 /** One turn: what the person said, which tools ran, what the assistant said, and how long it took. */
 
-import type { ReactNode } from "react";
-import type { Turn } from "../api/types";
+import { Fragment, type ReactNode } from "react";
+import type { Message, Term, Turn } from "../api/types";
 import { DelayBar } from "./DelayBar";
 import { Spoken } from "./Spoken";
+import { Takeover } from "./Takeover";
 import { ToolCall } from "./ToolCall";
 
 interface Props {
@@ -11,14 +12,25 @@ interface Props {
   /** Milliseconds that fill a bar. */
   readonly scale: number;
   readonly named: boolean;
+  /** In it, or behind it and before the next one. */
+  readonly takeovers: readonly Term[];
 }
 
-export function TurnView({ turn, scale, named }: Props): ReactNode {
+const isBetween = (term: Term, before: Message | undefined, after: Message | undefined): boolean =>
+  (before === undefined || before.createdAt <= term.takenAt) && (after === undefined || term.takenAt < after.createdAt);
+
+export function TurnView({ turn, scale, named, takeovers }: Props): ReactNode {
+  const said = turn.assistant;
+  const between = (n: number): ReactNode => takeovers.filter((term) => isBetween(term, said[n - 1], said[n]))
+    .map((term) => <Takeover key={`${term.term}-${term.takenAt}`} term={term} />);
   return (
     <article className="turn" data-testid="turn">
       {turn.user !== null && <Spoken message={turn.user} named={named} />}
       {turn.tools.map((tool, index) => <ToolCall key={`${tool.name}-${index}`} tool={tool} />)}
-      {turn.assistant.map((message) => <Spoken key={message.id} message={message} named={named} />)}
+      {said.map((message, n) => (
+        <Fragment key={message.id}>{between(n)}<Spoken message={message} named={named} /></Fragment>
+      ))}
+      {between(said.length)}
       <DelayBar delays={turn.delays} scale={scale} />
     </article>
   );

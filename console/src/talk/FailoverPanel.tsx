@@ -18,7 +18,7 @@ export function FailoverPanel({ call }: { readonly call: CallSnapshot }): ReactN
   const off = ordering || silence.missing !== null || call.phase !== "live" || call.agent.identity === null;
   return (
     <section className="failover" aria-label="Failover">
-      <SilenceCounter silence={silence} />
+      {(silence.missing !== null || silence.outcome !== null) && <SilenceCounter silence={silence} />}
       {demo && sessionId !== null && (
         // Not `disabled`: the keyboard stays where it is, ready for the next kill.
         <button

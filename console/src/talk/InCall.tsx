@@ -6,6 +6,7 @@ import { Announcer } from "./Announcer";
 import { CallNotices } from "./CallNotices";
 import { Controls } from "./Controls";
 import { FailoverPanel } from "./FailoverPanel";
+import { ResultCard } from "./ResultCard";
 import { SafetyMeter } from "./SafetyMeter";
 import { Stage } from "./Stage";
 import { Transcript } from "./Transcript";
@@ -25,6 +26,7 @@ export function InCall(): ReactNode {
       </div>
       <div className="call-main">
         <CallNotices call={call} />
+        <ResultCard call={call} />
         <Transcript lines={call.lines} takeovers={call.failover.takeovers} />
       </div>
       <Announcer lines={call.lines} takeovers={call.failover.takeovers} />

@@ -37,7 +37,7 @@ export function SilenceCounter({ silence }: { readonly silence: Silence }): Reac
     <div className="silence" role="timer" data-testid="silence" data-state={state} data-seconds={ms === null ? undefined : seconds(ms)}>
       <p className="silence-now"><strong>{seconds(ms ?? 0)} s</strong> {words}</p>
       <p className="muted small silence-best">
-        {silence.bestMs === null ? "No best time yet" : `Best: ${seconds(silence.bestMs)} s`}
+        {silence.bestMs !== null && `Best: ${seconds(silence.bestMs)} s`}
       </p>
     </div>
   );

@@ -17,7 +17,7 @@ export function TranscriptLine({ line }: { readonly line: Line }): ReactNode {
       <span className="node" title={title}>
         <span className="hidden">{words}</span>
       </span>
-      <p className="line-text">
+      <p className="line-text" dir="auto">
         {parts === null ? <Segments line={line} /> : <span>{parts.heard} </span>}
         {line.cut && (
           <span className="cut">{line.heardMs === null ? "cut off" : `cut off after ${delay(line.heardMs)}`}</span>

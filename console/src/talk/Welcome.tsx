@@ -8,6 +8,7 @@ import { useCall, useCallController } from "../call/useCall";
 import { useResource } from "../lib/useResource";
 import { Failure } from "../ui/Failure";
 import { Icon } from "../ui/Icon";
+import { TrySaying } from "./TrySaying";
 
 /** The model that the assistant brings along. */
 const EMBEDDED = "smollm2";
@@ -32,6 +33,7 @@ export function Welcome(): ReactNode {
         Your browser will ask for the microphone.
         {system.data?.model?.startsWith(EMBEDDED) === true && " A very small model answers; UNBROKEN_LLM_URL names a better one."}
       </p>
+      <TrySaying />
       <section className="levels" aria-labelledby="levels-title">
         <h2 id="levels-title">How safe is a line?</h2>
         <ol className="thread-row">

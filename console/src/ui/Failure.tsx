@@ -8,6 +8,7 @@ import { Notice } from "./Notice";
 
 const TITLES: Readonly<Record<ApiError["trouble"], string>> = {
   unreachable: "The service is not available",
+  livekit: "LiveKit does not answer",
   unauthorized: "The service asks for a key",
   missing: "There is nothing here",
   refused: "The service refused this",
@@ -30,6 +31,6 @@ export function Failure({ error, retry, plain = false }: Props): ReactNode {
     const said = error instanceof Error ? error.message : "";
     return <Notice tone="error" title="That did not work" actions={actions}>{said}</Notice>;
   }
-  if (error.trouble === "unauthorized") return <KeyForm again={retry} />;
+  if (error.trouble === "unauthorized") return <KeyForm error={error} again={retry} />;
   return <Notice tone="error" title={TITLES[error.trouble]} actions={actions}>{error.message}</Notice>;
 }

@@ -1,8 +1,13 @@
 /** Which service and which model answer; says nothing when the service does not. */
 
 import type { ReactNode } from "react";
-import { getSystem } from "../api/api";
+import { getSystem, hasApiKey, saveApiKey } from "../api/api";
 import { useResource } from "../lib/useResource";
+
+function signOut(): void {
+  saveApiKey(null);
+  window.location.reload(); // what was read with the key is not left on the page
+}
 
 export function Footer(): ReactNode {
   const { data } = useResource("system", getSystem);
@@ -14,6 +19,7 @@ export function Footer(): ReactNode {
           {data.model !== null && <span>model {data.model}</span>}
         </>
       )}
+      {hasApiKey() && <button type="button" className="button bare small" onClick={signOut}>Sign out</button>}
     </footer>
   );
 }

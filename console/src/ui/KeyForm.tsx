@@ -1,9 +1,17 @@
-import { type FormEvent, type ReactNode, useId, useState } from "react";
-import { saveApiKey } from "../api/api";
+import { type FormEvent, type ReactNode, useEffect, useId, useState } from "react";
+import { hasApiKey, saveApiKey } from "../api/api";
 
-export function KeyForm({ again }: { readonly again: () => void }): ReactNode {
+interface Props {
+  /** The refusal; another one is the answer to another key. */
+  readonly error: unknown;
+  readonly again: () => void;
+}
+
+export function KeyForm({ error, again }: Props): ReactNode {
   const id = useId();
   const [key, setKey] = useState("");
+  const [wasRefused, setRefused] = useState(false);
+  useEffect(() => setRefused(hasApiKey()), [error]);
   const submit = (event: FormEvent): void => {
     event.preventDefault();
     if (key.trim() === "") return;
@@ -12,8 +20,8 @@ export function KeyForm({ again }: { readonly again: () => void }): ReactNode {
   };
   return (
     <form className="card keyform" onSubmit={submit} data-testid="error">
-      <h2>The service asks for a key</h2>
-      <p className="muted">It is the value of UNBROKEN_API_KEY. This tab keeps it until it is closed.</p>
+      <h2>{wasRefused ? "This key is wrong" : "The service asks for a key"}</h2>
+      <p className="muted">{wasRefused && "The service does not take it. "}It is the value of UNBROKEN_API_KEY. This tab keeps it until it is closed.</p>
       <label htmlFor={id}>API key</label>
       <div className="row">
         <input
