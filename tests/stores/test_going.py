@@ -1,10 +1,11 @@
 """Who continues a call: a table of who comes, where, and what the application named."""
 
+import msgspec
 import pytest
 
 from unbroken.errors import CallTaken, PeopleUnknown
 from unbroken.people import Person
-from unbroken.testing.holders import ENV, TTL_MS, Holder, entry
+from unbroken.testing.holders import ENV, TTL_MS, Holder, entry, item
 
 ANN, BOB = Person("ann"), Person("bob")
 PHONE = Person("sip_1", "+15550100")
@@ -205,6 +206,54 @@ async def test_a_hang_up_that_comes_late_ends_a_session_that_was_taken_for_lost(
     await holder.append(2, hung_up(), final="crashed")
     assert (await store.conversations.get_session(taken.session_id)).phase == "ended"
     assert await store.ownership.next_dispatch_us() is None
+
+
+async def taken_over(store, archive, clock, *said):
+    """An agent that is taken for lost has hung up before another one came; what came of it."""
+    lost, successor = Holder(archive, clock=clock), Holder(archive, clock=clock)
+    taken = await lost.take()
+    await lost.append(1, joined("ann"))
+    await store.ownership.orphan(taken.session_id, 1, lost.id, cause="host_lost")
+    clock.advance(5)
+    await successor.take(session_id=taken.session_id)
+    if said:
+        await successor.append(2, *said)
+    return lost, successor
+
+
+def goodbye(clock, ago_s, reason='"bye"'):
+    return msgspec.structs.replace(hung_up(reason), at_us=clock.now_us() - int(ago_s * 1_000_000))
+
+
+async def test_a_successor_leaves_when_the_goodbye_comes_behind_it(store, archive, clock):
+    greeting = item("hello", "Hello.", after=None, role="assistant")
+    lost, successor = await taken_over(store, archive, clock, greeting)
+    answer = await lost.append(2, goodbye(clock, 2), final="crashed")
+    assert answer.outcome == "fenced"
+    assert (await successor.append(3)).outcome == "ended"
+    session = await store.conversations.get_session(successor.taken.session_id)
+    assert (session.phase, session.end_reason) == ("ended", "bye")
+    assert (await Holder(archive).take(people=(ANN,))).is_new
+
+
+async def test_it_stays_for_who_has_talked_to_it(store, archive, clock):
+    heard = item("hi", "Are you there?", after=None)
+    lost, successor = await taken_over(store, archive, clock, heard)
+    await lost.append(2, goodbye(clock, 2), final="crashed")
+    assert (await successor.append(3)).outcome == "acked"
+
+
+async def test_a_deposed_agent_that_puts_its_session_away_ends_nothing(store, archive, clock):
+    lost, successor = await taken_over(store, archive, clock)
+    clock.advance(3)
+    await lost.append(2, goodbye(clock, 2), final="left")
+    assert (await successor.append(2)).outcome == "acked"
+
+
+async def test_a_late_goodbye_that_was_taken_back_ends_nothing(store, archive, clock):
+    lost, successor = await taken_over(store, archive, clock)
+    await lost.append(2, goodbye(clock, 2), goodbye(clock, 1, "null"), final="left")
+    assert (await successor.append(2)).outcome == "acked"
 
 
 async def test_what_is_saved_beside_a_call_does_not_keep_it(archive):

@@ -73,6 +73,7 @@ class HangUp(msgspec.Struct, frozen=True):
     """The session ends as soon as its holder has left or died. None: it goes on after all."""
 
     reason: str | None
+    at_us: int
 
 
 class PutUser(msgspec.Struct, frozen=True):
@@ -139,7 +140,7 @@ def _change(kind: str, payload: bytes, at_us: int) -> Change | None:  # noqa: PL
         case Ended(reason=reason):
             return EndSession(clean(reason))
         case Noted(name=name, data=reason) if name == ENDING:
-            return HangUp(None if reason is None else clean(str(reason)))
+            return HangUp(None if reason is None else clean(str(reason)), at_us)
         case Noted(name=entries.USER, data=str(user_id)) if 0 < len(user_id) <= ID_CHARS_MAX:
             return PutUser(clean(user_id))
         case Recovered():

@@ -95,6 +95,8 @@ class Appending:
             if row["outcome"] == "acked":
                 self._follow(tx, k, row["last_seq"], is_bare=is_bare)
                 self._degrade(tx, self._batch.batches[k], row["degraded"])
+            elif row["outcome"] == "fenced":
+                self._end_late(tx, k, row["seq"])
         answers = [self._answer(k, rows.get(k)) for k in ks]
         return (
             [self._ordered(tx, k, a) for k, a in zip(ks, answers, strict=True)]
@@ -122,6 +124,19 @@ class Appending:
         else:
             revived = {"session_id": batch.session_id, "term": batch.term, "holder": batch.holder}
             tx.one("revive", **revived)
+
+    def _end_late(self, tx: Transaction, k: int, end_seq: int) -> None:
+        """This holder had hung up, and another one took the session before its goodbye came: that
+        one leaves, unless a person has talked to it."""
+        late = [c for seq, c in self._changes[k] if seq > end_seq and isinstance(c, HangUp)]
+        if not late or late[-1].reason is None:
+            return
+        batch = self._batch.batches[k]
+        past = {"term": batch.term, "at": late[-1].at_us + self._ahead_us, "end_seq": end_seq}
+        if (now := tx.one("get_successor", session_id=batch.session_id, **past)) is not None:
+            reason = late[-1].reason
+            end_session(tx, batch.session_id.bytes, now["term"], now["holder"], reason)
+            tx.one("end_call", call_id=now["call_id"], reason=reason[: names.CHARS_MAX])
 
     def _degrade(self, tx: Transaction, batch: Batch, before: str | None) -> None:
         words = clean(batch.degraded)[: names.CHARS_MAX] if batch.degraded else None

@@ -100,6 +100,13 @@ where call_id = :call_id and phase <> 'ended' and (phase = 'orphaned' or role = 
 -- name: get_ending
 select call_id, ending from sessions where session_id = :session_id and term = :term and holder = :holder and ending is not null and phase <> 'ended';
 
+-- name: get_successor
+-- Who has the session, if it was taken behind :at, and no person has said a word since.
+select call_id, term, holder from sessions s
+where session_id = :session_id and phase <> 'ended'
+  and :at < (select min(taken_at) from terms t where t.session_id = s.session_id and t.term > :term and :term > 0)
+  and not exists (select 1 from messages m where m.session_id = s.session_id and m.seq > :end_seq and m.role = 'user');
+
 -- name: rejoined
 update sessions set orphaned_at = :now, dispatches = 0, dispatch_from = :now, next_dispatch_at = :now
 where session_id = :session_id and term = :term and phase = 'orphaned' and next_dispatch_at is null and agent_name is not null returning session_id;
