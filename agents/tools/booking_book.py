@@ -45,6 +45,7 @@ class BookingBook:
         """What is booked under `booking.key` afterwards: this one, or the one that was first."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with closing(self._connect()) as connection, connection:
+            connection.execute("begin immediate")  # one after the other, from the table on
             _make_ready(connection)
             connection.execute(_BOOK, vars(booking))
             return _find(connection, booking.key) or booking
@@ -58,7 +59,6 @@ class BookingBook:
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=BUSY_S)
-        connection.execute("pragma journal_mode = wal")
         connection.execute("pragma synchronous = full")
         return connection
 
