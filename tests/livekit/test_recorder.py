@@ -34,7 +34,9 @@ class Keeping:
     def scan(self) -> None:
         self.recorder.record(state.read(self.data, lambda _: None))
 
-    def entries(self) -> list[tuple[str, bytes]]:
+    async def entries(self) -> list[tuple[str, bytes]]:
+        """All that was recorded; a slow disk may have kept some of it waiting."""
+        await self.live.durable("process")
         spool, holder = self.live._spool, self.live.journal.header.holder
         reader = JournalReader(self.live._env, spool.journal(holder))
         found = []
@@ -43,8 +45,8 @@ class Keeping:
         reader.close()
         return found
 
-    def logged(self) -> Session:
-        return fold(self.entries())
+    async def logged(self) -> Session:
+        return fold(await self.entries())
 
 
 @pytest.fixture
@@ -85,7 +87,7 @@ async def test_the_log_of_any_changes_gives_the_last_value_back(keep, values):
         kept.data.clear()
         kept.data.update(value)
         kept.scan()
-    logged = kept.logged()
+    logged = await kept.logged()
     assert logged.userdata == userdata.encode(kept.data)
     again, words = put_back({}, logged)
     assert words is None
@@ -107,7 +109,7 @@ async def test_any_values_come_back_into_the_same_class(keep, values):
         kept.data = dataclasses.replace(kept.data, **value)
         kept.scan()
     here = Everything()
-    again, words = put_back(here, kept.logged())
+    again, words = put_back(here, await kept.logged())
     assert again is here
     assert words is None
     assert all(is_the_same(getattr(here, name), getattr(kept.data, name)) for name in FIELDS)
@@ -118,11 +120,11 @@ async def test_a_turn_costs_what_it_changed(keep):
     sizes = []
     for k in range(40):
         kept.data["rows"].append({"n": k, "text": "x" * 100})
-        before = len(kept.entries())
+        before = len(await kept.entries())
         kept.scan()
-        sizes.append(sum(len(payload) for _, payload in kept.entries()[before:]))
+        sizes.append(sum(len(payload) for _, payload in (await kept.entries())[before:]))
     assert max(sizes[2:]) < 250
-    assert kept.logged().userdata == kept.data
+    assert (await kept.logged()).userdata == kept.data
 
 
 async def test_userdata_that_grows_beyond_one_entry_is_whole(keep):
@@ -130,7 +132,7 @@ async def test_userdata_that_grows_beyond_one_entry_is_whole(keep):
     for k in range(12):
         kept.data["rows"] += LARGE[k * 1_000 : (k + 1) * 1_000]
         kept.scan()
-    assert kept.logged().userdata["rows"] == LARGE
+    assert (await kept.logged()).userdata["rows"] == LARGE
     assert await kept.live.durable("process")
 
 
@@ -142,9 +144,9 @@ async def test_what_no_entry_can_hold_is_not_safe_until_one_can(keep):
     for level in ("process", "disk", "service"):
         assert not await kept.live.durable(level, timeout_s=0.05)
     assert "userdata is not stored as it is: rows: " in kept.live.lag.degraded
-    logged = kept.logged()
+    logged = await kept.logged()
     assert logged.userdata == {"rows": ["a"], "step": 2}
-    assert "lost" not in dict(kept.entries())
+    assert "lost" not in dict(await kept.entries())
     here, words = put_back({"rows": [], "step": 0}, logged)
     assert here == {"rows": ["a"], "step": 2}
     assert (
@@ -154,8 +156,8 @@ async def test_what_no_entry_can_hold_is_not_safe_until_one_can(keep):
     kept.scan()
     assert await kept.live.durable("process")
     assert kept.live.lag.degraded is None
-    assert kept.logged().userdata == kept.data
-    assert put_back({"rows": []}, kept.logged())[1] is None
+    assert (await kept.logged()).userdata == kept.data
+    assert put_back({"rows": []}, await kept.logged())[1] is None
 
 
 async def test_an_entry_of_its_own_is_as_safe_as_ever_beside_state_that_is_too_large(keep):
@@ -168,13 +170,13 @@ async def test_an_entry_of_its_own_is_as_safe_as_ever_beside_state_that_is_too_l
 async def test_what_is_too_large_is_written_once_not_at_each_look(keep):
     kept = keep({"rows": LARGE, "n": 0})
     kept.scan()
-    count = len(kept.entries())
+    count = len(await kept.entries())
     for _ in range(3):
         kept.scan()
-    assert len(kept.entries()) == count
+    assert len(await kept.entries()) == count
     kept.data["n"] = 1
     kept.scan()
-    assert kept.logged().userdata == {"n": 1}
+    assert (await kept.logged()).userdata == {"n": 1}
 
 
 async def test_a_large_text_goes_apart_as_ever(keep):
@@ -188,7 +190,7 @@ async def test_several_large_fields_are_written_each_alone(keep):
     half = LARGE[:6_000]
     kept = keep({"one": half, "two": half})
     kept.scan()
-    assert kept.logged().userdata == kept.data
+    assert (await kept.logged()).userdata == kept.data
     assert await kept.live.durable("process")
 
 
@@ -199,11 +201,11 @@ async def test_what_was_lost_is_written_anew(keep):
     kept.scan()
     kept.live._unstored.add(kept.live.journal.appended, "it could not be stored")
     kept.scan()
-    kind, payload = kept.entries()[-1]
+    kind, payload = (await kept.entries())[-1]
     assert fold([(kind, payload)]).userdata == kept.data
-    count = len(kept.entries())
+    count = len(await kept.entries())
     kept.scan()
-    assert len(kept.entries()) == count
+    assert len(await kept.entries()) == count
 
 
 async def test_all_is_written_again_from_time_to_time(keep):
@@ -211,6 +213,6 @@ async def test_all_is_written_again_from_time_to_time(keep):
     for k in range(WRITTEN_MAX + 2):
         kept.data["n"] = k
         kept.scan()
-    entries = kept.entries()
+    entries = await kept.entries()
     whole = [payload for _, payload in entries if b"stays" in payload]
     assert (len(entries), len(whole)) == (WRITTEN_MAX + 2, 2)
