@@ -103,5 +103,6 @@ class Conversations(Protocol):
         before: Spot | None = None,
         spoken_only: bool = True,
     ) -> list[Message]:
-        """The last `limit` before a spot, oldest first; `spoken_only` leaves tools out."""
+        """The last `limit` before a spot, oldest first; fewer where they are very long.
+        `spoken_only` leaves tools out."""
         ...

@@ -1,11 +1,12 @@
 """/api/v1/conversations"""
 
+import asyncio
 import hashlib
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import structlog
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Response
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from unbroken import conversation as domain
@@ -14,9 +15,11 @@ from unbroken.service.parts import Given
 from unbroken.service.shapes import Name, Text
 from unbroken.service.turns import Turn, turns
 from unbroken.stores.projection import TITLE_CHARS_MAX, as_json
+from unbroken.stores.sqlite.conversations import PAGE_BYTES_MAX
 from unbroken.stores.sqlite.rooms import SavedTurn
 
 ITEMS_MAX = 1_000  # in one answer
+UTF8_BYTES_MAX = 4  # of a character
 
 router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
 log = structlog.get_logger()
@@ -79,20 +82,16 @@ class Finalize(BaseModel):
     room_name: Name = Field(validation_alias=AliasChoices("room_name", "room"))
 
 
-@router.get("")
+@router.get("", response_model=Conversations)
 async def list_conversations(
     parts: Given, limit: Limit = 20, after: str | None = None, user_id: Name | None = None
-) -> Conversations:
+) -> Response:
     """Newest first, of one user if `user_id` is given. Pass `next` back as `after` to get the next
     page."""
     found = await parts.store.conversations.list_conversations(
         limit=limit + 1, before=shapes.conversation_place(after), user_id=user_id
     )
-    page = found[:limit]
-    return Conversations(
-        conversations=[shapes.conversation(c) for c in page],
-        next=shapes.conversation_cursor(page[-1]) if len(found) > limit else None,
-    )
+    return await asyncio.to_thread(_list, found, limit)
 
 
 @router.get("/{conversation_id}")
@@ -127,10 +126,14 @@ async def list_messages(
         before=shapes.message_spot(before),
         spoken_only=items == "spoken",
     )
-    page = found[-limit:]
+    page, is_short = found[-limit:], len(found) <= limit
+    if is_short and _is_long(page):
+        is_short = not await conversations.list_messages(
+            conversation_id, limit=1, before=page[0].spot, spoken_only=items == "spoken"
+        )
     return Messages(
         messages=[shapes.message(m) for m in page],
-        before=shapes.message_cursor(page[0]) if len(found) > limit else None,
+        before=None if is_short else shapes.message_cursor(page[0]),
     )
 
 
@@ -145,12 +148,14 @@ async def list_turns(
     found = await conversations.list_items(
         conversation_id, limit=limit + 1, before=shapes.message_spot(before)
     )
-    page = found[-limit:]
-    if len(found) > limit:
-        page = _from_whole_turn(page)
+    page, is_short = found[-limit:], len(found) <= limit
+    if is_short and _is_long([message for message, _ in page]):
+        first = page[0][0].spot
+        is_short = not await conversations.list_items(conversation_id, limit=1, before=first)
+    page = page if is_short else _from_whole_turn(page)
     return Turns(
         turns=[_turn(turn) for turn in turns(page)],
-        before=shapes.message_cursor(page[0][0]) if len(found) > limit else None,
+        before=None if is_short else shapes.message_cursor(page[0][0]),
     )
 
 
@@ -184,11 +189,25 @@ async def finalize(final: Finalize, parts: Given) -> Saved:
     return Saved(conversation_id=place.conversation_id, call_id=place.call_id)
 
 
+def _list(found: list[domain.Conversation], limit: int) -> Response:
+    page = found[:limit]
+    shown = Conversations(
+        conversations=[shapes.conversation(c) for c in page],
+        next=shapes.conversation_cursor(page[-1]) if len(found) > limit else None,
+    )
+    return shapes.json_of(shown)
+
+
 async def _detail(parts: Given, conversation_id: UUID) -> shapes.ConversationDetail:
     found = await parts.store.conversations.get_conversation(conversation_id)
     calls = await parts.store.conversations.list_calls(conversation_id)
     fields = shapes.conversation(found).model_dump()
     return shapes.ConversationDetail(**fields, call_list=[shapes.call(c) for c in calls])
+
+
+def _is_long(page: list[domain.Message]) -> bool:
+    """Whether the store may have ended this page early."""
+    return sum(len(message.content) for message in page) >= PAGE_BYTES_MAX // UTF8_BYTES_MAX
 
 
 Items = list[tuple[domain.Message, bytes | None]]

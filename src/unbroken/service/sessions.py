@@ -17,7 +17,6 @@ from unbroken.service.shapes import Name
 from unbroken.stores.projection import as_json
 
 PAGE_BYTES_MAX = 4 << 20
-SIDE_ENTRIES_MAX = 1_000
 
 router = APIRouter(prefix="/api/v1/sessions", tags=["sessions"])
 log = structlog.get_logger()
@@ -106,15 +105,24 @@ async def list_entries(
 
 
 @router.get("/{session_id}/side", response_class=Response)
-async def list_side_entries(session_id: UUID, parts: Given) -> Response:
-    """What came after its term had ended: kept, shown, never replayed."""
+async def list_side_entries(
+    session_id: UUID,
+    parts: Given,
+    after: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+) -> Response:
+    """What came after its term had ended: kept, shown, never replayed. Pass `next` back as
+    `after` until it is null."""
     await parts.store.conversations.get_session(session_id)
-    found = await parts.store.archive.side_entries(session_id, limit=SIDE_ENTRIES_MAX)
+    asked = {"limit": limit, "bytes_max": PAGE_BYTES_MAX}
+    found = await parts.store.archive.side_entries(
+        session_id, after=shapes.side_place(after), **asked
+    )
     shown = [
         _shown(side.entry) | {"reason": side.reason, "received_at": shapes.iso(side.received_at_us)}
         for side in found
     ]
-    return _json({"entries": shown})
+    return _json({"entries": shown, "next": shapes.side_cursor(found[-1]) if found else None})
 
 
 def _shown(entry: StoredEntry) -> dict[str, Any]:

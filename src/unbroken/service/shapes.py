@@ -6,13 +6,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
+from fastapi import Response
 from pydantic import AfterValidator, BaseModel, Field
 
 from unbroken import conversation as domain
 from unbroken import mark as marks
 from unbroken import names
+from unbroken.archive import NUMBER_MAX
 from unbroken.errors import InvalidInput
 from unbroken.stores.sqlite import sessions
+from unbroken.stores.sqlite.archive import SideEntry, SidePlace
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME_MIN = -(1 << 63)
@@ -37,6 +40,11 @@ def _named(text: str) -> str:
 
 Name = Annotated[str, Field(min_length=1, max_length=names.NEW_CHARS_MAX), AfterValidator(_named)]
 Text = Annotated[str, Field(max_length=256 << 10)]
+
+
+def json_of(shown: BaseModel) -> Response:
+    """For long answers: the framework would check them once more, on the event loop."""
+    return Response(shown.model_dump_json(), media_type="application/json")
 
 
 class Message(BaseModel):
@@ -252,3 +260,18 @@ def conversation_place(text: str | None) -> tuple[int, UUID] | None:
     if len(name) != 16 or at[0] > 127:  # noqa: PLR2004 - a uuid; a signed integer
         raise InvalidInput("not a cursor of ours")
     return int.from_bytes(at, "big"), UUID(bytes=name)
+
+
+def side_cursor(side: SideEntry) -> str:
+    term, holder, seq = side.place
+    return cursor(term.to_bytes(8, "big"), holder, seq.to_bytes(8, "big"))
+
+
+def side_place(text: str | None) -> SidePlace:
+    if text is None:
+        return -1, b"", 0
+    head, seq = opened(text, 24)
+    numbers = [int.from_bytes(part, "big") for part in (head[:8], seq)]
+    if len(seq) != 8 or max(numbers) > NUMBER_MAX:  # noqa: PLR2004 - an integer of eight bytes
+        raise InvalidInput("not a cursor of ours")
+    return numbers[0], head[8:], numbers[1]

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Callable
+from typing import TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -38,12 +39,20 @@ _TIMELINE_MAX = (1 << 53) - 1  # what JavaScript's numbers hold exactly
 log = logging.getLogger(__name__)
 
 
+SidePlace: TypeAlias = tuple[int, bytes, int]  # term, holder, seq
+
+
 class SideEntry(msgspec.Struct, frozen=True, kw_only=True):
     """An entry that may not enter the log; `reason` says why: late, ended."""
 
     entry: StoredEntry
     reason: str
     received_at_us: int
+    holder: bytes
+
+    @property
+    def place(self) -> SidePlace:
+        return self.entry.term, self.holder, self.entry.seq
 
 
 class SqliteArchive:
@@ -85,7 +94,7 @@ class SqliteArchive:
                 chain = hashlib.sha256((chain or b"") + row["sha256"]).digest()
             return rows, chain is None or chain == ((known and known["chain"]) or b"")
 
-        rows, is_chained = await self._database.read(work)
+        rows, is_chained = await self._database.read_at_once(work)
         entries = [_stored(rows[n]) if n in rows else _lost(n) for n in range(1, base + 1)]
         damaged = [n for n, row in rows.items() if not row["is_whole"]]
         if damaged or len(rows) < base or not is_chained:
@@ -165,15 +174,30 @@ class SqliteArchive:
 
         return await self._database.read(work)
 
-    async def side_entries(self, session_id: UUID, *, limit: int) -> list[SideEntry]:
-        """What came late, oldest term first."""
-        rows = await self._database.read(
-            lambda tx: tx.all("list_side_entries", session_id=session_id, limit=limit)
-        )
-        return [
-            SideEntry(entry=_stored(row), reason=row["reason"], received_at_us=row["received_at"])
-            for row in rows
-        ]
+    async def side_entries(
+        self,
+        session_id: UUID,
+        *,
+        limit: int,
+        after: SidePlace = (-1, b"", 0),
+        bytes_max: int = wire.NUMBER_MAX,
+    ) -> list[SideEntry]:
+        """What came late, oldest term first, from behind the place `after` on; stops behind the
+        entry that reaches `bytes_max`."""
+        term, holder, seq = after
+        place = {"after_term": term, "after_holder": holder, "after_seq": seq}
+
+        def work(tx: Transaction) -> list[SideEntry]:
+            found, size = [], 0
+            asked = {"session_id": session_id, "limit": limit, **place}
+            for row in tx.each("list_side_entries", **asked):
+                found.append(_beside(row))
+                size += len(found[-1].entry.payload)
+                if size >= bytes_max:
+                    break
+            return found
+
+        return await self._database.read(work)
 
     def pulse(self) -> None:
         """Called about once a second: a pause of ours is no proof that hosts are lost."""
@@ -189,6 +213,15 @@ def _size(batch: HostBatch) -> int:
 
 def _ignore(_session_id: UUID, _words: str | None) -> None:
     return
+
+
+def _beside(row: Row) -> SideEntry:
+    return SideEntry(
+        entry=_stored(row),
+        reason=row["reason"],
+        received_at_us=row["received_at"],
+        holder=row["holder"],
+    )
 
 
 def _lost(seq: int, term: int = 0, at_us: int = 0, kind: str | None = None) -> StoredEntry:

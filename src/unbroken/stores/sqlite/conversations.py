@@ -1,5 +1,6 @@
 """Conversations as people read them. Every read raises ArchiveUnavailable if it fails."""
 
+import asyncio
 import json
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,8 @@ from unbroken.stores import parts
 from unbroken.stores.projection import clean, text_of, title_of
 from unbroken.stores.sqlite.database import Database, Row, Transaction
 
+PAGE_BYTES_MAX = 4 << 20  # of words in one page; beyond it the page ends early
+LISTS_MAX = 1  # at once: they are long, and agents and single conversations go first
 _LAST_ID = b"\xff" * 16
 _LAST_PLACE = b"\xff" * 8
 _LAST_AT = (1 << 63) - 1
@@ -23,17 +26,17 @@ class SqliteConversations:
     def __init__(self, database: Database, blobs: Blobs) -> None:
         self._database = database
         self._blobs = blobs
+        self._listing = asyncio.Semaphore(LISTS_MAX)
 
     async def list_conversations(
         self, *, limit: int, before: tuple[int, UUID] | None = None, user_id: str | None = None
     ) -> list[Conversation]:
         """Newest first; of that user only, if one is named."""
-        asked = {"limit": limit, "user_id": user_id}
         at, last = (before[0], before[1].bytes) if before else (_LAST_AT, _LAST_ID)
-        rows = await self._database.read(
-            lambda tx: tx.all("list_conversations", before_at=at, before_id=last, **asked)
-        )
-        return await self._conversations(rows)
+        asked = {"limit": limit, "user_id": user_id, "before_at": at, "before_id": last}
+        async with self._listing:
+            rows = await self._database.read(lambda tx: tx.all("list_conversations", **asked))
+            return await self._conversations(rows)
 
     async def get_conversation(self, conversation_id: UUID) -> Conversation:
         row = await self._database.read(
@@ -54,7 +57,7 @@ class SqliteConversations:
         spoken_only: bool = True,
     ) -> list[Message]:
         asked = _page(conversation_id, limit, before) | {"all_items": not spoken_only}
-        rows = await self._database.read(lambda tx: tx.all("list_messages", **asked))
+        rows = await self._rows("list_messages", asked)
         whole = await self._whole(rows)
         return [_message(row, payload) for row, payload in zip(rows, whole, strict=True)][::-1]
 
@@ -63,12 +66,26 @@ class SqliteConversations:
     ) -> list[tuple[Message, bytes | None]]:
         """As `list_messages` with all items; those of tools with their payload."""
         asked = _page(conversation_id, limit, before)
-        rows = await self._database.read(lambda tx: tx.all("list_items", **asked))
+        rows = await self._rows("list_items", asked)
         found = [
             (_message(row, payload), row["payload"] and (payload or row["payload"]))
             for row, payload in zip(rows, await self._whole(rows), strict=True)
         ]
         return found[::-1]
+
+    async def _rows(self, query: str, asked: dict[str, Any]) -> list[Row]:
+        """At most `limit`, and none behind the one that reaches PAGE_BYTES_MAX."""
+
+        def work(tx: Transaction) -> list[Row]:
+            found, size = [], 0
+            for row in tx.each(query, **asked):
+                found.append(row)
+                size += len(row["text"]) + len(row["apart"] or b"")
+                if size >= PAGE_BYTES_MAX:
+                    break
+            return found
+
+        return await self._database.read(work)
 
     async def _whole(self, rows: list[Row]) -> list[bytes | None]:
         return await self._put_together([row["apart"] for row in rows])

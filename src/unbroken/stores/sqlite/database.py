@@ -98,6 +98,7 @@ class Database:
         self._clock = StoreClock(env)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="unbroken-write")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="unbroken-read")
+        self._urgent = ThreadPoolExecutor(1, thread_name_prefix="unbroken-agents")
         self._reading = threading.local()
         self._open: list[sqlite3.Connection] = []
         self._was_refused = False  # the last write, by the file or its disk
@@ -152,6 +153,10 @@ class Database:
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` on one snapshot of the file. Raises ArchiveUnavailable, Corrupt."""
         return await self._run(self._readers, self._read, work)
+
+    async def read_at_once(self, work: Callable[[Transaction], T]) -> T:
+        """As `read`, for agents: never behind what people read."""
+        return await self._run(self._urgent, self._read, work)
 
     async def _run(self, threads: ThreadPoolExecutor, work: Callable[..., T], *given: Any) -> T:
         try:
@@ -236,6 +241,7 @@ class Database:
     def _close(self) -> None:
         # Readers first: the last connection to close empties the WAL into the file.
         self._readers.shutdown()
+        self._urgent.shutdown()
         self._writer.shutdown()
         for connection in reversed(self._open):
             connection.close()

@@ -60,5 +60,5 @@ where session_id = :session_id and seq > :after and seq <= :upto order by seq li
 select chain, last_seq from sessions where session_id = :session_id;
 
 -- name: list_side_entries
-select term, seq, reason, kind, flags, at, payload, received_at, 1 as is_whole from side_entries
-where session_id = :session_id order by term, holder, seq limit :limit;
+select term, holder, seq, reason, kind, flags, at, payload, received_at, 1 as is_whole from side_entries
+where session_id = :session_id and (term, holder, seq) > (:after_term, :after_holder, :after_seq) order by term, holder, seq limit :limit;
