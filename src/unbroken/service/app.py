@@ -12,6 +12,7 @@ from unbroken.env import Env, Host
 from unbroken.service import (
     analytics,
     blobs,
+    contract,
     conversations,
     errors,
     files,
@@ -29,6 +30,7 @@ from unbroken.service.filters import refuse_unknown
 from unbroken.service.first_agent import FirstAgent
 from unbroken.service.idempotency import Idempotency
 from unbroken.service.livekit_rooms import LiveKitRooms
+from unbroken.service.methods import Methods
 from unbroken.service.opening import Opening
 from unbroken.service.parts import Parts
 from unbroken.service.settings import Settings
@@ -63,8 +65,10 @@ def create_app(settings: Settings, *, env: Env | None = None) -> FastAPI:
 
     app = FastAPI(title="unbroken", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     errors.install(app)
+    contract.install(app, settings)
     app.add_middleware(Idempotency)
     app.add_middleware(Compressed)
+    app.add_middleware(Methods, routes=[r for noun in NOUNS for r in noun.router.routes])
     app.add_middleware(Gate, settings=settings)  # the last one added is the first one asked
     for noun in NOUNS:
         app.include_router(noun.router, dependencies=[Depends(refuse_unknown)])

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from unbroken.blobs import BLOB_BYTES_MAX
 from unbroken.errors import NotFound, TooLarge
+from unbroken.service import contract
 from unbroken.service.parts import Given
 from unbroken.service.shapes import Name
 from unbroken.stores.sqlite.files import File
@@ -65,7 +66,11 @@ async def upload(
     )
 
 
-@router.get("/{file_id}", response_class=Response)
+@router.get(
+    "/{file_id}",
+    response_class=Response,
+    responses=contract.bytes_out("application/octet-stream"),
+)
 async def get_file(file_id: UUID, parts: Given) -> Response:
     """Its bytes, to be saved: never shown as a page of this origin."""
     file = await parts.store.files.get(file_id)

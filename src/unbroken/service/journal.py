@@ -6,14 +6,19 @@ import structlog
 from fastapi import APIRouter, Request, Response
 
 from unbroken.archive import HostBatch
-from unbroken.service import wire
+from unbroken.service import contract, wire
 from unbroken.service.parts import Given
 
 router = APIRouter(prefix="/api/v1/journal", tags=["agents"])
 log = structlog.get_logger()
 
 
-@router.post("", response_class=Response)
+@router.post(
+    "",
+    response_class=Response,
+    responses=contract.bytes_out(wire.MSGPACK),
+    openapi_extra=contract.bytes_in(wire.MSGPACK),
+)
 async def append(request: Request, parts: Given) -> Response:
     """A keeper's batch (msgpack, zstd if Content-Encoding says so); an answer per session."""
     batch = await wire.read(request, HostBatch)

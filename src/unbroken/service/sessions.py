@@ -11,7 +11,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from unbroken.archive import StoredEntry, TakeRequest
 from unbroken.errors import NotFound
-from unbroken.service import shapes, wire
+from unbroken.service import contract, shapes, wire
 from unbroken.service.parts import Given
 from unbroken.service.shapes import Name
 from unbroken.stores.projection import as_json
@@ -35,7 +35,20 @@ class SavedSession(BaseModel):
     call_id: UUID
 
 
-@router.post("/take", response_class=Response)
+ENTRIES = contract.json_out(
+    entries={"type": "array", "items": {"type": "object"}}, next={"type": ["integer", "null"]}
+)
+SIDE_ENTRIES = contract.json_out(
+    entries={"type": "array", "items": {"type": "object"}}, next={"type": ["string", "null"]}
+)
+
+
+@router.post(
+    "/take",
+    response_class=Response,
+    responses=contract.bytes_out(wire.MSGPACK),
+    openapi_extra=contract.bytes_in(wire.MSGPACK),
+)
 async def take(request: Request, parts: Given) -> Response:
     """Move a session's term to the caller (msgpack); 409 call_taken if a live holder has it."""
     taken = await parts.store.archive.take(await wire.read(request, TakeRequest))
@@ -84,7 +97,7 @@ async def kill(session_id: UUID, parts: Given) -> dict[str, str]:
     return {}
 
 
-@router.get("/{session_id}/entries", response_class=Response)
+@router.get("/{session_id}/entries", response_class=Response, responses=ENTRIES)
 async def list_entries(
     session_id: UUID,
     parts: Given,
@@ -104,7 +117,7 @@ async def list_entries(
     return _json({"entries": shown, "next": None if is_last else entries[-1].seq})
 
 
-@router.get("/{session_id}/side", response_class=Response)
+@router.get("/{session_id}/side", response_class=Response, responses=SIDE_ENTRIES)
 async def list_side_entries(
     session_id: UUID,
     parts: Given,

@@ -38,7 +38,13 @@ def _named(text: str) -> str:
         raise ValueError(str(error)) from error
 
 
-Name = Annotated[str, Field(min_length=1, max_length=names.NEW_CHARS_MAX), AfterValidator(_named)]
+# What `names.check_new` refuses, in the words of the contract.
+NAME_SCHEMA = {"pattern": r"^[^\u0000-\u001f\u007f-\u009f]+$"}
+Name = Annotated[
+    str,
+    Field(min_length=1, max_length=names.NEW_CHARS_MAX, json_schema_extra=NAME_SCHEMA),
+    AfterValidator(_named),
+]
 Text = Annotated[str, Field(max_length=256 << 10)]
 
 
@@ -243,7 +249,7 @@ def message_cursor(m: domain.Message) -> str:
 
 
 def message_spot(text: str | None) -> domain.Spot | None:
-    if text is None:
+    if not text:
         return None
     head, place = opened(text, 24)
     return int.from_bytes(head[:8], "big") + _TIME_MIN, UUID(bytes=head[8:]), place
@@ -254,7 +260,7 @@ def conversation_cursor(c: domain.Conversation) -> str:
 
 
 def conversation_place(text: str | None) -> tuple[int, UUID] | None:
-    if text is None:
+    if not text:
         return None
     at, name = opened(text, 8)
     if len(name) != 16 or at[0] > 127:  # noqa: PLR2004 - a uuid; a signed integer
@@ -268,7 +274,7 @@ def side_cursor(side: SideEntry) -> str:
 
 
 def side_place(text: str | None) -> SidePlace:
-    if text is None:
+    if not text:
         return -1, b"", 0
     head, seq = opened(text, 24)
     numbers = [int.from_bytes(part, "big") for part in (head[:8], seq)]
