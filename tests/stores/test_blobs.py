@@ -6,7 +6,7 @@ import pytest
 from obstore.store import MemoryStore
 
 from unbroken.blobs.object_store import ObjectBlobs
-from unbroken.errors import ArchiveUnavailable, InvalidInput, NotFound
+from unbroken.errors import ArchiveUnavailable, Corrupt, InvalidInput, NotFound
 
 
 def hashed(content: bytes) -> bytes:
@@ -43,6 +43,19 @@ async def test_what_is_deleted_is_gone(blobs):
 async def test_a_wrong_hash_is_refused(blobs):
     with pytest.raises(InvalidInput):
         await blobs.put(hashed(b"x"), b"y")
+
+
+@pytest.mark.parametrize("size", [10, 1 << 20])
+async def test_a_file_that_a_disk_has_changed_is_not_given_out(tmp_path, size):
+    content = b"x" * size
+    blobs, name = ObjectBlobs.in_folder(tmp_path), hashed(content)
+    await blobs.put(name, content)
+    (file,) = [path for path in tmp_path.rglob("*") if path.is_file()]
+    file.write_bytes(content[:-1] + b"y")
+    with pytest.raises(Corrupt):
+        await blobs.get(name)
+    await blobs.put(name, content)
+    assert await blobs.get(name) == content
 
 
 async def test_a_short_file_is_mended(tmp_path):

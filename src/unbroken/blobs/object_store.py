@@ -11,7 +11,7 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore
 
 from unbroken import blobs
-from unbroken.errors import ArchiveUnavailable, NotFound, SettingsInvalid
+from unbroken.errors import ArchiveUnavailable, Corrupt, InvalidInput, NotFound, SettingsInvalid
 
 
 class ObjectBlobs:
@@ -31,7 +31,8 @@ class ObjectBlobs:
         return cls(LocalStore(folder, automatic_cleanup=False), folder=folder)
 
     async def put(self, sha256: bytes, content: bytes) -> None:
-        blobs.check(sha256, content)
+        if await blobs.hash_of(content) != sha256:
+            raise InvalidInput("the content does not have this sha256")
         with _unavailable():
             # Overwrites: a file that a power loss left short is mended by the next put.
             await self._store.put_async(_path(sha256), content)
@@ -42,9 +43,12 @@ class ObjectBlobs:
         with _unavailable():
             try:
                 found = await self._store.get_async(_path(sha256))
-                return bytes(await found.bytes_async())
+                content = bytes(await found.bytes_async())
             except FileNotFoundError as error:
                 raise NotFound(f"no blob {sha256.hex()}") from error
+        if await blobs.hash_of(content) != sha256:
+            raise Corrupt(f"blob {sha256.hex()} is not what was stored")
+        return content
 
     async def exists(self, sha256: bytes) -> bool:
         with _unavailable():

@@ -1,6 +1,5 @@
 """/api/v1/files"""
 
-import hashlib
 from typing import Annotated
 from urllib.parse import quote
 from uuid import UUID
@@ -9,7 +8,7 @@ import structlog
 from fastapi import APIRouter, Form, Response, UploadFile
 from pydantic import BaseModel
 
-from unbroken.blobs import BLOB_BYTES_MAX
+from unbroken.blobs import BLOB_BYTES_MAX, hash_of
 from unbroken.errors import NotFound, TooLarge
 from unbroken.service import contract
 from unbroken.service.parts import Given
@@ -51,7 +50,7 @@ async def upload(
         name=(file.filename or "file")[:NAME_CHARS_MAX],
         content_type=(file.content_type or "application/octet-stream")[:NAME_CHARS_MAX],
         size_bytes=len(content),
-        sha256=hashlib.sha256(content).digest(),
+        sha256=await hash_of(content),
     )
     await parts.blobs.put(kept.sha256, content)
     await parts.store.files.put(kept)

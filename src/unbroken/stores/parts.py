@@ -6,7 +6,7 @@ import msgspec
 
 from unbroken import apart
 from unbroken.blobs import Blobs
-from unbroken.errors import ArchiveUnavailable, NotFound
+from unbroken.errors import ArchiveUnavailable, Corrupt, NotFound
 
 SHOWN_BYTES_MAX = 4 << 20  # of one answer; what is larger is named, and read as a blob
 NOT_SHOWN = b"[a large part, stored apart]"
@@ -15,7 +15,7 @@ Parts = Mapping[str, bytes | None]
 
 
 async def fetch(blobs: Blobs, payloads: Iterable[bytes]) -> Parts:
-    """What `payloads` refer to, by name; None: it is gone, not yet there, or not to be had now."""
+    """What `payloads` refer to, by name; None: it is gone, damaged or not to be had now."""
     found: dict[str, bytes | None] = {}
     size = 0
     for name in dict.fromkeys(name for one in payloads for name in apart.references(one)):
@@ -44,5 +44,5 @@ def _put_together(payload: bytes, read: Callable[[str], bytes | None]) -> bytes:
 async def _get(blobs: Blobs, name: str) -> bytes | None:
     try:
         return await blobs.get(bytes.fromhex(name))
-    except (NotFound, ArchiveUnavailable):
+    except (NotFound, ArchiveUnavailable, Corrupt):
         return None
