@@ -1,7 +1,7 @@
 """`python -m bench [NAME|all] [--quick] [--date YYYY-MM-DD] [--minutes N] [--seed N]`: measure.
 
-NAME is append, talk, setup, failover, kills, long, first, mutants, host or wishes; `host`
-knows minutes and a seed, `wishes` a seed.
+NAME is append, talk, setup, failover, kills, long, first, mutants, host, wishes or api;
+`host` knows minutes and a seed, `wishes` and `api` a seed.
 
 Each writes bench/results/DATE-NAME.json (raw) and .md (summary). `--quick` measures few times, to
 see that all works, and writes nothing. Needs what `make test` needs.
@@ -15,6 +15,7 @@ from bench.report import Run
 
 NAMES = (
     "append", "talk", "setup", "kills", "failover", "long", "first", "mutants", "host", "wishes",
+    "api",
 )  # fmt: skip
 
 
@@ -25,7 +26,7 @@ def main() -> None:
     parser.add_argument("--date", help="in the names of the results (today, UTC)")
     parser.add_argument("--minutes", type=float, help="of `host` (30)")
     parser.add_argument(
-        "--seed", type=int, help="of `host` (drawn): the same attacks again; of `wishes` (0)"
+        "--seed", type=int, help="of `host` (drawn): the same attacks again; of the others (0)"
     )
     asked = parser.parse_args()
     date = asked.date or datetime.now(UTC).date().isoformat()
