@@ -74,9 +74,26 @@ async def test_a_changed_entry_is_named_and_the_rest_goes_on(tmp_path, said, cap
         assert [m.is_corrupt for m in messages] == [True, False, False]
 
 
-async def test_a_changed_row_is_read_from_the_log(tmp_path, said):
-    change(tmp_path, ROW)
+@pytest.mark.parametrize(
+    "statement",
+    [
+        ROW,
+        "update messages set role = 'assistant', speaker = 'bob' where text like 'pay%'",
+        "update messages set item_id = 'x', heard_ms = 5, interrupted = 1 where text like 'pay%'",
+        "update messages set metrics = '{' where text like 'pay%'",
+        "update messages set head = head + 1 where text like 'pay%'",
+    ],
+)
+async def test_a_changed_row_is_read_from_the_log(tmp_path, said, statement):
     async with opened(tmp_path) as store:
+        before = await store.conversations.list_messages(said.conversation_id, limit=9)
+    change(tmp_path, statement)
+    async with opened(tmp_path) as store:
+        after = await store.conversations.list_messages(
+            said.conversation_id, limit=9, spoken_only=False
+        )
+        shown = [msgspec.structs.replace(m, turn_id=None) for m in after]
+        assert shown == [msgspec.structs.replace(m, turn_id=None) for m in before]
         messages = await store.conversations.list_messages(said.conversation_id, limit=9)
         assert [(m.content, m.is_corrupt) for m in messages] == [(line, False) for line in LINES]
 

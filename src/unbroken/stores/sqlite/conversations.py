@@ -5,11 +5,13 @@ import json
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from unbroken.blobs import Blobs
 from unbroken.conversation import Call, Conversation, Message, SessionRow, Spot
 from unbroken.errors import NotFound
 from unbroken.stores import parts
-from unbroken.stores.projection import clean, text_of, title_of
+from unbroken.stores.projection import PutMessage, changes, clean, text_of, title_of
 from unbroken.stores.sqlite.database import Database, Row, Transaction
 
 PAGE_BYTES_MAX = 4 << 20  # of words in one page; beyond it the page ends early
@@ -164,22 +166,44 @@ def _conversation(row: Row, line: bytes | None, said: bytes | None) -> Conversat
 
 
 def _message(row: Row, payload: bytes | None) -> Message:
-    """`payload`: the words of one with large parts, or one whose row is damaged."""
-    is_damaged = bool(row["is_damaged"])
+    """`payload`: of one with large parts, or one whose row is damaged."""
+    put = changes("item", payload or b"", row["at"]) if row["is_damaged"] else None
+    if row["is_damaged"] and not isinstance(put, PutMessage):
+        return _line(row, None, is_corrupt=True)
+    found = _line(row, payload, is_corrupt=False)
+    return _as_put(found, put) if isinstance(put, PutMessage) else found
+
+
+def _as_put(line: Message, put: PutMessage) -> Message:
+    """As the log says it, whatever has become of its row."""
+    return msgspec.structs.replace(
+        line,
+        id=put.item_id,
+        role=put.role,
+        content=put.text,
+        interrupted=put.interrupted,
+        heard_ms=put.heard_ms,
+        speaker=put.speaker,
+        metrics=json.loads(put.metrics) if put.metrics else None,
+    )
+
+
+def _line(row: Row, payload: bytes | None, *, is_corrupt: bool) -> Message:
+    metrics = None if row["is_damaged"] else row["metrics"]
     return Message(
         session_id=UUID(bytes=row["session_id"]),
         place=row["place"],
         heard_at_us=row["heard_at"],
         id=row["item_id"],
         role=row["role"],
-        content=text_of(payload) if payload else "" if is_damaged else row["text"],
+        content=text_of(payload) if payload else "" if is_corrupt else row["text"],
         at_us=row["at"],
         interrupted=bool(row["interrupted"]),
         heard_ms=row["heard_ms"],
-        speaker=None if is_damaged else row["speaker"],
+        speaker=None if row["is_damaged"] else row["speaker"],
         turn_id=row["turn_id"],
-        metrics=json.loads(row["metrics"]) if row["metrics"] and not is_damaged else None,
-        is_corrupt=is_damaged and not payload,
+        metrics=json.loads(metrics) if metrics else None,
+        is_corrupt=is_corrupt,
     )
 
 
