@@ -38,6 +38,7 @@ async def one_call(spool, store, agent):
     call = await call_in(job, spool, store.archive).start(session, agent=agent)
     while agent.speaks and not call.message_count:
         await asyncio.sleep(0.01)
+    agent.is_new = call.is_new
     await asyncio.gather(session.aclose(), job.end())
     await shipped(spool, store.archive)
     return agent.entered
@@ -48,3 +49,4 @@ async def test_a_successor_greets_only_who_was_not_greeted(spool, store, speaks)
     assert await one_call(spool, store, Greeter(speaks=speaks)) == 1
     successor = Greeter(speaks=True)
     assert await one_call(spool, store, successor) == (0 if speaks else 1)
+    assert successor.is_new is not speaks  # for an entrypoint that greets

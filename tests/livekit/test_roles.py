@@ -114,6 +114,7 @@ async def test_the_agent_that_was_sent_for_the_other_role_leaves(spool, store):
 async def test_a_role_that_waits_behind_another_one_is_a_successor_too(spool, store):
     """A service that answers late must not make it a new session, which greets."""
     first = await Entrypoint(spool, store.archive).run()
+    await first.say("hello from")
     await first.die(store.archive)
 
     class Slow:

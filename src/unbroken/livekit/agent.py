@@ -82,7 +82,7 @@ class Call(Shown, Generic[T]):
     """One session of a call in this process. Lives as long as the job."""
 
     role: str
-    is_new: bool  # False: the session goes on from an earlier holder
+    is_new: bool  # nobody has said a word yet, to an earlier holder either: greet
     restored: Restored | None  # what came back, and how well; None in a new call
     conversation_history: History
     _hanging_up: HangingUp
@@ -176,6 +176,7 @@ class Call(Shown, Generic[T]):
         hooks = self._hooks = Hooks(self._env, live, session, known)
         if taken and not taken.is_new:
             agent = await self._put_back(taken, flying, session, agent, hooks)
+            self.is_new = not live.session.message_count
         before = set(live.session.items)
         self._leaving.attach(session)
         self._hanging_up.attach(session)
