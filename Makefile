@@ -45,7 +45,7 @@ bench: ## measure; results in bench/results
 	@$(PYTHON) -m scripts.setup test
 	@$(BIN)/python -m bench $(ARGS)
 
-campaign-%: ## failover (100 kills), kills (30 stories), long (30 kills of one call), first (60 lost dispatches), host (half an hour), wishes (100 callers), api (load, 100 kills)
+campaign-%: ## failover (100 kills), kills (30 stories), long (30 kills of one call), first (60 lost dispatches), host (half an hour), wishes (100 callers), api (load, 100 kills), roundtrip (100,000 sessions)
 	@$(PYTHON) -m scripts.setup test
 	@$(BIN)/python -m bench $* $(ARGS)
 

@@ -1,13 +1,18 @@
 """What we count on of LiveKit's AgentTask beyond its documentation: a test for each function."""
 
 import asyncio
+import gc
 import inspect
+import weakref
 
 import pytest
 from livekit.agents import Agent, AgentSession, AgentTask, function_tool
 
 from tests.agents.scripted import ScriptedLLM
+from tests.core.conftest import new_header
+from unbroken.live import Live
 from unbroken.livekit import fragile
+from unbroken.livekit.hooks import Hooks
 
 
 @pytest.fixture
@@ -129,3 +134,17 @@ async def test_made_in_new():
     assert "__slots__" not in own
     assert "def __new__" not in inspect.getsource(Agent)
     assert vars(Agent(instructions="x")).keys() <= vars(Ask()).keys()
+
+
+async def test_a_session_that_is_over_is_held_by_nothing(env, spool):
+    live = Live.open(spool, new_header(env, spool))
+    session = AgentSession()
+    hooks = Hooks(env, live, session)
+    hooks.attach(agent := Agent(instructions="a"))
+    session.update_agent(agent)
+    hooks.scan()
+    await live.close("left")
+    known = weakref.ref(session)
+    del session, hooks, agent
+    gc.collect()
+    assert known() is None

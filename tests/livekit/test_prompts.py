@@ -119,6 +119,12 @@ async def test_a_new_versions_prompt_counts_and_the_report_says_so(killed, befor
     assert after.report["instructions of Agent"] == report
 
 
+async def test_a_prompt_that_the_running_call_took_away_stays_away(killed):
+    after = await killed(Agent(instructions="Old."), [], Agent(instructions="New."), changed="")
+    assert after.agent.instructions == ""
+    assert after.report["instructions of Agent"] == "exact"
+
+
 async def test_a_prompt_that_the_running_call_changed_counts_in_every_version(killed):
     changed = "Old. It is Ann."
     after = await killed(

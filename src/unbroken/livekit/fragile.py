@@ -10,7 +10,7 @@ fails there, by name.
 import asyncio
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from typing import Any, NamedTuple, Protocol
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from livekit.agents import NOT_GIVEN, Agent, AgentSession, AgentTask, utils
 from livekit.agents.llm import FunctionCall, FunctionCallOutput, FunctionTool, RawFunctionTool
@@ -112,20 +112,21 @@ class Watcher(Protocol):
     ) -> Any: ...
 
 
-_watchers: WeakKeyDictionary[AgentSession[Any], Watcher] = WeakKeyDictionary()
+_watchers: WeakKeyDictionary[AgentSession[Any], ref[Watcher]] = WeakKeyDictionary()
 _await = AgentTask.__await__
 
 
 def watch_tasks(session: AgentSession[Any], watcher: Watcher) -> None:
     """From here on each `await` of an AgentTask in this session goes through `watcher`; in other
     sessions of the process it is LiveKit's own."""
-    _watchers[session] = watcher
+    _watchers[session] = ref(watcher)
     AgentTask.__await__ = _watched  # type: ignore[method-assign,assignment]
 
 
 def _watched(task: AgentTask[Any]) -> Generator[Any, None, Any]:
     activity = _AgentActivityContextVar.get(None)
-    watcher = _watchers.get(activity.session) if activity else None
+    known = _watchers.get(activity.session) if activity else None
+    watcher = known() if known else None
     by = _awaits(activity) if activity and watcher else None
     if watcher is None or by is None:
         return _await(task)

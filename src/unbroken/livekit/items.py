@@ -4,11 +4,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from livekit.agents.llm import ChatContext, ChatItem
+from pydantic import TypeAdapter
 
 from unbroken.entries import Item
 from unbroken.tracked import Codec
 
 FIXED = frozenset((str, int, float, bool, type(None)))  # no value of these can be changed
+
+_ITEMS: TypeAdapter[list[ChatItem]] = TypeAdapter(list[ChatItem])
 
 
 def encode(item: ChatItem) -> Item:
@@ -22,7 +25,7 @@ def encode(item: ChatItem) -> Item:
 
 def decode(items: Iterable[Item]) -> list[ChatItem]:
     """Equal items, with their times. Raises pydantic's ValidationError."""
-    return ChatContext.from_dict({"items": list(items)}).items
+    return _ITEMS.validate_python(list(items))
 
 
 def fingerprint(item: ChatItem) -> Any:

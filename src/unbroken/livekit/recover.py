@@ -23,8 +23,7 @@ from livekit.agents.utils import is_given
 from unbroken.archive import Taken
 from unbroken.env import Env
 from unbroken.live import Live
-from unbroken.livekit import fragile, restore
-from unbroken.livekit.tasks import by_session
+from unbroken.livekit import fragile, restore, tasks
 from unbroken.mark import Mark
 from unbroken.recovery import (
     Answer,
@@ -208,8 +207,8 @@ async def forget_the_start(session: AgentSession[Any], known: set[str]) -> None:
 
 
 async def _forget_the_start(session: AgentSession[Any], known: set[str]) -> None:
-    if tasks := by_session.get(session):
-        await tasks.settled()
+    if watched := tasks.of(session):
+        await watched.settled()
     session.history.items[:] = [i for i in session.history.items if _stays(i, known)]
     for agent in fragile.started_agents(session):
         stays = [item for item in agent.chat_ctx.items if _stays(item, known)]

@@ -200,8 +200,8 @@ class Restored:
     async def _put_back_instructions(self, key: str, agent: Agent) -> None:
         """Those of this version, unless the running call had changed them."""
         field = instructions.OF + key
-        if changed := self.session.options.get(field):
-            await instructions.put_back(agent, changed)
+        if field in self.session.options:
+            await instructions.put_back(agent, self.session.options[field])
         elif entered := self.session.entered.get(key):
             self._name(field, instructions.newer(agent, entered.instructions))
 

@@ -17,7 +17,7 @@ import contextvars
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from livekit.agents import Agent, AgentSession, AgentTask, SpeechCreatedEvent, StopResponse
 from livekit.agents.llm import LLM, FunctionCall, ToolContext
@@ -69,7 +69,13 @@ class Back(Protocol):
     def tasks_settled(self, lost: Mapping[str, str], *, is_told: bool) -> None: ...
 
 
-by_session: WeakKeyDictionary[AgentSession[Any], "Tasks"] = WeakKeyDictionary()
+_by_session: WeakKeyDictionary[AgentSession[Any], "ref[Tasks]"] = WeakKeyDictionary()
+
+
+def of(session: AgentSession[Any]) -> "Tasks | None":
+    """Those of a session that hooks watch; nothing here keeps a session alive."""
+    known = _by_session.get(session)
+    return known() if known else None
 
 
 class Tasks:
@@ -91,7 +97,7 @@ class Tasks:
         self._is_cut = False
         self._speech: SpeechHandle | None = None  # the newest
         session.on("speech_created", self._speaks)
-        by_session[session] = self
+        _by_session[session] = ref(self)
         fragile.watch_tasks(session, self)
 
     @property
