@@ -108,6 +108,7 @@ class ItemPut(Payload, frozen=True, rename={"from_": "from"}):
     heard_ms: int | None = None
     generated: str | None = None  # what the model wrote, where it is more than was heard
     way: str | None = None  # by which an application reported it; None: LiveKit has it
+    skip_reply: bool = False  # the application wants no answer to it
 
     def __post_init__(self) -> None:
         _check_id(self.item)

@@ -295,7 +295,8 @@ def _unanswered(
             return None  # it said something; while a tool runs that is not yet the answer
         is_open = is_open or _wants_an_answer(session, item)
         if item.get("role") == "user":
-            return text_of(item)
+            is_for_nobody = session.placed[item_id].skip_reply and not is_open
+            return None if is_for_nobody else text_of(item)
     return "" if is_open and has_begun else None
 
 

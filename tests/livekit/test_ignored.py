@@ -102,3 +102,30 @@ async def test_words_of_an_open_turn_are_kept_and_answered(env, spool):
     ]  # fmt: skip
     await holder.session.aclose()
     await after.close()
+
+
+async def test_words_that_were_committed_without_a_reply_get_none(env, spool):
+    holder = await listening(env, spool, Listener())
+    holder.session.update_options(turn_detection="manual")
+    holder.hear("robot write this down")
+    await until(lambda: transcripts(holder), "heard")
+    await holder.session.commit_user_turn(skip_reply=True, transcript_timeout=0.1)
+    written = ("user", "robot write this down")
+    await until(lambda: written in said(holder.session), "committed")
+    after = await successor_of(holder)
+    assert (after.plan, said(after.session)) == (Silent(), [written])
+    await holder.session.aclose()
+    await after.close()
+
+
+async def test_silence_that_was_committed_without_a_reply_is_not_the_next_turn(env, spool):
+    holder = await listening(env, spool, Listener())
+    holder.session.update_options(turn_detection="manual")
+    assert not await holder.session.commit_user_turn(skip_reply=True, transcript_timeout=0.1)
+    holder.hear("robot hello")
+    await until(lambda: transcripts(holder), "heard")
+    await holder.session.commit_user_turn(transcript_timeout=0.1)
+    await until(lambda: len(said(holder.session)) == 2, "answered")
+    (asked,) = [p for p in holder.live.session.placed.values() if p.item.get("role") == "user"]
+    assert not asked.skip_reply
+    await holder.session.aclose()

@@ -265,7 +265,7 @@ class Hooks:
         """Who said it, or how much of it was heard."""
         if role == "user":
             self.in_flight.committed()
-            return {"from_": self._speaker()}
+            return {"from_": self._speaker(), "skip_reply": self._ignored.take_skip()}
         heard_ms, generated = self.in_flight.played_ms, self.in_flight.generated
         self.in_flight.reply_ended()
         return {"heard_ms": heard_ms, "generated": generated}
