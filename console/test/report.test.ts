@@ -31,5 +31,5 @@ describe("a restore report", () => {
 
 test("names that are not known are shown as they are", () => {
   expect([causeWords("frozen"), causeWords("solar_flare")]).toEqual(["froze", "solar flare"]);
-  expect([planWords("Resume"), planWords("hum_a_tune")]).toEqual(["said the cut sentence again", "hum a tune"]);
+  expect([planWords("Resume"), planWords("hum_a_tune")]).toEqual(["went on with what was cut", "hum a tune"]);
 });

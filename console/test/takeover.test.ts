@@ -92,7 +92,7 @@ describe("the session of the call", () => {
     cause: null, endReason: null, degraded: null, ...change,
   });
   const call = (sessions: readonly Session[], change: Partial<Call> = {}): Call => (
-    { id: "c", roomName: "room", startedAt: 5, endedAt: null, endReason: null, sessions, ...change }
+    { id: "c", roomName: "room", startedAt: 5, endedAt: null, endReason: null, leftAt: null, keptUntil: null, sessions, ...change }
   );
   const talk = (...callList: readonly Call[]): ConversationDetail => ({
     id: "k", title: null, userId: null, createdAt: 1, lastAt: 1, calls: 1, messages: 0, live: true, lastMessage: null, callList,

@@ -55,6 +55,9 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     last_message: str | None
 
 
+EMPTY = "empty"  # the cause of a session whose people had left
+
+
 class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     call_id: UUID
@@ -68,6 +71,7 @@ class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
     cause: str | None
     end_reason: str | None
     degraded: str | None = None  # what is wrong on its holder's host
+    orphaned_at_us: int | None = None  # since when it has been without an agent
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +82,13 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     ended_at_us: int | None
     end_reason: str | None
     sessions: tuple[SessionRow, ...]
+
+    @property
+    def left_at_us(self) -> int | None:
+        """When its last people had left; None: they are there, or ended it otherwise."""
+        agents = [session for session in self.sessions if session.agent_name is not None]
+        left = [s.orphaned_at_us for s in agents if s.cause == EMPTY and s.orphaned_at_us]
+        return max(left) if left and len(left) == len(agents) else None
 
 
 class Conversations(Protocol):

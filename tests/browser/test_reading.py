@@ -129,6 +129,64 @@ async def test_the_list_keeps_its_place_and_shows_what_is_new(come, size):
     await expect(page.get_by_test_id("conversation-row")).to_have_count(21)
 
 
+def call(id_: str, *, began: str, left: str | None, kept: str | None) -> dict[str, object]:
+    session = {
+        "id": id_,
+        "role": "concierge",
+        "agent_name": "concierge",
+        "agent_identity": "agent-1",
+        "phase": "orphaned",
+        "term": 1,
+        "last_seq": 9,
+        "opened_at": began,
+        "cause": "empty",
+        "end_reason": None,
+        "degraded": None,
+    }
+    times = {"started_at": began, "ended_at": None, "left_at": left, "kept_until": kept}
+    return {"id": id_, "room_name": "room", "end_reason": None, "sessions": [session]} | times
+
+
+def turn(text: str, at: str) -> dict[str, object]:
+    said = {"id": text, "role": "user", "content": text, "created_at": at, "interrupted": False}
+    user = said | {"heard_ms": None, "speaker": None}
+    return {"id": text, "user": user, "assistant": [], "tools": [], "delays_ms": {}}
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_call_that_waits_for_its_caller_says_until_when(come, size):
+    person = await come(viewport=size)
+    page = person.page
+    left, kept = "2026-01-31T12:00:43.123456Z", "2026-01-31T12:10:43.123456Z"
+    calls = [
+        call("01999999-9999-7999-8999-000000000001", began=AT, left=left, kept=kept),
+        call(
+            "01999999-9999-7999-8999-000000000002",
+            began="2026-02-02T09:00:00Z",
+            left=None,
+            kept=None,
+        ),
+    ]
+    path = f"/conversations/{CONVERSATION['id']}"
+    turns = [turn("Hello.", "2026-01-31T12:00:10Z"), turn("Me again.", "2026-02-02T09:00:10Z")]
+    await page.route(
+        f"**/api/v1{path}", lambda route: route.fulfill(json=CONVERSATION | {"call_list": calls})
+    )
+    await page.route(
+        f"**/api/v1{path}/turns?**",
+        lambda route: route.fulfill(json={"turns": turns, "before": None}),
+    )
+    await person.open(path)
+    await expect(page.get_by_test_id("call-length").first).to_have_text("0:43")
+    await expect(page.get_by_test_id("kept")).to_contain_text("The caller left; kept open until")
+    await expect(page.get_by_test_id("separator")).to_have_count(2)
+    await expect(page.get_by_test_id("separator").last).to_contain_text("next call")
+    if size["width"] < 960:
+        await page.get_by_role("link", name="Calls and agents").click()
+    await expect(page.get_by_test_id("term").first).to_be_in_viewport()
+    assert not await person.is_too_wide()
+
+
 @pytest.mark.parametrize("path", ["/metrics", "/conversations/not-an-id"])
 async def test_an_address_that_is_none_is_said_in_our_words(come, path):
     person = await come()

@@ -1,6 +1,8 @@
 """What the command line says of other parts without importing them."""
 
 import os
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -37,3 +39,11 @@ def test_one_environment_has_one_spool(monkeypatch, tmp_path, environ, folder):
         monkeypatch.setenv(name, str(tmp_path / place))
     assert Spool.open(Host(), None).folder == str(tmp_path / folder)
     assert folders.spool_folder() == tmp_path / folder
+
+
+def test_all_extras_bring_nothing_that_has_to_be_compiled():
+    pyproject = Path(__file__).parents[2] / "pyproject.toml"
+    extras = tomllib.loads(pyproject.read_text())["project"]["optional-dependencies"]
+    (named,) = extras["all"]
+    assert "smollm2" not in named
+    assert not any("llama" in line for extra in extras if extra in named for line in extras[extra])

@@ -72,6 +72,8 @@ async def test_a_conversation_with_its_calls(client, archive):
         "id": str(taken.call_id),
         "room_name": "room",
         "ended_at": None,
+        "left_at": None,
+        "kept_until": None,
         "end_reason": None,
     }
     assert session == {
@@ -368,3 +370,15 @@ async def test_a_turn_that_was_saved_is_no_live_conversation(client):
     saved = await client.post(f"{API}/conversations/save-turn", json=turn)
     found = await client.get(f"{API}/conversations/{saved.json()['conversation_id']}")
     assert found.json()["live"] is False
+
+
+async def test_a_call_is_as_long_as_its_people_were_there(client, archive):
+    holder = Holder(archive)
+    taken = await holder.take("room")
+    path = f"{API}/conversations/{taken.conversation_id}"
+    (call,) = (await client.get(path)).json()["call_list"]
+    assert (call["left_at"], call["kept_until"]) == (None, None)
+    await holder.append(1, item("u", "Hello.", after=None), final="empty")
+    (call,) = (await client.get(path)).json()["call_list"]
+    assert call["ended_at"] is None
+    assert call["started_at"] < call["left_at"] < call["kept_until"]

@@ -104,6 +104,8 @@ function parseCall(json: unknown, where: string): Call {
     startedAt: time(f["started_at"], `${where}.started_at`),
     endedAt: maybe(f["ended_at"], `${where}.ended_at`, time),
     endReason: maybe(f["end_reason"], `${where}.end_reason`, text),
+    leftAt: maybe(f["left_at"], `${where}.left_at`, time),
+    keptUntil: maybe(f["kept_until"], `${where}.kept_until`, time),
     sessions: list(f["sessions"], `${where}.sessions`, parseSession),
   };
 }

@@ -72,6 +72,10 @@ export interface Call {
   readonly startedAt: number;
   readonly endedAt: number | null;
   readonly endReason: string | null;
+  /** When its last people had left. */
+  readonly leftAt: number | null;
+  /** Until then they may come back. */
+  readonly keptUntil: number | null;
   readonly sessions: readonly Session[];
 }
 

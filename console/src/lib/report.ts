@@ -54,7 +54,7 @@ export const causeWords = (cause: string): string => CAUSES[cause] ?? spaced(cau
 const PLANS: Readonly<Record<string, string>> = {
   silent: "listened, as nothing was in flight",
   answer: "answered what was said last",
-  resume: "said the cut sentence again",
+  resume: "went on with what was cut",
   repeat: "said the whole reply again",
   bridge: "said one line to bridge the gap",
   ask_again: "asked to hear it again",

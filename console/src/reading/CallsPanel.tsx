@@ -2,7 +2,7 @@
 
 import type { ReactNode } from "react";
 import type { Call, Session } from "../api/types";
-import { count, day, length } from "../lib/format";
+import { count, day, length, minute } from "../lib/format";
 import { spaced } from "../lib/report";
 import { Time } from "../ui/Time";
 import { Terms } from "./Terms";
@@ -14,6 +14,16 @@ const PHASES: Readonly<Record<string, string>> = {
   ended: "ended",
 };
 
+/** Without the wait for people who have left. */
+function talkTime({ startedAt, endedAt, leftAt }: Call): string {
+  const end = leftAt ?? endedAt;
+  return end === null ? "running" : length(end - startedAt);
+}
+
+function phaseWords({ phase }: Session, hasLeft: boolean): string {
+  return phase === "orphaned" && hasLeft ? "waiting for the caller" : (PHASES[phase] ?? phase);
+}
+
 export function CallsPanel({ calls, now }: { readonly calls: readonly Call[]; readonly now: number }): ReactNode {
   return (
     <section className="card" aria-labelledby="calls-title">
@@ -24,10 +34,11 @@ export function CallsPanel({ calls, now }: { readonly calls: readonly Call[]; re
           <li key={call.id}>
             <div className="call-head">
               <strong><Time at={call.startedAt}>{day(call.startedAt, now)}</Time></strong>
-              <span className="muted">{call.endedAt === null ? "running" : length(call.endedAt - call.startedAt)}</span>
+              <span className="muted" data-testid="call-length">{talkTime(call)}</span>
             </div>
             <p className="muted small"><span className="mono">{call.roomName}</span>{call.endReason !== null && ` · ${spaced(call.endReason)}`}</p>
-            {call.sessions.map((session) => <SessionView key={session.id} session={session} />)}
+            {call.keptUntil !== null && <p className="small" data-testid="kept">{`The caller left; kept open until ${minute(call.keptUntil)}.`}</p>}
+            {call.sessions.map((session) => <SessionView key={session.id} session={session} hasLeft={call.leftAt !== null} />)}
           </li>
         ))}
       </ol>
@@ -35,12 +46,12 @@ export function CallsPanel({ calls, now }: { readonly calls: readonly Call[]; re
   );
 }
 
-function SessionView({ session }: { readonly session: Session }): ReactNode {
+function SessionView({ session, hasLeft }: { readonly session: Session; readonly hasLeft: boolean }): ReactNode {
   return (
     <div className="session" data-phase={session.phase}>
       <div className="call-head">
         <span>{session.agentName ?? session.role}</span>
-        <span className="phase" data-phase={session.phase}>{PHASES[session.phase] ?? session.phase}</span>
+        <span className="phase" data-phase={hasLeft ? "ended" : session.phase}>{phaseWords(session, hasLeft)}</span>
       </div>
       <p className="muted small">
         {count(session.lastSeq, "entry", "entries")}

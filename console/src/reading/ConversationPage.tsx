@@ -1,7 +1,7 @@
-import { type ReactNode, useEffect } from "react";
+import { Fragment, type ReactNode, useEffect } from "react";
 import { getConversation } from "../api/api";
 import type { ConversationDetail, Turn } from "../api/types";
-import { ago, count } from "../lib/format";
+import { ago, count, timeZone } from "../lib/format";
 import { longest } from "../lib/delays";
 import { useResource } from "../lib/useResource";
 import { titleOf } from "../list/ConversationRow";
@@ -16,6 +16,7 @@ import { useNow } from "../ui/useNow";
 import { CallsPanel } from "./CallsPanel";
 import { DelaysPanel } from "./DelaysPanel";
 import { OlderTurns } from "./OlderTurns";
+import { Separator } from "./Separator";
 import { byTurn, takeoversOf } from "./takeovers";
 import { TurnView } from "./TurnView";
 import { type Turns, useTurns } from "./useTurns";
@@ -73,14 +74,21 @@ function Reading({ conversation, said, turns, isStale }: Props): ReactNode {
           <Time at={conversation.lastAt}>{ago(conversation.lastAt, now)}</Time>
           {` · ${count(conversation.calls, "call")} · ${count(conversation.messages, "message")}`}
           {conversation.userId !== null && ` · ${conversation.userId}`}
+          {` · times of ${timeZone()}`}
         </p>
+        <a className="to-side" href="#calls-title">Calls and agents</a>
       </div>
       {isStale && <Notice tone="warning" title="Not up to date">The service does not answer. This is what it said last.</Notice>}
       <div className="reading">
         <section className="turns" aria-label="Turns">
           {said.hasOlder && <OlderTurns said={said} />}
           {turns.length === 0 && <p className="blank muted" data-testid="empty">Nothing was said in this conversation.</p>}
-          {turns.map((turn) => <TurnView key={turn.id} turn={turn} scale={scale} named={named} takeovers={notes.get(turn.id) ?? []} />)}
+          {turns.map((turn, n) => (
+            <Fragment key={turn.id}>
+              <Separator turn={turn} before={turns[n - 1]} calls={conversation.callList} now={now} />
+              <TurnView turn={turn} scale={scale} named={named} takeovers={notes.get(turn.id) ?? []} />
+            </Fragment>
+          ))}
         </section>
         <aside className="reading-side">
           <DelaysPanel turns={turns} />

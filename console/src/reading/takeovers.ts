@@ -10,7 +10,8 @@ export async function takeoversOf(sessions: readonly Session[], signal: AbortSig
   return details.flatMap((detail) => detail.terms.filter((term) => term.term > 1)).sort((a, b) => a.takenAt - b.takenAt);
 }
 
-const beginOf = (turn: Turn): number => Math.min(...[turn.user, ...turn.assistant].map((message) => message?.createdAt ?? Infinity));
+/** When its first words were said. */
+export const beginOf = (turn: Turn): number => Math.min(...[turn.user, ...turn.assistant].map((message) => message?.createdAt ?? Infinity));
 
 /** For each turn those that happened in it, or behind it and before the next one. */
 export function byTurn(turns: readonly Turn[], takeovers: readonly Term[]): ReadonlyMap<string, readonly Term[]> {

@@ -202,7 +202,8 @@ async def _detail(parts: Given, conversation_id: UUID) -> shapes.ConversationDet
     found = await parts.store.conversations.get_conversation(conversation_id)
     calls = await parts.store.conversations.list_calls(conversation_id)
     fields = shapes.conversation(found).model_dump()
-    return shapes.ConversationDetail(**fields, call_list=[shapes.call(c) for c in calls])
+    listed = [shapes.call(c, rejoin_s=parts.settings.rejoin_s) for c in calls]
+    return shapes.ConversationDetail(**fields, call_list=listed)
 
 
 def _is_long(page: list[domain.Message]) -> bool:

@@ -131,6 +131,8 @@ class Call(BaseModel):
     started_at: str
     ended_at: str | None
     end_reason: str | None
+    left_at: str | None  # its last people
+    kept_until: str | None  # for them to come back
     sessions: list[Session]
 
 
@@ -217,13 +219,17 @@ def _mark(m: marks.Mark) -> Mark:
     return Mark(speech=speech, transcripts=list(m.transcripts))
 
 
-def call(c: domain.Call) -> Call:
+def call(c: domain.Call, *, rejoin_s: float) -> Call:
+    left_us = c.left_at_us
+    is_kept = left_us is not None and c.ended_at_us is None
     return Call(
         id=c.id,
         room_name=c.room_name,
         started_at=iso(c.started_at_us),
         ended_at=iso_or_none(c.ended_at_us),
         end_reason=c.end_reason,
+        left_at=iso_or_none(left_us),
+        kept_until=iso(left_us + int(rejoin_s * 1_000_000)) if left_us and is_kept else None,
         sessions=[session(s) for s in c.sessions],
     )
 

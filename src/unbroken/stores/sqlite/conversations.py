@@ -238,4 +238,5 @@ def _session(row: Row) -> SessionRow:
         cause=row["cause"],
         end_reason=row["end_reason"],
         degraded=row["degraded"],
+        orphaned_at_us=row["orphaned_at"],
     )

@@ -145,11 +145,11 @@ update sessions set phase = 'ended', end_reason = :reason, mark = null, degraded
 where session_id = :session_id and term = :term and holder = :holder and phase <> 'ended' returning last_seq;
 
 -- name: get_session
-select session_id, call_id, role, agent_name, agent_identity, phase, term, last_seq, opened_at, cause, end_reason, degraded
+select session_id, call_id, role, agent_name, agent_identity, phase, term, last_seq, opened_at, cause, end_reason, degraded, orphaned_at
 from sessions where session_id = :session_id and tenant = :tenant;
 
 -- name: list_sessions
-select session_id, call_id, role, agent_name, agent_identity, phase, term, last_seq, opened_at, cause, end_reason, degraded
+select session_id, call_id, role, agent_name, agent_identity, phase, term, last_seq, opened_at, cause, end_reason, degraded, orphaned_at
 from sessions where call_id = :call_id order by session_id;
 
 -- name: get_session_of_identity
