@@ -177,11 +177,11 @@ async def test_what_an_application_says_by_itself_is_said_to_its_end(env, spool)
 @pytest.mark.parametrize("asked", ["hello", ASKED[1]])
 async def test_an_answer_that_was_heard_is_not_owed_when_its_item_comes(env, spool, asked):
     holder, speaker = await holder_of(env, spool, Shop(waits=False))
-    owed = []
+    owed, loop = [], asyncio.get_running_loop()
 
     def added(event: Any) -> None:
-        if event.item.role == "assistant":
-            owed.append(flying(holder).is_owed)
+        if event.item.role == "assistant":  # look when all handlers of this event were called
+            loop.call_soon(lambda: owed.append(flying(holder).is_owed))
 
     holder.session.on("conversation_item_added", added)
     reply = holder.session.generate_reply(user_input=asked)
