@@ -33,6 +33,11 @@ class Mirror:
         self._history = Tracked(self._recent)
         self._contexts: dict[str, Tracked] = {}
 
+    @property
+    def version(self) -> int:
+        """The same as long as nothing of the lists is recorded anew."""
+        return self._recent.changes
+
     def restore_history(self, items: Sequence[ChatItem]) -> None:
         """The live history was made from the session: it is as recorded."""
         self._history.record(0, items)

@@ -42,6 +42,7 @@ from unbroken.entries import (
     UserdataChanged,
     decode,
 )
+from unbroken.people import is_person
 from unbroken.tool import Tool
 
 FIELDS = ("history", "agent", "userdata", "options")
@@ -178,6 +179,9 @@ class Session:
             return self._chain.of(new, leaving_out=is_instructions)
         if field == "options":
             return {k: v for k, v in self.options.items() if not k.startswith(OF_AN_AGENT)}
+        if field == "participants":
+            here = [p for p in self.participants.values() if p.is_here and is_person(p.kind)]
+            return {p.identity: [p.name, p.metadata, p.attributes] for p in here}
         return getattr(self, field, None) if field in FIELDS else None
 
     def fields_of(self, agent: str) -> set[str]:
@@ -354,13 +358,9 @@ class Session:
                     known.is_here = False
             case ParticipantChanged(identity=identity):
                 if known := self.participants.get(identity):
-                    known.name = change.name if change.name is not None else known.name
-                    known.metadata = (
-                        change.metadata if change.metadata is not None else known.metadata
-                    )
-                    known.attributes = (
-                        change.attributes if change.attributes is not None else known.attributes
-                    )
+                    for name in ("name", "metadata", "attributes"):
+                        if (now := getattr(change, name)) is not None:
+                            setattr(known, name, now)
 
 
 def fold(entries: Iterable[tuple[str, bytes]]) -> Session:

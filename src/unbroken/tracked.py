@@ -61,6 +61,7 @@ class Recent:
 
     def __init__(self, codec: Codec) -> None:
         self.codec = codec
+        self.changes = 0  # of what is recorded of the lists
         self._read: dict[int, _Read] = {}
 
     def print(self, item: ChatItem) -> Any:
@@ -122,6 +123,7 @@ class Tracked:
             new.append(Seen(item.id, self._recent.print(item), is_again))
             met.add(item.id)
         if old or new:
+            self._recent.changes += 1
             self.seen[keep:] = new
             self._prints[keep:] = [seen.print for seen in new]
             self._chain.cut(keep)
@@ -129,6 +131,7 @@ class Tracked:
 
     def forget(self, keep: int) -> None:
         """What is behind is not as recorded."""
+        self._recent.changes += 1
         del self.seen[keep:], self._prints[keep:]
         self._chain.cut(keep)
 

@@ -53,6 +53,9 @@ class Room(rtc.EventEmitter[str]):
         self.is_left = False
         self.leave: Callable[[], Awaitable[None]] | None = None
 
+    def isconnected(self) -> bool:
+        return not self.is_left
+
     async def disconnect(self) -> None:
         self.is_left = True
         if self.leave:

@@ -9,7 +9,7 @@ from livekit.agents.llm import ChatMessage, FunctionCall, FunctionCallOutput, Im
 from tests.core.conftest import new_header
 from tests.livekit.test_contexts import Call
 from unbroken.live import Live
-from unbroken.livekit import items
+from unbroken.livekit import fields, items
 from unbroken.livekit.lists import WRITTEN_WHOLE
 from unbroken.mirror import Mirror, Put
 from unbroken.tracked import DEPTH, ROLL, WINDOW, Recent, Tracked
@@ -239,3 +239,21 @@ async def test_the_end_of_a_call_looks_at_all_of_it(env, spool):
     words = [item["content"] for item in call.live.session.history if "content" in item]
     assert ["other words"] in words
     assert ["more words"] in words
+
+
+async def test_a_scan_that_finds_nothing_makes_no_digests(env, spool, monkeypatch):
+    call = await Call(env, spool).start()
+    await call.say("hello")
+    call.hooks.scan()
+    made = []
+    digests = fields.digests
+    monkeypatch.setattr(fields, "digests", lambda *given: (made.append(1), digests(*given))[1])
+    appended = call.live.journal.appended
+    call.hooks.scan()
+    assert made == []
+    assert call.live.journal.appended == appended
+    await call.session.current_agent.update_instructions("Other ones.")
+    call.hooks.scan()
+    assert made == [1]
+    assert not call.live.session.differing
+    await call.close()

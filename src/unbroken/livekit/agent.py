@@ -173,7 +173,7 @@ class Call(Shown, Generic[T]):
         self._refuse_over(saved)
         by_agent_session[session] = live
         known = factories.with_class_of(agent, self._factories)
-        hooks = self._hooks = Hooks(self._env, live, session, known)
+        hooks = self._hooks = Hooks(self._env, live, session, known, self._owners)
         if taken and not taken.is_new:
             agent = await self._put_back(taken, flying, session, agent, hooks)
             self.is_new = not live.session.message_count
@@ -248,7 +248,7 @@ class Call(Shown, Generic[T]):
         self._ctx.add_shutdown_callback(self._leave)
         self._spawn(self._tend(live), "unbroken tend")
         self._callers = Callers.of(self._env, live, self._ctx.room, taken)
-        Participants(live, self._ctx.room, self._callers).attach()
+        self._owners = {"participants": Participants(live, self._ctx.room, self._callers).attach()}
         return live
 
     async def _put_back(

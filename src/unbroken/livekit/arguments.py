@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from livekit.agents import Agent
 from livekit.agents.llm import ChatContext
 
-from unbroken import typed
+from unbroken import digest, typed
 from unbroken.entries import JSON, AgentMade
 from unbroken.livekit.keys import ByInstance
 from unbroken.typed import Decoder, TooMuch
@@ -24,8 +24,11 @@ from unbroken.typed.names import name_of
 
 log = logging.getLogger(__name__)
 
+OF = "arguments of "
+OWN = "of this process: "
 UNSAID = inspect.Parameter.empty
 LOST = object()
+CONTEXT = {"$live": "livekit.agents.ChatContext"}  # stands for one: it is a field of its own
 COLLECTS = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -74,6 +77,33 @@ def entry_of(agent: Agent, key: str, key_of: Callable[[Agent], str]) -> AgentMad
         contexts=given.contexts,
         lost=given.lost,
     )
+
+
+def are_any(made: AgentMade) -> bool:
+    """Whether there are arguments that no other field of the state is: not those of LiveKit's own
+    Agent (its instructions, tools, models and context)."""
+    return bool(_names(made))
+
+
+def differences(saved: AgentMade, made: AgentMade) -> str | None:
+    """What the agent was made with before, and another one now; None: nothing."""
+    before, now = _by_name(saved), _by_name(made)
+    both = sorted((_names(saved) | _names(made)) - {*saved.lost, *made.lost})
+    other = [name for name in both if digest.of(before.get(name)) != digest.of(now.get(name))]
+    words = [f"made with another {', '.join(other)}"] if other else []
+    if own := sorted(_names(saved) & {*saved.lost, *made.lost}):
+        words.append(OWN + ", ".join(own))
+    return "; ".join(words) or None
+
+
+def _by_name(made: AgentMade) -> dict[str, JSON]:
+    context = dict.fromkeys(made.contexts, CONTEXT)
+    agents = {name: {"$ref": key} for name, key in made.agents.items()}
+    return made.arguments | agents | context
+
+
+def _names(made: AgentMade) -> set[str]:
+    return {*_by_name(made), *made.lost} - _signature_of(Agent).parameters.keys()
 
 
 def required(kind: type[Agent]) -> dict[str, Any]:

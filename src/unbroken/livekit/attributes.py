@@ -5,7 +5,7 @@ A class leaves attributes out with `not_durable = ("token",)`, or all with `not_
 
 import asyncio
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from livekit.agents import Agent, AgentTask
@@ -14,6 +14,7 @@ from unbroken.livekit import state
 from unbroken.livekit.state import Reading
 from unbroken.session import ATTRIBUTES_OF, Attributes
 from unbroken.typed import Decoder, Loose, Name, State
+from unbroken.typed.records import CLASSES_MAX
 
 FIELD = ATTRIBUTES_OF
 
@@ -33,6 +34,23 @@ def livekits() -> frozenset[str]:
     """The attributes that every agent has from LiveKit; asked for while a loop runs."""
     asyncio.get_running_loop()
     return frozenset(vars(AgentTask(instructions="")))
+
+
+def are_any(agent: Agent) -> bool:
+    """Whether the class may have set anything on the agent."""
+    kind: Any = type(agent)
+    return not vars(agent).keys() <= _every_agents() or _has_slots(kind)
+
+
+@cache
+def _every_agents() -> frozenset[str]:
+    """The names of attributes that LiveKit sets, and of methods, which we do."""
+    return livekits() | frozenset(dir(Agent))
+
+
+@lru_cache(CLASSES_MAX)
+def _has_slots(kind: type) -> bool:
+    return any(vars(base).get("__slots__") for base in kind.__mro__[:-1])
 
 
 def read(agent: Agent, name: Name) -> Reading:

@@ -7,7 +7,7 @@ name is equal to what the fold of the log has for it, or the state is not what i
 import logging
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from livekit.agents import Agent, AgentSession
 
@@ -19,6 +19,15 @@ from unbroken.session import CONTEXT_OF, Session
 log = logging.getLogger(__name__)
 
 UNREAD = "unread"  # the digest of what could not be read: equal to none
+
+
+class Owner(Protocol):
+    """Of a field that is not the session's own."""
+
+    def read(self) -> JSON: ...
+
+    def difference(self) -> str | None:
+        """How what is here now is not as the last holder had it."""
 
 
 class Now(NamedTuple):
@@ -46,6 +55,18 @@ def digests(now: Now, known: Mapping[str, str] = MappingProxyType({})) -> dict[s
         except Exception:
             log.exception("state not read", extra={"field": name})
             found |= {field: UNREAD for field in now.saved.digests if kind_of(field) == name}
+    return found
+
+
+def of_others(owners: Mapping[str, Owner]) -> dict[str, str]:
+    """The digests of the fields that have owners of their own."""
+    found = {}
+    for field, owner in owners.items():
+        try:
+            found[field] = digest.of(owner.read())
+        except Exception:
+            log.exception("state not read", extra={"field": field})
+            found[field] = UNREAD
     return found
 
 

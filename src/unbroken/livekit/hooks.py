@@ -21,10 +21,7 @@ from livekit.agents import (
 )
 
 from unbroken.entries import (
-    JSON,
     AgentEntered,
-    Digested,
-    OptionsChanged,
     ToolStarted,
     Usage,
 )
@@ -33,14 +30,15 @@ from unbroken.live import Live
 from unbroken.livekit import (
     arguments,
     attributes,
-    fields,
     instructions,
     items,
     options,
     tools,
     userdata,
 )
+from unbroken.livekit.claims import Claims
 from unbroken.livekit.factories import AgentFactory, Unmade
+from unbroken.livekit.fields import Owner
 from unbroken.livekit.guard import guarded
 from unbroken.livekit.ignored import Ignored
 from unbroken.livekit.keys import Keys
@@ -69,6 +67,7 @@ class Hooks:
         live: Live,
         session: AgentSession[Any],
         known: Mapping[str, AgentFactory] = MappingProxyType({}),
+        owners: Mapping[str, Owner] = MappingProxyType({}),
     ) -> None:
         self._replies = Replies(session)
         self.in_flight = InFlight(env, live.mark, self._replies)
@@ -87,10 +86,9 @@ class Hooks:
         self._agent: Agent | None = None
         self._scan_is_due = self._is_over = False
         self._usage: Any = None
-        self._options: dict[str, JSON] = {}  # as they were when they were last seen
-        self._read: dict[str, JSON] = {}  # of these what the last scan has read
         self._newest: list[ref[Agent]] = []  # the last current one first, held ones behind
         self.recorders = Recorders(live)
+        self.claims = Claims(live, session, self._lists, self.recorders, owners)
         self._pace = Pace(env)  # of reading userdata and attributes
         self.tasks = Tasks(live, session, self)
 
@@ -98,7 +96,7 @@ class Hooks:
         """From here on everything reaches the log. `agent` is the one that starts."""
         self.meet(agent)
         self._agent = agent
-        self._options = options.read(self._session, {self.key_of(agent): agent})
+        self.claims.begin({self.key_of(agent): agent})
         options.tell(self._session, self._look)
         self._beat()
         self._replies.attach()
@@ -190,7 +188,7 @@ class Hooks:
     def _look(self) -> None:
         if agent := self._agent:
             key = self._keys[agent]
-            self._scan_options({key: agent})
+            self.claims.scan_options({key: agent})
             if not self._lists.look(key, agent) or self._pace.is_owed:
                 self.scan()
 
@@ -212,10 +210,10 @@ class Hooks:
             self._go_on_as(current)
         self._agent = current
         self._lists.scan(self._keys[current], current)
-        self._scan_options(seen)
+        self.claims.scan_options(seen)
         if self.tasks.are_settled:  # else they are not what they will be
             self._pace.run(self._scan_state, at_once=self._is_over)
-            self._scan_digests(seen, self._keys[current])
+            self.claims.record(seen, self._keys[current])
 
     def _handed_over(self, before: Agent, agent: Agent) -> None:
         key, session = self._keys[agent], self._live.session
@@ -230,25 +228,6 @@ class Hooks:
         key, session = self._keys[agent], self._live.session
         if session.agent not in (None, key):
             self._enter(agent, key, ran=key in session.begun)
-
-    @guarded
-    def _scan_options(self, agents: Mapping[str, Agent]) -> None:
-        """What differs from how it was when it was first seen."""
-        self._read = {}
-        self._read = now = options.read(self._session, agents)
-        known, self._options = self._options, self._options | now
-        if changed := {k: v for k, v in now.items() if v != known.get(k, v)}:
-            self._live.record(OptionsChanged(changed))
-
-    @guarded
-    def _scan_digests(self, agents: Mapping[str, Agent], current: str) -> None:
-        """What the live objects are now, for whoever has to make them again."""
-        saved = self._live.session
-        read = fields.of_options(self._read, saved, agents)
-        known = read | self.recorders.digests() | self._lists.digests(agents)
-        live = fields.digests(fields.Now(self._session, agents, current, saved), known)
-        if news := {k: v for k, v in live.items() if saved.is_news(k, v)}:
-            self._live.record(Digested(news))
 
     def _put(self, change: Put) -> None:
         put = change.put
@@ -290,9 +269,14 @@ class Hooks:
     def _scan_attributes(self) -> None:
         for known in self._newest:
             if agent := known():
-                key, reading = self._keys[agent], attributes.read(agent, self._name)
-                if reading.value or reading.refused or key in self._live.session.attributes:
-                    self.recorders.attributes(key).record(reading)
+                key = self._keys[agent]
+                if attributes.are_any(agent) or key in self._live.session.attributes:
+                    self._scan_attributes_of(agent, key)
+
+    def _scan_attributes_of(self, agent: Agent, key: str) -> None:
+        reading = attributes.read(agent, self._name)
+        if reading.value or reading.refused or key in self._live.session.attributes:
+            self.recorders.attributes(key).record(reading)
 
     def _name(self, value: object) -> str | None:
         """What stands for an agent that another object holds; its attributes are kept, too."""

@@ -32,6 +32,11 @@ class Lists:
         self._in_vain: set[str] = set()  # fields that were written whole, and differ all the same
         self._written_whole = 0
 
+    @property
+    def version(self) -> int:
+        """The same as long as no list is recorded anew."""
+        return self._mirror.version
+
     def scan(self, key: str, agent: Agent) -> None:
         """Record what is not as recorded, in the history and in the context of one agent."""
         history, context = self._session.history.items, agent.chat_ctx.items

@@ -1,12 +1,17 @@
 """Who is in the room, as the log has it."""
 
+from collections.abc import Iterator
+from itertools import islice
+from typing import Self
+
 from livekit import rtc
 
-from unbroken.entries import ParticipantChanged, ParticipantJoined, ParticipantLeft
+from unbroken.entries import JSON, ParticipantChanged, ParticipantJoined, ParticipantLeft
 from unbroken.live import Live
 from unbroken.livekit.callers import Callers
 from unbroken.livekit.guard import guarded
-from unbroken.livekit.room import is_person, kind_of
+from unbroken.livekit.room import is_person, kind_of, people
+from unbroken.livekit.state import NAMES_MAX
 
 
 class Participants:
@@ -14,8 +19,10 @@ class Participants:
 
     def __init__(self, live: Live, room: rtc.Room, callers: Callers) -> None:
         self._live, self._room, self._callers = live, room, callers
+        self._differences: dict[str, str] = {}
 
-    def attach(self) -> None:
+    def attach(self) -> Self:
+        self._differences = dict(self._read_differences())
         here = self._room.remote_participants
         for identity, known in list(self._live.session.participants.items()):
             if known.is_here and identity not in here:
@@ -30,6 +37,28 @@ class Participants:
         on("participant_metadata_changed", lambda p, _old, _new: self._changed(p))
         on("participant_name_changed", lambda p, _old, _new: self._changed(p))
         on("participant_attributes_changed", lambda _changed, p: self._changed(p))
+        return self
+
+    def difference(self) -> str | None:
+        """Who of those that the log had here is not here as it was."""
+        words = (f"{identity}: {what}" for identity, what in self._differences.items())
+        return "; ".join(islice(words, NAMES_MAX)) or None
+
+    def read(self) -> JSON:
+        """The people of the call who are here now, as others see them."""
+        if not self._room.isconnected():
+            return self._live.session.folded("participants")
+        self._record_company()
+        here = filter(self._is_welcome, people(self._room))
+        return {who.identity: _shown(who) for who in here}
+
+    def _read_differences(self) -> Iterator[tuple[str, str]]:
+        here = self._room.remote_participants
+        for identity, shown in self._live.session.folded("participants").items():
+            if identity not in here:
+                yield identity, "left meanwhile"
+            elif _shown(here[identity]) != shown:
+                yield identity, "changed meanwhile"
 
     @guarded
     def _joined(self, who: rtc.RemoteParticipant) -> None:
@@ -74,6 +103,10 @@ class Participants:
         reason = who.disconnect_reason
         name = rtc.DisconnectReason.Name(reason).lower() if reason is not None else None
         self._live.record(ParticipantLeft(who.identity, name))
+
+
+def _shown(who: rtc.RemoteParticipant) -> list[JSON]:
+    return [who.name, who.metadata, _attributes(who)]
 
 
 def _attributes(who: rtc.Participant) -> dict[str, str]:

@@ -15,6 +15,7 @@ from unbroken.env import Env
 from unbroken.errors import StateRefused
 from unbroken.live import Live
 from unbroken.livekit import (
+    arguments,
     attributes,
     contexts,
     fields,
@@ -93,7 +94,7 @@ class Restored:
         self._first = first
         self._again = again(live.session)
         self._tasks: dict[str, str] = {}
-        self._compared: dict[str, str] = {}
+        self._compared: dict[str, str | None] = {}
 
     @property
     def report(self) -> dict[str, str]:
@@ -110,7 +111,7 @@ class Restored:
 
     def judge(self, field: str, why: str | None) -> None:
         """A field that its owner has compared; None: it is as it was."""
-        self._compared[field] = f"degraded: {why}" if why else EXACT
+        self._compared[field] = why
 
     def agent(self, key: str) -> Agent:
         """The agent of that key: the one that the job began with, or made by its factory.
@@ -261,14 +262,30 @@ class Restored:
         key = self._hooks.key_of(session.current_agent)
         live = fields.digests(fields.Now(session, self._made, key, self.session))
         reasons = self._not_put_back | self.session.holes
-        return report(expected, live, reasons, self._judged) | self._rest(session)
+        compared = self._others()
+        found = report(expected, live, reasons, self._judged | compared)
+        others = {f: f"degraded: {why}" if why else EXACT for f, why in compared.items()}
+        return others | found | self._rest(session)
+
+    def _others(self) -> dict[str, str | None]:
+        """What its owners compare: how it differs, by field."""
+        compared = dict(self._compared)
+        for field, owner in self._hooks.claims.owners.items():
+            if field in self.session.digests:
+                compared[field] = owner.difference()
+        for key, agent in self._made.items():
+            made = self.session.made.get(key)
+            if made and arguments.are_any(made):
+                now = arguments.entry_of(agent, key, lambda a: self._hooks.known_key(a) or "")
+                compared[arguments.OF + key] = arguments.differences(made, now)
+        return compared
 
     def _rest(self, session: AgentSession[Any]) -> dict[str, str]:
         """What no digest is of."""
         skipped = sorted(set(self.session.skipped))
         unknown = [tool.name for tool in self.facts.unknown_tools]
         found = {"entries": f"degraded: skipped {', '.join(skipped)}" if skipped else EXACT}
-        found |= self._tasks | self._compared
+        found |= self._tasks
         if why := self.session.holes.get("entries"):
             found["entries"] = f"degraded: {why}"
         if self.session.tools:
