@@ -1,7 +1,7 @@
 """`python -m bench [NAME|all] [--quick] [--date YYYY-MM-DD] [--minutes N] [--seed N]`: measure.
 
-NAME is append, talk, setup, failover, kills, long, first, mutants, host, wishes, api or
-roundtrip; `host` knows minutes and a seed, `wishes`, `api` and `roundtrip` a seed.
+NAME is append, talk, setup, failover, kills, long, first, mutants, host, wishes, api,
+roundtrip or scans; `host` knows minutes and a seed, `wishes`, `api` and `roundtrip` a seed.
 
 Each writes bench/results/DATE-NAME.json (raw) and .md (summary). `--quick` measures few times, to
 see that all works, and writes nothing. Needs what `make test` needs.
@@ -15,7 +15,7 @@ from bench.report import Run
 
 NAMES = (
     "append", "talk", "setup", "kills", "failover", "long", "first", "mutants", "host", "wishes",
-    "api", "roundtrip",
+    "api", "roundtrip", "scans",
 )  # fmt: skip
 
 
