@@ -129,24 +129,30 @@ class Conversation:
         self.hooks._something_happened(None)
 
     async def logged(self) -> Session:
-        await asyncio.sleep(0.05)
+        """What stands in the log of all that is recorded by now."""
+        upto = self.live.journal.appended
+        assert await self.live.durable("process", timeout_s=60)
         reader = JournalReader(self.env, self.spool.journal(self.live.journal.header.holder))
         frames = []
         while more := reader.read(is_living=True):
             frames += more
         reader.close()
-        return fold((f.kind, f.payload) for f in frames if f.type == ENTRY)
+        return fold((f.kind, f.payload) for f in frames if f.type == ENTRY and f.n <= upto)
 
     async def check(self) -> None:
+        await asyncio.sleep(0.05)
         for _ in range(40):  # the slice that is looked at in turn has seen all places
             self.hooks.scan()
-        logged, session = await self.logged(), self.session
-        assert logged.history == [items.encode(item) for item in session.history.items]
-        agent = session.current_agent
+        session, agent = self.session, self.session.current_agent
         key = self.hooks.key_of(agent)
+        history = [items.encode(item) for item in session.history.items]
+        context = [items.encode(item) for item in agent.chat_ctx.items]
+        data = userdata.encode(session.userdata)
+        logged = await self.logged()
+        assert logged.history == history
         assert logged.agent == key
-        assert logged.context(key) == [items.encode(item) for item in agent.chat_ctx.items]
-        assert logged.userdata == userdata.encode(session.userdata)
+        assert logged.context(key) == context
+        assert logged.userdata == data
         again = items.decode(logged.history)
         assert [items.encode(item) for item in again] == logged.history
 
