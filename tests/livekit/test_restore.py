@@ -82,6 +82,15 @@ def seen(session) -> dict:
     }
 
 
+async def said(conversation, text):
+    """Answered, and what was in flight of that is over: a mark of ours is the newest then."""
+    await conversation.say(text)
+    conversation.hooks.scan()
+    async with asyncio.timeout(20):
+        while conversation.hooks.in_flight._marked.is_owed:
+            await asyncio.sleep(0.01)
+
+
 async def died(conversation, store):
     """The holder is gone without a last word, its tail is shipped, the session orphaned."""
     conversation.hooks.scan()
@@ -190,7 +199,7 @@ async def test_what_cannot_be_changed_again_is_named(first, env, spool, store):
 
 
 async def test_a_cut_sentence_becomes_an_interrupted_item(first, env, spool, store):
-    await first.say("hi")
+    await said(first, "hi")
     heard = "One sentence that was heard. A second that"
     first.live.mark(Mark(Speech("First", STORY, heard, 2_500)))
     await died(first, store)
@@ -217,7 +226,7 @@ async def test_an_item_behind_the_mark_voids_it(first, env, spool, store):
 
 
 async def test_an_unfinished_turn_is_answered_once_over_two_crashes(first, env, spool, store):
-    await first.say("hi")
+    await said(first, "hi")
     first.live.mark(Mark(None, ("what is", "the time")))
     await died(first, store)
     second = await Successor(env, spool, store.archive).take()
