@@ -3,6 +3,7 @@
 from bench.mutants import (
     agents,
     capture,
+    claim,
     over,
     reading,
     recovery,
@@ -21,6 +22,7 @@ MUTANTS = (
     *storing.MUTANTS,
     *transcript.MUTANTS,
     *capture.MUTANTS,
+    *claim.MUTANTS,
     *agents.MUTANTS,
     *values.MUTANTS,
     *tasks.MUTANTS,

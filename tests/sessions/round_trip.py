@@ -36,6 +36,7 @@ from unbroken.journal import JournalReader
 from unbroken.live import Live, by_room
 from unbroken.livekit import factories, restore
 from unbroken.livekit.hooks import Hooks
+from unbroken.livekit.lists import WRITTEN_WHOLE
 from unbroken.mark import Mark, Speech
 from unbroken.recovery import facts_of
 from unbroken.spool import Spool
@@ -222,6 +223,8 @@ def _differing(before: Part, after: Part) -> Iterator[str]:
             yield f"{field} is as it was, and the report says {said}"
         if not equal and not _is_excused(field, before.excused):
             yield f"{field} did not come back: {said}"
+    if whole := before.live.session.notes.get(WRITTEN_WHOLE):
+        yield f"{whole['field']} is to be recorded as it changes, and was written whole"
     tools = after.report.get("tools", "exact")
     if any(name not in tools for name in before.running):
         yield f"{before.running} were running, and the report says {tools}"

@@ -16,9 +16,14 @@ def read(live: Sequence[ChatItem]) -> str:
     return Chain().of(map(items.encode, live), leaving_out=is_instructions)
 
 
-async def put_back(agent: Agent, encoded: Sequence[Item]) -> str | None:
-    """Give the agent its own context again; returns what could not be."""
+async def put_back(
+    agent: Agent, encoded: Sequence[Item], history: Sequence[ChatItem]
+) -> str | None:
+    """Give the agent its own context again, with the very items of the history as LiveKit has it;
+    returns what could not be."""
     context, lost = decoded(encoded)
+    there = {item.id: item for item in history}
+    context = [there[i.id] if there.get(i.id) == i else i for i in context]
     if context:
         await agent.update_chat_ctx(ChatContext(context), exclude_invalid_function_calls=False)
     return lost

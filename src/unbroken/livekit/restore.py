@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 from livekit.agents import Agent, AgentSession
-from livekit.agents.llm import RealtimeModel
+from livekit.agents.llm import ChatItem, RealtimeModel
 
 from unbroken import entries, mark, recovery, typed
 from unbroken.again import again
@@ -85,6 +85,7 @@ class Restored:
         self.facts = facts
         self._report: dict[str, str] | None = None
         self._not_put_back: dict[str, str] = {}  # by field: why
+        self._history: list[ChatItem] = []
         self._judged: dict[str, str | None] = {}  # fields that were compared as they were put back
         self._put_into: tuple[AgentSession[Any], Expected] | None = None
         self._hooks = hooks
@@ -188,14 +189,15 @@ class Restored:
 
     def _put_back_history(self, session: AgentSession[Any]) -> None:
         history, lost = contexts.decoded(self.session.history)
-        session.history.items[:] = history
+        session.history.items[:] = self._history = history
         self._hooks.mirror.restore_history(history)
         self._name("history", lost)
 
     async def _put_back_context(self, key: str, agent: Agent) -> None:
         await self._put_back_instructions(key, agent)
         await self._put_back_tools(key, agent)
-        self._name(CONTEXT_OF + key, await contexts.put_back(agent, self.session.context(key)))
+        lost = await contexts.put_back(agent, self.session.context(key), self._history)
+        self._name(CONTEXT_OF + key, lost)
         self._hooks.mirror.restore_context(key, agent.chat_ctx.items)
 
     async def _put_back_instructions(self, key: str, agent: Agent) -> None:
