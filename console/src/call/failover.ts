@@ -17,6 +17,8 @@ const QUICK_LOOKS = 20;
 const SLOW_LOOK_MS = 2000;
 /** An agent that is back and says nothing for so long has nothing to say. */
 const SETTLE_MS = 3000;
+/** By then what was cut is in the log. */
+const LOGGED_MS = 2000;
 const LAST_LINES = 10;
 /** After the call has ended the service may need a moment to say why. */
 const LAST_LOOKS = 8;
@@ -34,6 +36,7 @@ export class FailoverWatch {
   /** The agent that was here last. */
   #known: string | null = null;
   #settling: ReturnType<typeof setTimeout> | null = null;
+  #markCut: ReturnType<typeof setTimeout> | null = null;
   /** Grows with each new reason to ask the service: older rounds of questions end. */
   #round = 0;
 
@@ -97,8 +100,19 @@ export class FailoverWatch {
     this.#settling = setTimeout(() => this.#silence(settled(this.#state.silence)), SETTLE_MS);
   }
 
+  /** The caller is understood; in the middle of a sentence of the agent it may be a barge-in. */
   spoken(): void {
     this.#silence(spokenInto(this.#state.silence));
+    if (this.host.call().agent.state === "speaking") this.#markCut ??= setTimeout(() => void this.#marked(), LOGGED_MS);
+  }
+
+  /** Gives the lines what the log has of them: which ones were cut, and what was heard. */
+  async #marked(): Promise<void> {
+    this.#markCut = null;
+    const { conversationId } = this.host.call();
+    if (conversationId === null) return;
+    const messages = await lastMessages(conversationId, LAST_LINES).catch(() => []); // the next barge-in asks again
+    this.host.lines(asLogged(this.host.call().lines, messages));
   }
 
   /** Nothing happens unless there is somebody to kill. */
@@ -172,6 +186,7 @@ export class FailoverWatch {
     this.#round++;
     this.#ear.close();
     if (this.#settling !== null) clearTimeout(this.#settling);
+    if (this.#markCut !== null) clearTimeout(this.#markCut);
     this.#silence(stopped(this.#state.silence));
     if (byOthers) this.#ask(LAST_LOOKS);
   }

@@ -7,6 +7,8 @@ interface Props {
   readonly message: Message;
   /** Several people spoke: say which of them. */
   readonly named: boolean;
+  /** Its agent was lost in it. */
+  readonly killed?: boolean;
 }
 
 function who({ role, speaker }: Message, named: boolean): string {
@@ -15,11 +17,12 @@ function who({ role, speaker }: Message, named: boolean): string {
   return named && speaker !== null ? speaker : "Caller";
 }
 
-function cutWords(message: Message): string {
-  return message.heardMs === null ? "Interrupted: only this was heard" : `Interrupted: only this was heard, ${delay(message.heardMs)}`;
+function cutWords({ heardMs }: Message, killed: boolean): string {
+  const how = `${killed ? "Cut off with its agent" : "Interrupted"}: only this was heard`;
+  return heardMs === null ? how : `${how}, ${delay(heardMs)}`;
 }
 
-export function Spoken({ message, named }: Props): ReactNode {
+export function Spoken({ message, named, killed = false }: Props): ReactNode {
   return (
     <div className={`spoken ${message.role}`} data-interrupted={message.interrupted}>
       <div className="spoken-head">
@@ -29,7 +32,7 @@ export function Spoken({ message, named }: Props): ReactNode {
       <p className="spoken-text" dir="auto">
         {message.content === "" ? <span className="muted">Nothing was heard</span> : message.content}
       </p>
-      {message.interrupted && <p className="cut">{cutWords(message)}</p>}
+      {message.interrupted && <p className="cut">{cutWords(message, killed)}</p>}
     </div>
   );
 }

@@ -21,14 +21,15 @@ const isBetween = (term: Term, before: Message | undefined, after: Message | und
 
 export function TurnView({ turn, scale, named, takeovers }: Props): ReactNode {
   const said = turn.assistant;
-  const between = (n: number): ReactNode => takeovers.filter((term) => isBetween(term, said[n - 1], said[n]))
+  const behind = (n: number): readonly Term[] => takeovers.filter((term) => isBetween(term, said[n - 1], said[n]));
+  const between = (n: number): ReactNode => behind(n)
     .map((term) => <Takeover key={`${term.term}-${term.takenAt}`} term={term} />);
   return (
     <article className="turn" data-testid="turn">
       {turn.user !== null && <Spoken message={turn.user} named={named} />}
       {turn.tools.map((tool, index) => <ToolCall key={`${tool.name}-${index}`} tool={tool} />)}
       {said.map((message, n) => (
-        <Fragment key={message.id}>{between(n)}<Spoken message={message} named={named} /></Fragment>
+        <Fragment key={message.id}>{between(n)}<Spoken message={message} named={named} killed={behind(n + 1).length > 0} /></Fragment>
       ))}
       {between(said.length)}
       <DelayBar delays={turn.delays} scale={scale} />

@@ -18,7 +18,7 @@ export function Lines({ lines, takeovers }: Props): ReactNode {
     <>
       {lines.map((line) => (
         <Fragment key={line.key}>
-          <TranscriptLine line={line} />
+          <TranscriptLine line={line} killed={takeovers.some((one) => one.after === line.key)} />
           {notes(takeovers.filter((one) => one.after === line.key))}
         </Fragment>
       ))}

@@ -41,7 +41,7 @@ export function Return({ left, drop }: Props): ReactNode {
       {earlier.error !== null && <Failure error={earlier.error} retry={earlier.reload} />}
       {lines.length > 0 && (
         <section className="said" aria-label="What was said">
-          {lines.map((line) => <TranscriptLine key={line.key} line={line} />)}
+          {lines.map((line) => <TranscriptLine key={line.key} line={line} killed={false} />)}
         </section>
       )}
     </div>

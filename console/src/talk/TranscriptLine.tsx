@@ -6,7 +6,18 @@ import { LEVEL_WORDS, LOST_WORDS } from "../call/safety";
 import { isFinal, type Line } from "../call/transcript";
 import { delay } from "../lib/format";
 
-export function TranscriptLine({ line }: { readonly line: Line }): ReactNode {
+interface Props {
+  readonly line: Line;
+  /** Its agent was lost in it; else the caller spoke into it. */
+  readonly killed: boolean;
+}
+
+function cutWords({ heardMs }: Line, killed: boolean): string {
+  const how = killed ? "cut off with its agent" : "interrupted by you";
+  return heardMs === null ? how : `${how} after ${delay(heardMs)}`;
+}
+
+export function TranscriptLine({ line, killed }: Props): ReactNode {
   const level = line.level === null ? null : LEVEL_WORDS[line.level];
   const title = line.lost ? LOST_WORDS : level === null ? "Being said" : `${level.short}: ${level.long}`;
   const words = line.lost ? "lost" : level === null ? "not safe yet" : `safe in: ${level.short}`;
@@ -20,7 +31,7 @@ export function TranscriptLine({ line }: { readonly line: Line }): ReactNode {
       <p className="line-text" dir="auto">
         {parts === null ? <Segments line={line} /> : <span>{parts.heard} </span>}
         {line.cut && (
-          <span className="cut">{line.heardMs === null ? "cut off" : `cut off after ${delay(line.heardMs)}`}</span>
+          <span className="cut">{cutWords(line, killed)}</span>
         )}
         {parts !== null && <Unheard parts={parts} />}
       </p>
