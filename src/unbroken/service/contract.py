@@ -26,7 +26,7 @@ PROBLEM_SCHEMA = {
 }
 # What any operation may answer: who asks, what came, what is stored, what is away.
 PROBLEMS = {
-    "400": "The body cannot be parsed",
+    "400": "The body cannot be parsed, or a query parameter is none of this operation",
     "401": "No key, a wrong one, or a name or origin that is not ours",
     "404": "There is no such thing",
     "405": "Not this method",
