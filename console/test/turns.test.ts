@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { Turn } from "../src/api/types";
-import { byTurn } from "../src/reading/takeovers";
+import type { Message, Turn } from "../src/api/types";
+import { byTurn, placeOf } from "../src/reading/takeovers";
 import { merged, withEnd } from "../src/reading/useTurns";
 
 const NONE = { endOfTurn: null, transcription: null, llmFirstToken: null, ttsFirstByte: null, total: null };
@@ -27,4 +27,13 @@ test("a takeover stands with the turn in which it happened", () => {
   const at = (id: string, createdAt: number): Turn => ({ ...turn(id), user: { id, ...SAID, createdAt } });
   const term = { term: 2, agentIdentity: null, takenAt: 15, cause: "crashed", gapMs: 700, plan: null, report: null };
   expect([...byTurn([at("a", 0), at("b", 10), at("c", 20)], [term])]).toEqual([["b", [term]]]);
+});
+
+test("a takeover stands behind the reply that it cut, whenever that was written down", () => {
+  const term = { term: 2, agentIdentity: null, takenAt: 15, cause: "crashed", gapMs: 700, plan: null, report: null };
+  const reply = (createdAt: number, interrupted: boolean): Message => ({ id: `${createdAt}`, ...SAID, role: "assistant", createdAt, interrupted });
+  expect(placeOf(term, [reply(16, true), reply(17, false)])).toBe(1);
+  expect(placeOf(term, [reply(10, true), reply(12, false), reply(20, false)])).toBe(1);
+  expect(placeOf(term, [reply(10, false), reply(20, false)])).toBe(1);
+  expect(placeOf(term, [])).toBe(0);
 });

@@ -49,7 +49,6 @@ async def test_the_agent_is_killed_in_mid_sentence_and_the_story_goes_on(house, 
     await page.wait_for_url(f"**/conversations/{room['conversation_id']}")
     await page.reload()
     await expect(page.get_by_test_id("takeover")).to_contain_text("nobody for")
-    await expect(page.locator(".spoken .cut").first).to_contain_text("Cut off with its agent")
     await expect(page.get_by_test_id("term")).to_have_count(2)
     await expect(page.get_by_test_id("term").last).to_contain_text(
         re.compile("crash|killed|died", re.IGNORECASE)

@@ -1,7 +1,7 @@
 /** Where in what was said one agent ended and the next went on. */
 
 import { getSession } from "../api/api";
-import type { Session, Term, Turn } from "../api/types";
+import type { Message, Session, Term, Turn } from "../api/types";
 
 /** Those of all sessions, oldest first; a first term follows nobody. */
 export async function takeoversOf(sessions: readonly Session[], signal: AbortSignal): Promise<readonly Term[]> {
@@ -21,4 +21,14 @@ export function byTurn(turns: readonly Turn[], takeovers: readonly Term[]): Read
     if (turn !== undefined) found.set(turn.id, [...(found.get(turn.id) ?? []), term]);
   }
   return found;
+}
+
+/**
+ * Behind how many of a turn's replies it happened: behind the one that it cut, else by time. The time of
+ * a cut one says little, as the agent that came next has written it down.
+ */
+export function placeOf(term: Term, said: readonly Message[]): number {
+  const far = (message: Message): number => Math.abs(message.createdAt - term.takenAt);
+  const cut = said.filter((message) => message.interrupted).sort((a, b) => far(a) - far(b))[0];
+  return cut === undefined ? said.filter((message) => message.createdAt <= term.takenAt).length : said.indexOf(cut) + 1;
 }
