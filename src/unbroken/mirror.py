@@ -92,6 +92,21 @@ class Mirror:
         yield from self._of_history(keep, items, agent, {item.id for item in context[kept:]})
         yield from self._of_context(kept, agent, context)
 
+    def apart(
+        self, item_id: str, agent: str, items: Sequence[ChatItem]
+    ) -> Iterator[ContextChanged]:
+        """For a context that refers to an item of the history that was just edited: it stays as it
+        is in `items`, which may have a copy."""
+        folded = self._session.contexts.get(agent)
+        if folded is None or item_id in folded.own or item_id not in folded.ids:
+            return
+        at = folded.ids.index(item_id)
+        if at < len(items) and items[at].id == item_id:
+            own = self._recent.encode(items[at])
+            if own != self._session.items[item_id]:
+                behind = (folded.own.get(other) or other for other in folded.ids[at + 1 :])
+                yield from _in_pieces(agent, at, (own, *behind))
+
     def look(
         self,
         history: Sequence[ChatItem],

@@ -8,6 +8,7 @@ from livekit.agents.llm import ChatMessage, FunctionCall, FunctionCallOutput, Im
 
 from tests.core.conftest import new_header
 from tests.livekit.test_contexts import Call
+from unbroken.entries import ItemPut
 from unbroken.live import Live
 from unbroken.livekit import fields, items
 from unbroken.livekit.lists import WRITTEN_WHOLE
@@ -257,3 +258,16 @@ async def test_a_scan_that_finds_nothing_makes_no_digests(env, spool, monkeypatc
     assert made == [1]
     assert not call.live.session.differing
     await call.close()
+
+
+async def test_an_edit_of_the_history_leaves_a_copy_in_a_context_as_it_is(two):
+    two.history += [said("first"), said("second")]
+    two.context += two.history
+    two.scan()
+    copies = [item.model_copy(deep=True) for item in two.context]
+    edited = items.encode(two.history[0]) | {"content": ["edited"]}
+    two.live.record(ItemPut(edited))
+    for piece in two.mirror.apart(edited["id"], "A", copies):
+        two.live.record(piece)
+    assert two.live.session.history[0] == edited
+    assert two.live.session.context("A") == [items.encode(item) for item in copies]

@@ -74,7 +74,7 @@ class Hooks:
         self._ignored = Ignored(session, self.in_flight)
         self._ends = ToolEnds(session)
         self.mirror = Mirror(live.session, items.CODEC)
-        self._lists = Lists(live, session, self.mirror, self._put)
+        self._lists = Lists(live, session, self.mirror, self._put, self._living)
         self._live = live
         self._session = session
         self.fence = Fence(env, live)
@@ -140,6 +140,10 @@ class Hooks:
         if key not in self._live.session.made:
             self._live.record(arguments.entry_of(agent, key, self._keys.of))
         return key
+
+    def _living(self) -> dict[str, Agent]:
+        found = (known() for known in self._newest)
+        return {self._keys[agent]: agent for agent in found if agent is not None}
 
     def known_key(self, value: object) -> str | None:
         """The key of an agent that has one; no other object has any."""

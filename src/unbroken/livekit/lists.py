@@ -20,11 +20,18 @@ IN_VAIN = "the log cannot hold it as it is"  # an id that stands in it twice, sa
 
 
 class Lists:
-    """Of one session. `put` records what is new or was edited in the history."""
+    """Of one session. `put` records what is new or was edited in the history; `agents` are all that
+    live, by key."""
 
     def __init__(
-        self, live: Live, session: AgentSession[Any], mirror: Mirror, put: Callable[[Put], None]
+        self,
+        live: Live,
+        session: AgentSession[Any],
+        mirror: Mirror,
+        put: Callable[[Put], None],
+        agents: Callable[[], Mapping[str, Agent]],
     ) -> None:
+        self._agents = agents
         self._live = live
         self._session = session
         self._mirror = mirror
@@ -41,10 +48,19 @@ class Lists:
         """Record what is not as recorded, in the history and in the context of one agent."""
         history, context = self._session.history.items, agent.chat_ctx.items
         for change in self._mirror.changes(history, key, context):
-            if isinstance(change, Put):
-                self._put(change)
-            else:
+            if not isinstance(change, Put):
                 self._live.record(change)
+                continue
+            self._put(change)
+            if not change.is_new:
+                self._keep_apart(change.put.item["id"], key)
+
+    def _keep_apart(self, item_id: str, key: str) -> None:
+        """The contexts of other agents may have a copy of what was edited."""
+        for other, agent in self._agents().items():
+            if other != key:
+                for piece in self._mirror.apart(item_id, other, agent.chat_ctx.items):
+                    self._live.record(piece)
 
     def look(self, key: str, agent: Agent, *, is_whole: bool = False) -> bool:
         """Whether what is looked at next is as recorded, or with `is_whole` all of it; else `scan`
