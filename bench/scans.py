@@ -14,7 +14,7 @@ from bench import figures
 from bench.report import ROOT, Noise, Run
 
 BEFORE = "c3824ac"  # the last one without digests
-ROUNDS, ROUNDS_QUICK = 12, 2
+ROUNDS, ROUNDS_QUICK = 5, 2
 CELLS = ((10, 2, 100), (1_000, 1, 100), (5_000, 1, 100))  # items, calls, events in each
 SIDES = ("before", "now")
 WHAT = ("nothing new", "a new message")
