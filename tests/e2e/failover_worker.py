@@ -42,7 +42,7 @@ def folder() -> Path:
 def show(session: Any, agent: Any, name: str, people: Any) -> None:
     state = {
         "people": {p.identity: [p.name, dict(p.attributes), p.metadata or ""] for p in people},
-        "options": options.read(session, type(agent).__name__, agent),
+        "options": options.read(session, {type(agent).__name__: agent}),
         "agent": type(agent).__name__,
         "history": [items.encode(item) for item in session.history.items],
         "context": [items.encode(item) for item in agent.chat_ctx.items],
