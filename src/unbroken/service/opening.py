@@ -102,11 +102,14 @@ class Opening:
         """Put the keys of `change` into room.metadata and keep all others. Raises NotFound, and
         InvalidInput before anything is changed."""
         async with self._alone(name):
-            live = await self._livekit.find(name)
-            if live is None:
-                raise NotFound(f"no room {name}")
+            live = await self._there(name)
             room_metadata.check(change, live.metadata)
             return await self._merge(live, change)
+
+    async def name_again(self, name: str, conversation_id: UUID) -> None:
+        """A room that LiveKit forgot says again what it is about. Raises NotFound."""
+        async with self._alone(name):
+            await self._merge(await self._there(name), {CONVERSATION: str(conversation_id)})
 
     async def close(self, name: str) -> None:
         """Send everybody out. Raises NotFound."""
@@ -119,6 +122,11 @@ class Opening:
 
     def _alone(self, name: str) -> asyncio.Lock:
         return self._turns.setdefault(name, asyncio.Lock())
+
+    async def _there(self, name: str) -> LiveRoom:
+        if live := await self._livekit.find(name):
+            return live
+        raise NotFound(f"no room {name}")
 
     async def _named_agents(self, name: str) -> Sequence[str]:
         """Those that the application has named for it."""

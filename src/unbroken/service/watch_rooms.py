@@ -15,7 +15,7 @@ from unbroken.dispatch import first_said
 from unbroken.errors import NotFound, RoomServerUnavailable
 from unbroken.service.livekit_rooms import LiveRoom
 from unbroken.service.parts import Parts
-from unbroken.service.room_metadata import CONVERSATION, conversation_of
+from unbroken.service.room_metadata import conversation_of
 from unbroken.stores.sqlite.ownership import CallRoom, Watched
 
 LIVE_PULSES = 2  # rooms of live sessions are looked at every so many rounds
@@ -162,7 +162,7 @@ class Rounds:
 
     async def _rename(self, call: CallRoom, room: LiveRoom) -> None:
         try:
-            await self._opening.merge(room.name, {CONVERSATION: str(call.conversation_id)})
+            await self._opening.name_again(room.name, call.conversation_id)
         except NotFound:
             return  # gone again
         await self._store.ownership.see_room(call, room.sid)
