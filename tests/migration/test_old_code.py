@@ -126,7 +126,7 @@ async def test_reads_requests_and_the_rest_of_the_client(backend_client, house):
     assert await backend_client.get_recent_messages(joined) == []
     assert isinstance(await backend_client.get_user_context("nobody"), dict)
     await backend_client.update_room_metadata("older-client", {"topic": "tables"})
-    assert house.get("/rooms/seed-client")["conversation_id"] == joined
+    assert house.get("/rooms/older-client")["conversation_id"] == joined
     kept = await backend_client.handle_file_upload("older-client", "anna", b"content")
     assert kept["id"]
     await backend_client.participant_connected("older-client", "anna", {"name": "Anna"})
