@@ -16,7 +16,7 @@ import hashlib
 import inspect
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from typing import Any, Literal, ParamSpec, TypeVar
+from typing import Any, Literal, ParamSpec, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -119,8 +119,7 @@ async def _once(
         done: R = await asyncio.shield(first)
         return done
     if was_done := _done(live, key):
-        outcome: Any = was_done.output  # as the model had it: text
-        return outcome  # type: ignore[no-any-return]
+        return cast("R", was_done.output)  # as the model had it: text
     promise = running[key] = asyncio.get_running_loop().create_future()
     try:
         await intend()

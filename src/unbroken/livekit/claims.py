@@ -44,7 +44,8 @@ class Claims:
     @guarded
     def scan_options(self, agents: Mapping[str, Agent]) -> None:
         """Record what differs from how it was when it was first seen."""
-        self._read, before, self._printed = {}, self._printed, None
+        before = self._printed
+        self._read, self._printed = {}, None  # as they stay where they cannot be read
         self._read = now = options.read(self._session, agents)
         self._printed = digest.of(now)
         if self._printed == before:

@@ -45,7 +45,8 @@ class Participants:
         return "; ".join(islice(words, NAMES_MAX)) or None
 
     def read(self) -> JSON:
-        """The people of the call who are here now, as others see them."""
+        """The people of the call who are here now, as others see them. Who has come into their
+        company meanwhile is recorded first: nobody tells of that."""
         if not self._room.isconnected():
             return self._live.session.folded("participants")
         self._record_company()

@@ -5,10 +5,9 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from unbroken.service.idempotency import KEY_CHARS_MAX
+from unbroken.service.idempotency import API, KEY_CHARS_MAX
 from unbroken.service.settings import Settings
 
-API = "/api/v1/"
 SCHEME = "key"
 PROBLEM = "Problem"
 PROBLEM_SCHEMA = {
