@@ -23,10 +23,19 @@ Rules = Sequence[tuple[str, Reply]]
 
 
 class ScriptedLLM(llm.LLM[Any]):
-    def __init__(self, rules: Rules, default: str = "Sorry, I did not understand that.") -> None:
+    """With `preamble` it says that before each call, in the same reply."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        default: str = "Sorry, I did not understand that.",
+        *,
+        preamble: str = "",
+    ) -> None:
         super().__init__()
         self.rules = rules
         self.default = default
+        self.preamble = preamble
 
     @classmethod
     def from_file(cls, path: str | Path) -> "ScriptedLLM":
@@ -77,6 +86,7 @@ class _ScriptedStream(llm.LLMStream):
             self._say(reply.replace("{heard}", heard))
         else:
             for call in _calls(reply):
+                self._say(self._llm.preamble)
                 self._call(call, heard)
 
     def _say(self, text: str) -> None:

@@ -12,7 +12,6 @@ from unbroken import CallTaken
 from unbroken.ack import ENDED, FENCED
 from unbroken.livekit import agent as agents
 from unbroken.livekit import deposed
-from unbroken.spool import Spool
 
 __all__ = ["store"]
 
@@ -22,11 +21,6 @@ HANG_S = 30
 @pytest.fixture
 def env():
     return QuietHost()
-
-
-@pytest.fixture
-def spool(env, tmp_path):
-    return Spool.open(env, str(tmp_path / "spool"))
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,6 @@ from tests.livekit.speaking import Speaker, said, until
 from unbroken.livekit import recover, restore
 from unbroken.mark import Mark, Speech
 from unbroken.recovery import Bridge, Custom
-from unbroken.spool import Spool
 
 __all__ = ["store"]
 
@@ -30,11 +29,6 @@ class Host(Agent):
 @pytest.fixture
 def env():
     return QuietHost()
-
-
-@pytest.fixture
-def spool(env, tmp_path):
-    return Spool.open(env, str(tmp_path / "spool"))
 
 
 @pytest.fixture

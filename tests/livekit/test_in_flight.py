@@ -40,21 +40,6 @@ class Shop(Agent):
         return "It costs ten euros."
 
 
-class Chatty(ScriptedLLM):
-    """Says something before it calls a tool."""
-
-    def chat(self, **given: Any) -> Any:
-        stream = super().chat(**given)
-        call = stream._call
-
-        def with_preamble(reply: Any, heard: str) -> None:
-            stream._say(FILLER)
-            call(reply, heard)
-
-        stream._call = with_preamble
-        return stream
-
-
 class Slow(ScriptedLLM):
     """Has written half of its answer."""
 
@@ -126,7 +111,9 @@ async def test_what_was_heard_of_an_aside_stays_out_of_the_context(env, spool):
 
 @pytest.mark.parametrize("waits", [True, False])
 async def test_a_question_behind_a_preamble_is_answered(env, spool, *, waits):
-    holder, speaker = await holder_of(env, spool, Shop(waits=waits), Chatty(RULES))
+    holder, speaker = await holder_of(
+        env, spool, Shop(waits=waits), ScriptedLLM(RULES, preamble=FILLER)
+    )
     holder.session.generate_reply(user_input=ASKED[1])
     await until(speaker.is_playing.is_set, "the preamble")
     holder.hooks.in_flight.heard("Let me look ")

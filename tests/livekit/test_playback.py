@@ -6,7 +6,7 @@ from livekit import rtc
 from livekit.agents.types import TimedString
 
 from unbroken.env import Host
-from unbroken.livekit.playback import Playhead, Script, rest_of, whole_words
+from unbroken.livekit.playback import Playhead, Script, rest_of
 from unbroken.livekit.speech import InFlight
 from unbroken.mark import Mark
 
@@ -134,20 +134,6 @@ def test_times_that_run_backwards_are_not_believed():
     script = aligned((STORY[0], 4.0), (STORY[1], 1.0))
     script.end(0.5)
     assert script.read(head_at(2.0)) == script.read(head_at(9.0)) == ""
-
-
-@pytest.mark.parametrize(
-    ("text", "place", "whole"),
-    [
-        ("one two", 5, "one "),
-        ("one two", 3, "one"),
-        ("one two", 7, "one two"),
-        ("one", 2, ""),
-        ("x" * 80, 40, "x" * 40),  # a language without spaces
-    ],
-)
-def test_a_word_that_is_cut_was_not_heard(text, place, whole):
-    assert whole_words(text, place) == whole
 
 
 @pytest.mark.parametrize(

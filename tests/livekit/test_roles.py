@@ -11,7 +11,6 @@ from tests.core.conftest import store
 from tests.livekit.job import ROOM, Job, QuietHost, Roomless, call_in, killed, shipped
 from unbroken import CallTaken
 from unbroken.live import by_room
-from unbroken.spool import Spool
 
 __all__ = ["store"]
 
@@ -21,11 +20,6 @@ ROLES = ("left", "right")
 @pytest.fixture
 def env():
     return QuietHost()
-
-
-@pytest.fixture
-def spool(env, tmp_path):
-    return Spool.open(env, str(tmp_path / "spool"))
 
 
 class Entrypoint:

@@ -12,7 +12,6 @@ from unbroken.entries import Noted
 from unbroken.keeper import Keeper
 from unbroken.live import LINES_MAX, Live
 from unbroken.livekit.safety import Safety
-from unbroken.spool import Spool
 
 __all__ = ["store"]
 
@@ -40,11 +39,6 @@ class Page:
 @pytest.fixture
 def env():
     return FaultyHost()
-
-
-@pytest.fixture
-def spool(env, tmp_path):
-    return Spool.open(env, str(tmp_path / "spool"))
 
 
 @pytest.fixture

@@ -24,7 +24,6 @@ from unbroken.errors import (
 )
 from unbroken.live import by_agent_session, by_room
 from unbroken.livekit import joining, restore, starting
-from unbroken.spool import Spool
 
 __all__ = ["store"]
 
@@ -32,11 +31,6 @@ __all__ = ["store"]
 @pytest.fixture
 def env():
     return QuietHost()
-
-
-@pytest.fixture
-def spool(env, tmp_path):
-    return Spool.open(env, str(tmp_path / "spool"))
 
 
 def new_session():

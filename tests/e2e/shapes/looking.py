@@ -1,7 +1,5 @@
 """A shape that says something while it looks something up."""
 
-from typing import Any
-
 from livekit.agents import Agent, function_tool
 
 from tests.agents.scripted import ScriptedLLM
@@ -10,21 +8,6 @@ from tests.e2e.shapes.shape import Shape, speaking
 PREAMBLE = "Let me look that up for you, one moment please. "
 PRICE = "It costs ten euros."
 PRICE_RULES = (("price", {"tool": "price", "arguments": {}}), ("", "You said {heard}."))
-
-
-class Polite(ScriptedLLM):
-    """Says that it looks something up, and calls the tool in the same reply."""
-
-    def chat(self, **given: Any) -> Any:
-        stream = super().chat(**given)
-        call = stream._call
-
-        def with_preamble(reply: Any, heard: str) -> None:
-            stream._say(PREAMBLE)
-            call(reply, heard)
-
-        stream._call = with_preamble
-        return stream
 
 
 class Shop(Agent):
@@ -41,7 +24,7 @@ PREAMBLED = Shape(
     name="preamble",
     what="says that it looks something up, and does so meanwhile",
     first=Shop,
-    session=lambda: {"llm": Polite(PRICE_RULES)},
+    session=lambda: {"llm": ScriptedLLM(PRICE_RULES, preamble=PREAMBLE)},
     last="What is the price?",
     killed="while it says so",
     at=speaking("Let me look"),
