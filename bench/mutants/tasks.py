@@ -3,6 +3,7 @@
 from bench.mutants.mutant import Mutant
 
 TASKS = "livekit/test_tasks.py::"
+POINTS = "livekit/test_tasks_at_every_point.py::"
 LEFT = "livekit/test_tasks_left.py::"
 
 MUTANTS = (
@@ -93,5 +94,13 @@ MUTANTS = (
         new="whose = facts.agent",
         promise="What a tool came to is in its own agent's context.",
         test=f"{LEFT}test_two_tools_of_one_turn_come_to_their_ends",
+    ),
+    Mutant(
+        name="a task that goes on without a word has not begun",
+        file="livekit/hooks.py",
+        old="isinstance(before, AgentTask) or key in self._silenced",
+        new="isinstance(before, AgentTask)",
+        promise="A task that had asked does not ask again, however often its holders die.",
+        test=f"{POINTS}test_a_task_that_awaits_another_one_is_not_asked_again_behind_a_second_kill",
     ),
 )

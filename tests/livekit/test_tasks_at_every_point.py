@@ -171,3 +171,21 @@ async def test_it_comes_to_the_same_end(env, spool, desk):
         for upto, end in zip(some, found, strict=True):
             assert end == expected, f"killed behind entry {upto}"
     await holder.close()
+
+
+async def test_a_task_that_awaits_another_one_is_not_asked_again_behind_a_second_kill(env, spool):
+    holder = await Holder(env, spool, RULES_HERE).begin(CarefulDesk())
+    for heard in ("sign me up", "i am Ann"):
+        await holder.hear(heard)
+    after = await holder.next(CarefulDesk())
+    assert (after.current, after.said) == ("Sure", [])
+    gone_into = [*range(len(after.before) + 1, len(after.entries()) + 1)]
+    await after.hear("yes please")
+    said = {}
+    for upto in (*gone_into, after.entry("task_ended", task="Sure")):
+        again = await after.next(CarefulDesk(), upto=upto)
+        said[upto] = again.said
+        await again.close()
+    await after.close()
+    await holder.close()
+    assert [upto for upto, words_said in said.items() if NAME[0] in words_said] == []

@@ -222,8 +222,8 @@ class Hooks:
     def _handed_over(self, before: Agent, agent: Agent) -> None:
         key, session = self._keys[agent], self._live.session
         if session.agent != key:  # else its `on_enter` has said so
-            goes_on = isinstance(before, AgentTask) and key in session.begun
-            self._enter(agent, key, ran=goes_on)
+            goes_on = isinstance(before, AgentTask) or key in self._silenced
+            self._enter(agent, key, ran=goes_on and key in session.begun)
         if not isinstance(agent, AgentTask):
             self._unmade.see(session.made[key])
 
