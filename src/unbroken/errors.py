@@ -2,7 +2,7 @@
 
 UnbrokenError
 ├── ArchiveUnavailable   retryable; the service or store could not be reached, or answered in time
-├── CallTaken            somebody else holds this session; leave before subscribing to anything
+├── CallTaken            somebody else holds this session, or it is over: leave it alone
 ├── PeopleUnknown        whose call this is depends on who is in the room: ask again with `people`
 ├── StateRefused         a saved state that this version may not restore
 ├── LevelUnavailable     a level of safety that cannot be reached now (disk gone, archive gone)
@@ -37,9 +37,12 @@ class ArchiveUnavailable(UnbrokenError):
 class CallTaken(UnbrokenError):
     code = "call_taken"
 
-    def __init__(self, detail: str, *, session_id: UUID | None = None) -> None:
+    def __init__(
+        self, detail: str, *, session_id: UUID | None = None, is_over: bool = False
+    ) -> None:
         super().__init__(detail)
-        self.session_id = session_id  # the one that somebody else has, if it was told
+        self.session_id = session_id  # the one that was refused, if it was told
+        self.is_over = is_over  # nobody has it, nobody will: it has ended
 
 
 class PeopleUnknown(UnbrokenError):

@@ -135,6 +135,7 @@ class Problem(msgspec.Struct, frozen=True):
     code: str | None = None
     detail: str | None = None
     session_id: UUID | None = None
+    is_over: bool = False
 
 
 async def _body(answer: httpx.Response, bytes_max: int) -> bytes:
@@ -153,12 +154,7 @@ def refusal(url: str, status: int, body: bytes) -> UnbrokenError:
     detail = f"{url} answers {status}: {said}"
     match status, problem.code:
         case 409, (CallTaken.code | PeopleUnknown.code):
-            is_taken = problem.code == CallTaken.code
-            return (
-                CallTaken(detail, session_id=problem.session_id)
-                if is_taken
-                else PeopleUnknown(detail)
-            )
+            return _not_taken(problem, detail)
         case 404, NotFound.code:
             return NotFound(detail)
         case ((401 | 403), _):
@@ -169,6 +165,12 @@ def refusal(url: str, status: int, body: bytes) -> UnbrokenError:
             return InvalidInput(detail)
         case _:
             return ArchiveUnavailable(detail)
+
+
+def _not_taken(problem: Problem, detail: str) -> UnbrokenError:
+    if problem.code == PeopleUnknown.code:
+        return PeopleUnknown(detail)
+    return CallTaken(detail, session_id=problem.session_id, is_over=problem.is_over)
 
 
 def problem_of(body: bytes) -> Problem:

@@ -11,6 +11,7 @@ from tests.core.conftest import store
 from tests.livekit.job import ROOM, Job, QuietHost, Roomless, call_in, killed, shipped
 from unbroken import CallTaken
 from unbroken.live import by_room
+from unbroken.livekit import last_words
 
 __all__ = ["store"]
 
@@ -44,6 +45,19 @@ class Entrypoint:
             for role in ROLES:
                 await start(role)
         return self
+
+    async def run_those_that_go_on(self, *, order=ROLES, at_once=False):
+        """As an application does that lets each of its sessions be over by itself."""
+
+        async def start(role):
+            try:
+                await self.calls[role].start(self.sessions[role], agent=Agent(instructions=role))
+            except CallTaken as error:
+                return error.is_over
+
+        if at_once:
+            return dict(zip(order, await asyncio.gather(*map(start, order)), strict=True))
+        return {role: await start(role) for role in order}
 
     async def say(self, text):
         for role, session in self.sessions.items():
@@ -126,3 +140,47 @@ async def test_a_role_that_waits_behind_another_one_is_a_successor_too(spool, st
     for session in first.sessions.values():
         await session.aclose()
     await second.end()
+
+
+@pytest.mark.parametrize("order", [ROLES, ROLES[::-1]])
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_a_job_goes_on_with_the_role_that_is_not_over(spool, store, order, at_once):
+    first = await Entrypoint(spool, store.archive).run()
+    await first.say("hello from")
+    await first.calls["left"].end()
+    await first.end()  # and with it the job of both
+    await shipped(spool, store.archive)
+    ids = first.ids
+    second = Entrypoint(spool, store.archive, named=ids["right"])
+    refused = await second.run_those_that_go_on(order=order, at_once=at_once)
+    assert refused == {"left": True, "right": None}
+    assert second.job.reasons == []
+    assert (second.calls["right"].session_id, second.calls["right"].term) == (ids["right"], 2)
+    assert lines(second.calls["right"]) == ["hello from right", "You said hello from right."]
+    assert [live.role for live in by_room.all(ROOM)] == ["right"]
+    await second.end()
+
+
+async def test_a_job_of_which_no_role_goes_on_leaves(spool, store, monkeypatch):
+    monkeypatch.setattr(last_words, "LINGER_S", 0.05)
+    first = await Entrypoint(spool, store.archive).run()
+    for call in first.calls.values():
+        await call.end()
+    await first.end()
+    await shipped(spool, store.archive)
+    second = Entrypoint(spool, store.archive, named=first.ids["right"])
+    assert await second.run_those_that_go_on() == dict.fromkeys(ROLES, True)
+    assert second.job.reasons  # the one that it was sent for is over, too
+
+
+async def test_a_job_that_does_not_try_its_other_role_leaves(spool, store, monkeypatch):
+    monkeypatch.setattr(last_words, "LINGER_S", 0.05)
+    first = await Entrypoint(spool, store.archive).run()
+    await first.calls["left"].end()
+    await first.end()
+    await shipped(spool, store.archive)
+    second = Entrypoint(spool, store.archive, named=first.ids["right"])
+    assert await second.run_those_that_go_on(order=("left",)) == {"left": True}
+    async with asyncio.timeout(20):
+        while not second.job.reasons:
+            await asyncio.sleep(0.01)

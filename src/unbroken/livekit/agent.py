@@ -24,7 +24,7 @@ from unbroken.livekit.factories import AgentFactories
 from unbroken.livekit.hanging_up import SHUT_DOWN, HangingUp, shut_down
 from unbroken.livekit.history import History
 from unbroken.livekit.hooks import Hooks
-from unbroken.livekit.joining import VERSIONS, ConversationHook, Joining
+from unbroken.livekit.joining import OVER, VERSIONS, ConversationHook, Joining
 from unbroken.livekit.leaving import RAISED, Leaving
 from unbroken.livekit.listening import Listening
 from unbroken.livekit.participants import Participants
@@ -139,8 +139,9 @@ class Call(Shown, Generic[T]):
         `AgentSession.start`. Without the service the start is provisional: it takes no longer,
         and the keeper makes up for it.
         Raises CallTaken, after `ctx.shutdown`, if another agent has this session or takes it
-        meanwhile, or if the call is over; Conflict if the call was started before; InvalidInput
-        for options that cannot be, and in a new call for `agents` that nothing could make again;
+        meanwhile, or if it `is_over`: then a job of several roles may go on with another one, and
+        shuts down if it does not. Conflict if the call was started before; InvalidInput for
+        options that cannot be, and in a new call for `agents` that nothing could make again;
         StateRefused if the saved state is of a newer version; JournalUnwritable if the spool takes
         no files; what the service or LiveKit raises.
         Whatever it raises, nothing of it runs on, and the session is free for the next agent.
@@ -210,11 +211,10 @@ class Call(Shown, Generic[T]):
         """The last holder had hung up when it was killed, or the room is somebody else's now."""
         if (reason := saved.notes.get(ENDING)) is not None:
             self.live.record(Ended(str(reason)))
-        elif not self._callers.are_others():
-            return
-        why = "the call is over" if reason is not None else OTHERS
-        shut_down(self._ctx, why)
-        raise CallTaken(why)
+            raise self._joining.refuse(CallTaken(OVER, session_id=self.session_id, is_over=True))
+        if self._callers.are_others():
+            shut_down(self._ctx, OTHERS)
+            raise CallTaken(OTHERS)
 
     async def _read(self, journal: Journal, taken: Taken | None) -> tuple[Session, Mark | None]:
         """What is known of a session that goes on. Where it cannot be read another may try."""

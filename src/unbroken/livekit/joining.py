@@ -11,6 +11,7 @@ from livekit.agents import __version__ as livekit_version
 
 from unbroken import dispatch, names
 from unbroken.archive import Archive, Taken
+from unbroken.by_room import CLIENT
 from unbroken.cause import LEFT, REFUSED
 from unbroken.env import Env
 from unbroken.errors import (
@@ -24,7 +25,8 @@ from unbroken.errors import (
 )
 from unbroken.frames import Header
 from unbroken.journal import Journal
-from unbroken.live import by_room
+from unbroken.live import Live, by_room
+from unbroken.livekit import last_words
 from unbroken.livekit import room as rooms
 from unbroken.livekit.hanging_up import shut_down
 from unbroken.ownership import bound, take
@@ -41,6 +43,7 @@ PATIENT_S = 5  # for an answer, where a session is known to wait
 COME_S = 5  # so long an agent in an empty room waits to see whose call it is
 LOOK_S = 0.02
 CONNECT_S = 5.0  # a connection that nobody wants any more is let come about: then it can be closed
+OVER = "the call is over"  # why a job ends
 REFUSALS = (CallTaken, NotFound, InvalidInput, Unauthorized)  # nothing became ours
 
 ConversationHook = Callable[[JobContext], Awaitable[str | None]]
@@ -62,6 +65,7 @@ class Joining:
         self._ctx, self._env, self._spool, self._archive = ctx, env, spool, archive
         self._role = role
         self._choose = choose
+        self._left: asyncio.Task[None] | None = None
         self._said = rooms.said(ctx)
         self._named = rooms.uuid_in(dispatch.pointer_in(self._said), "session_id")
 
@@ -130,8 +134,8 @@ class Joining:
                 taken = await self._take_once(header)
             else:
                 taken = await self._take_patiently(header)
-        except CallTaken:
-            shut_down(self._ctx, "another agent has this session")
+        except CallTaken as error:
+            self.refuse(error)
             raise
         except (*REFUSALS, ArchiveUnavailable) as error:
             shut_down(self._ctx, f"the session could not be taken: {error.code}")
@@ -139,6 +143,27 @@ class Joining:
         if taken is None:
             log.warning("service away, provisional start", extra={"room": header.room})
         return taken
+
+    def refuse(self, error: CallTaken) -> CallTaken:
+        """The job ends, unless it is there for another role than the one that is over."""
+        if not error.is_over:
+            shut_down(self._ctx, "another agent has this session")
+        elif self._named in (None, error.session_id) and not self._others():
+            shut_down(self._ctx, OVER)
+        else:
+            self._left = asyncio.create_task(self._leave_unless_needed(), name="unbroken no role")
+        return error
+
+    async def _leave_unless_needed(self) -> None:
+        """An entrypoint that has begun no other role until it returns has nothing to do here."""
+        await last_words.entrypoint()
+        if not self._others():
+            shut_down(self._ctx, OVER)
+
+    def _others(self) -> list[Live]:
+        """The sessions that this job has in other roles."""
+        here = by_room.all(self._ctx.job.room.name)
+        return [live for live in here if live.role not in (CLIENT, self._role)]
 
     async def _take_once(self, header: Header) -> Taken | None:
         """A room's name alone says little: where a call waits for its people, we wait for
@@ -186,7 +211,7 @@ class Joining:
             # "": it has none, and can be sent for all the same
             agent_name=names.check("the agent's name", ctx.job.agent_name, may_be_empty=True),
             agent_identity=names.check("the agent's identity", ctx.local_participant_identity),
-            wanted_session_id=self._wanted(ctx.job.room.name),
+            wanted_session_id=self._named,
             said=said if dispatch.is_kept(said) else None,
             conversation_id=named.conversation_id,
             is_room_word=named.is_room_word,
@@ -200,12 +225,6 @@ class Joining:
             pid_start=env.started(pid),
             versions=VERSIONS,
         )
-
-    def _wanted(self, room: str) -> UUID | None:
-        """The session that the dispatch names, unless another role of this job has it already:
-        then ours is the one of our role in the same call."""
-        is_had = any(live.session_id == self._named for live in by_room.all(room))
-        return None if is_had else self._named
 
     def _host_id(self) -> UUID:
         try:

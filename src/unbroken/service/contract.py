@@ -21,6 +21,7 @@ PROBLEM_SCHEMA = {
         "code": {"type": "string"},
         "detail": {"type": "string"},
         "session_id": {"type": "string", "format": "uuid"},
+        "is_over": {"type": "boolean"},
     },
 }
 # What any operation may answer: who asks, what came, what is stored, what is away.

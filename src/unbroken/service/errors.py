@@ -47,7 +47,7 @@ def problem(
     detail: str,
     *,
     headers: Mapping[str, str] | None = None,
-    more: Mapping[str, str] | None = None,
+    more: Mapping[str, str | bool] | None = None,
 ) -> JSONResponse:
     """`status` as problem+json (RFC 9457); `more` are members of its own."""
     body = {
@@ -75,9 +75,9 @@ def answer(error: UnbrokenError | HTTPException) -> JSONResponse:
         code = CODE_BY_STATUS.get(error.status_code, "invalid_input")
         return problem(error.status_code, code, str(error.detail), headers=error.headers)
     status = STATUS_BY_CODE.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
-    more = {}
+    more: dict[str, str | bool] = {}
     if isinstance(error, CallTaken) and error.session_id:
-        more["session_id"] = str(error.session_id)
+        more = {"session_id": str(error.session_id), "is_over": error.is_over}
     return problem(status, error.code, str(error), more=more)
 
 

@@ -265,11 +265,25 @@ class TakeContract:
         for named in (None, taken.session_id):
             with pytest.raises(CallTaken) as refused:
                 await Holder(archive).take(session_id=named)
-            assert refused.value.session_id == taken.session_id
+            assert (refused.value.session_id, refused.value.is_over) == (taken.session_id, False)
         await holder.append(1, entry(b'{"reason":"done"}', kind="ended"))
         with pytest.raises(CallTaken) as refused:
             await Holder(archive).take(session_id=taken.session_id)
-        assert refused.value.session_id == taken.session_id
+        assert (refused.value.session_id, refused.value.is_over) == (taken.session_id, True)
+
+    async def test_a_role_that_is_new_beside_the_named_one_is_its_own(
+        self, archive: Archive
+    ) -> None:
+        """Who is the same agent has both; anybody else means the named one, renamed since."""
+        holder = Holder(archive)
+        taken = await holder.take(agent_identity="agent-of-two")
+        named = taken.session_id
+        beside = await Holder(archive).take(
+            session_id=named, role="second", agent_identity="agent-of-two"
+        )
+        assert (beside.call_id, beside.is_new) == (taken.call_id, True)
+        with pytest.raises(CallTaken):
+            await Holder(archive).take(session_id=named, role="third", agent_identity="other")
 
     @pytest.mark.parametrize("is_named", [True, False])
     async def test_a_store_that_went_back_grants_again(

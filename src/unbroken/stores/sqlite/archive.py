@@ -75,9 +75,11 @@ class SqliteArchive:
             lambda tx: taking.take(tx, request, ttl_us=ttl_us, lost_hosts=lost_hosts)
         )
         if isinstance(grant, taking.NotTaken):
+            state = "is over" if grant.is_over else "has a living holder"
             raise CallTaken(
-                f"{request.role} of {request.room_name} has a living holder, or ended",
+                f"{request.role} of {request.room_name} {state}",
                 session_id=grant.session_id,
+                is_over=grant.is_over,
             )
         return self._taken(grant, await self._log(grant["session_id"], grant["base"]))
 

@@ -17,6 +17,7 @@ class NotTaken(msgspec.Struct, frozen=True):
     """The session is somebody else's, or has ended."""
 
     session_id: UUID
+    is_over: bool
 
 
 def take(tx: Transaction, request: TakeRequest, *, ttl_us: int, lost_hosts: bool) -> Row | NotTaken:
@@ -70,14 +71,15 @@ def _grant(tx: Transaction, term: Row) -> Row:
 def _refused(tx: Transaction, call: Row, role: str) -> NotTaken:
     session = tx.one("session_of_role", call_id=call["call_id"], role=role)
     assert session is not None  # noqa: S101 - `take` made it if there was none
-    return NotTaken(UUID(bytes=session["session_id"]))
+    return NotTaken(UUID(bytes=session["session_id"]), bool(session["is_over"]))
 
 
 def _place(tx: Transaction, request: TakeRequest) -> tuple[Row, str]:
     """The call and the role to take: those of the session that is named, else of the room.
 
     A job may have several roles, and its dispatch names the session of one: the others have their
-    own in the same call. A role that the call does not know is the named one, renamed since.
+    own in the same call. A role that the call does not know is the named one, renamed since,
+    unless the same job has that one already.
     """
     if request.session_id is None:
         return calls.resolve(tx, request), request.role
@@ -88,4 +90,5 @@ def _place(tx: Transaction, request: TakeRequest) -> tuple[Row, str]:
         raise InvalidInput(f"session {request.session_id} belongs to another room")
     calls.see_sid(tx, request, call)
     own = tx.one("session_of_role", call_id=call["call_id"], role=request.role)
-    return call, request.role if own else call["role"]
+    is_had = call["phase"] == "live" and call["agent_identity"] == request.agent_identity
+    return call, request.role if own or is_had else call["role"]

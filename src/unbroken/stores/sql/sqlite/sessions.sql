@@ -51,7 +51,7 @@ where session_id = :session_id and said_metadata is null;
 select said_metadata, said_attributes from sessions where session_id = :session_id and said_metadata is not null;
 
 -- name: session_of_role
-select session_id from sessions where call_id = :call_id and role = :role and tenant = :tenant;
+select session_id, phase = 'ended' or ending is not null as is_over from sessions where call_id = :call_id and role = :role and tenant = :tenant;
 
 -- name: last_told
 select s.session_id from calls c join sessions s using (call_id)
@@ -78,7 +78,7 @@ select t.session_id, t.term, t.first_seq - 1 as base, t.cause, t.gap, t.crashes,
 from terms t join sessions s using (session_id) join calls c using (call_id) where t.session_id = :session_id and t.term = :term;
 
 -- name: get_call_of_session
-select s.role, c.call_id, c.conversation_id, c.room_name from sessions s join calls c using (call_id)
+select s.role, s.phase, s.agent_identity, c.call_id, c.conversation_id, c.room_name from sessions s join calls c using (call_id)
 where s.session_id = :session_id and s.tenant = :tenant;
 
 -- name: orphan
