@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 
 from unbroken import digest
+from unbroken.attributes import Attributes
 from unbroken.awaiting import Awaiting
-from unbroken.changes import changed
+from unbroken.context import Context
 from unbroken.digest import Chain
 from unbroken.entries import (
     AgentEntered,
@@ -64,48 +65,6 @@ class Participant(msgspec.Struct, kw_only=True):
     metadata: str = ""
     attributes: dict[str, str] = {}
     is_here: bool = True
-
-
-class Context:
-    """An agent's own chat context: ids into the history, and items that are only here."""
-
-    def __init__(self) -> None:
-        self.ids: list[str] = []
-        self.own: dict[str, Item] = {}
-        self.chain = Chain()
-
-    def change(self, keep: int, then: Iterable[str | Item]) -> None:
-        del self.ids[keep:]
-        self.chain.cut(keep)
-        for ref in then:
-            if isinstance(ref, str):
-                self.own.pop(ref, None)
-                self.ids.append(ref)
-            else:
-                self.own[ref["id"]] = ref
-                self.ids.append(ref["id"])
-
-
-class Attributes:
-    """What the log holds of an object's attributes: the userdata's, or an agent's."""
-
-    def __init__(self) -> None:
-        self.type: str | None = None  # its class; None: nothing was recorded
-        self.value: Any = None
-        self.gone: set[str] = set()  # those that had been recorded, and were removed
-        self.refused: dict[str, str] = {}  # those that are older than they were, and why
-
-    def change(self, payload: UserdataChanged | AttributesChanged) -> None:
-        self.type, self.refused = payload.type, payload.refused
-        if payload.changes is None:
-            self.value = payload.value
-            return
-        self.value = changed(self.value, payload.changes)
-        for change in payload.changes:
-            if len(change.at) == 1 and change.is_gone:
-                self.gone.add(change.at[0])
-            else:
-                self.gone.difference_update(change.at[:1])
 
 
 class Session:

@@ -10,9 +10,10 @@ from typing import Any
 
 from livekit.agents import Agent, AgentTask
 
+from unbroken.attributes import Attributes
 from unbroken.livekit import state
 from unbroken.livekit.state import Reading
-from unbroken.session import ATTRIBUTES_OF, Attributes
+from unbroken.session import ATTRIBUTES_OF
 from unbroken.typed import Decoder, Loose, Name, State
 from unbroken.typed.records import CLASSES_MAX
 

@@ -6,12 +6,13 @@ from itertools import islice
 
 from unbroken import digest
 from unbroken.apart import refusal_of
+from unbroken.attributes import Attributes
 from unbroken.changes import Change, diff
 from unbroken.entries import JSON, AttributesChanged, UserdataChanged
 from unbroken.live import Live
 from unbroken.livekit.kept import Kept
 from unbroken.livekit.state import Reading
-from unbroken.session import ATTRIBUTES_OF, Attributes
+from unbroken.session import ATTRIBUTES_OF
 
 Entry = Callable[..., UserdataChanged | AttributesChanged]
 

@@ -11,6 +11,7 @@ from livekit.agents.llm import ChatItem, RealtimeModel
 from unbroken import entries, mark, recovery, typed
 from unbroken.again import again
 from unbroken.archive import Archive, Taken
+from unbroken.attributes import Attributes
 from unbroken.env import Env
 from unbroken.errors import StateRefused
 from unbroken.live import Live
@@ -34,7 +35,7 @@ from unbroken.livekit.parts import Holes
 from unbroken.livekit.recorder import Recorder
 from unbroken.recovery import Facts
 from unbroken.report import EXACT, Expected, expected, report
-from unbroken.session import CONTEXT_OF, Attributes, Session
+from unbroken.session import CONTEXT_OF, Session
 from unbroken.typed import Decoder
 
 log = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from unbroken import typed
+from unbroken.attributes import Attributes
 from unbroken.changes import same
 from unbroken.entries import JSON
-from unbroken.session import Attributes
 from unbroken.typed import Decoder, Name, Problem, Record, TooMuch, Unfit, type_name
 
 NAMES_MAX = 20  # in a report: it is for people

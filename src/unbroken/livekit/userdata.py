@@ -4,10 +4,10 @@ from typing import Any
 
 from livekit.agents import AgentSession
 
+from unbroken.attributes import Attributes
 from unbroken.entries import JSON
 from unbroken.livekit import state
 from unbroken.livekit.state import Reading
-from unbroken.session import Attributes
 from unbroken.typed import Decoder, Name, Problem
 
 FIELD = "userdata"
