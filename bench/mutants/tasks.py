@@ -5,6 +5,7 @@ from bench.mutants.mutant import Mutant
 TASKS = "livekit/test_tasks.py::"
 POINTS = "livekit/test_tasks_at_every_point.py::"
 LEFT = "livekit/test_tasks_left.py::"
+STATE = "livekit/test_tasks_state.py::"
 
 MUTANTS = (
     Mutant(
@@ -102,5 +103,37 @@ MUTANTS = (
         new="isinstance(before, AgentTask)",
         promise="A task that had asked does not ask again, however often its holders die.",
         test=f"{POINTS}test_a_task_that_awaits_another_one_is_not_asked_again_behind_a_second_kill",
+    ),
+    Mutant(
+        name="a task that is begun is recorded without a look",
+        file="livekit/tasks.py",
+        old="        self._keys.look_at_state()\n        key, called_at",
+        new="        key, called_at",
+        promise="What code changed just before it awaits a task is not undone.",
+        test=f"{STATE}test_what_code_changed_just_before_it_awaits_is_not_undone",
+    ),
+    Mutant(
+        name="a task that ends is recorded without a look",
+        file="livekit/tasks.py",
+        old="        self._keys.look_at_state()\n        value",
+        new="        value",
+        promise="What a task changed just before its end is not undone.",
+        test=f"{STATE}test_what_a_task_changed_just_before_its_end_is_not_undone",
+    ),
+    Mutant(
+        name="code behind its last task finds what it had changed",
+        file="livekit/restore.py",
+        old="at_task_end.of(field, newest) if self._is_behind",
+        new="at_task_end.of(field, newest) if False",
+        promise="What code changes behind its last task is changed once.",
+        test=f"{STATE}test_what_code_changes_behind_its_last_task_is_not_changed_twice",
+    ),
+    Mutant(
+        name="a later change is kept as the state at a task's end",
+        file="attributes.py",
+        old="        if self._held is not None and field not in self._held:\n",
+        new="        if self._held is not None:\n",
+        promise="What code changes behind its last task is changed once.",
+        test="core/test_session.py::test_what_userdata_was_at_the_newest_end_of_a_task_stays_known",
     ),
 )

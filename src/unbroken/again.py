@@ -37,7 +37,13 @@ class Again(msgspec.Struct, frozen=True):
     def speaks(self) -> bool:
         """Whether what is run again says by itself what comes next: the first words of a task,
         or the rest of a place whose last task had ended."""
-        return self.is_fresh or any(place.running is None for place in self.places)
+        return self.is_fresh or self.is_behind
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether a place goes on behind a task that had ended: what its code did there is done
+        again."""
+        return any(place.running is None for place in self.places)
 
 
 def again(session: Session) -> Again:

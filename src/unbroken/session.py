@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from unbroken import digest
-from unbroken.attributes import Attributes
+from unbroken.attributes import AtTaskEnd, Attributes
 from unbroken.awaiting import Awaiting
 from unbroken.context import Context
 from unbroken.digest import Chain
@@ -84,6 +84,7 @@ class Session:
         self.options: dict[str, Any] = {}
         self.userdata_log = Attributes()
         self.attributes: dict[str, Attributes] = {}  # by agent
+        self.at_task_end = AtTaskEnd()  # of userdata and attributes
         self.listened_to: ListenedTo | None = None
         self.participants: dict[str, Participant] = {}
         self.tools: dict[str, Tool] = {}
@@ -178,10 +179,8 @@ class Session:
                 self.made.setdefault(agent, payload)
             case OptionsChanged(options=options):
                 self.options |= options
-            case UserdataChanged():
-                self.userdata_log.change(payload)
-            case AttributesChanged(agent=agent):
-                self.attributes.setdefault(agent, Attributes()).change(payload)
+            case UserdataChanged() | AttributesChanged():
+                self._change(payload)
             case ListenedTo():
                 self.listened_to = payload
             case ParticipantJoined() | ParticipantChanged() | ParticipantLeft():
@@ -208,12 +207,22 @@ class Session:
             case Lost() | Unknown():
                 self.skipped.append(payload.kind or "lost")
 
+    def _change(self, payload: UserdataChanged | AttributesChanged) -> None:
+        field, held = "userdata", self.userdata_log
+        if isinstance(payload, AttributesChanged):
+            field = ATTRIBUTES_OF + payload.agent
+            held = self.attributes.setdefault(payload.agent, Attributes())
+        self.at_task_end.before_change(field, held)
+        held.change(payload)
+
     def _recover(self, recovered: Recovered) -> None:
         self.recovered, self.has_answered = recovered, False
         self.tools_seen = set(self.tools)
 
     def _await(self, payload: TaskStarted | TaskEnded | AwaitingEnded) -> None:
         self.awaiting.apply(payload, self.order[-1] if self.order else None)
+        if isinstance(payload, TaskEnded):
+            self.at_task_end.begin()
         if isinstance(payload, AwaitingEnded) and payload.place in self.tools:
             self.tools[payload.place].is_told = True
 

@@ -24,11 +24,15 @@ QUIET_LOOKS = 2
 class Holder:
     """One process's part of a session, without a room. `said` is what its agents say."""
 
-    def __init__(self, env: Any, spool: Any, rules: Any, before: Any = ()) -> None:
+    def __init__(
+        self, env: Any, spool: Any, rules: Any, before: Any = (), *, userdata: Any = None
+    ) -> None:
+        """`userdata` makes what the session is given."""
         self.env, self.spool, self.rules = env, spool, rules
-        self.before = before
+        self.before, self.userdata = before, userdata
         self.live = Live.open(spool, new_header(env, spool), fold(before))
-        self.session: AgentSession[Any] = AgentSession(llm=ScriptedLLM(rules))
+        given = {"userdata": userdata()} if userdata else {}
+        self.session: AgentSession[Any] = AgentSession(llm=ScriptedLLM(rules), **given)
         by_agent_session[self.session] = self.live
         self.hooks = Hooks(env, self.live, self.session)
         self.report: dict[str, str] = {}
@@ -81,7 +85,8 @@ class Holder:
 
     async def next(self, first: Any, *, agents: Any = (), upto: int | None = None) -> "Holder":
         """The holder behind this one, which has died behind that entry, or just now."""
-        following = Holder(self.env, self.spool, self.rules, self.entries()[:upto])
+        log = self.entries()[:upto]
+        following = Holder(self.env, self.spool, self.rules, log, userdata=self.userdata)
         await following.take(first, agents, flying(self) if upto is None else None)
         return following
 

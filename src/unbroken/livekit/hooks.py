@@ -260,6 +260,12 @@ class Hooks:
             return None
         return linked.identity if linked else None
 
+    def look_at_state(self) -> None:
+        """Record what userdata and attributes are right now, unless they are not yet what they
+        will be."""
+        if self.tasks.are_settled:
+            self._pace.run(self._scan_state, at_once=True)
+
     def _scan_state(self) -> None:
         self._scan_userdata()
         self._scan_attributes()

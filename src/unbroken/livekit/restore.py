@@ -95,6 +95,7 @@ class Restored:
         self._making.on_made = self._put_back_early
         self._first = first
         self._again = again(live.session)
+        self._is_behind = self._again.is_behind
         self._tasks: dict[str, str] = {}
         self._compared: dict[str, str | None] = {}
 
@@ -137,11 +138,12 @@ class Restored:
         for key, agent in tuple(self._made.items()):
             self._put_back_early(key, agent)
         current = self._current()
-        if self._hooks.key_of(current) == self._again.root:
+        is_there = self._hooks.key_of(current) == self._again.root
+        if is_there:
             self._hooks.tasks.go_on(self._again, self)
         else:
             self._hooks.tasks.give_up(self._again, self, f"there is no {self._again.root}")
-        self.put_back_state(session)
+        self.put_back_state(session, is_behind=is_there and self._is_behind)
         for key, agent in tuple(self._made.items()):
             await self._put_back_context(key, agent)
         self._put_back_options(session)
@@ -162,8 +164,10 @@ class Restored:
         self._hooks.silence(current)
         return current
 
-    def put_back_state(self, session: AgentSession[Any]) -> None:
-        """Userdata and attributes, of the agents that are there."""
+    def put_back_state(self, session: AgentSession[Any], *, is_behind: bool) -> None:
+        """Userdata and attributes, of the agents that are there; with `is_behind` as they were
+        when the newest task ended: the code behind that changes them again."""
+        self._is_behind = is_behind
         self._put_back_userdata(session, self._making.held_or_made)
         for key, agent in tuple(self._made.items()):
             self._put_back_attributes(key, agent, self._making.held_or_made)
@@ -220,9 +224,12 @@ class Restored:
         lost = options.put_back(session, self.session.options, self._made)
         self._name("options", f"not as it was: {', '.join(lost)}" if lost else None)
 
+    def _saved(self, field: str, newest: Attributes) -> Attributes:
+        return self.session.at_task_end.of(field, newest) if self._is_behind else newest
+
     def _put_back_userdata(self, session: AgentSession[Any], refer: typed.Refer) -> None:
         """With `refer` for the agents that it holds."""
-        saved = self.session.userdata_log
+        saved = self._saved(userdata.FIELD, self.session.userdata_log)
         if saved.type is None:
             return
         decoder = Decoder(refer, self._hooks.known_key)
@@ -235,8 +242,9 @@ class Restored:
         self._put_back_attributes(key, agent, self._making.held)
 
     def _put_back_attributes(self, key: str, agent: Agent, refer: typed.Refer) -> None:
-        saved = self.session.attributes.get(key)
-        if saved is None:
+        newest = self.session.attributes.get(key, Attributes())
+        saved = self._saved(attributes.FIELD + key, newest)
+        if saved.type is None:
             return
         decoder = Decoder(refer, self._hooks.known_key)
         attributes.restore(agent, saved, decoder)

@@ -48,7 +48,7 @@ class TaskDiffers(StopResponse):
 
 
 class Keys(Protocol):
-    """What an agent is called in the log."""
+    """What an agent is called in the log, and what the log knows of it."""
 
     def key_of(self, agent: Agent) -> str: ...
 
@@ -56,13 +56,15 @@ class Keys(Protocol):
 
     def silence(self, agent: Agent) -> None: ...
 
+    def look_at_state(self) -> None: ...
+
 
 class Back(Protocol):
     """Where a restored session's agents come from."""
 
     def agent(self, key: str) -> Agent: ...
 
-    def put_back_state(self, session: AgentSession[Any]) -> None: ...
+    def put_back_state(self, session: AgentSession[Any], *, is_behind: bool) -> None: ...
 
     async def put_back_agent(self, key: str, agent: Agent) -> None: ...
 
@@ -141,6 +143,9 @@ class Tasks:
 
     @guarded
     def _started(self, task: AgentTask[Any], place: PlaceId, call: FunctionCall | None) -> None:
+        if fragile.is_closing(self._session):
+            return  # the next holder knows of no end of the one before
+        self._keys.look_at_state()
         key, called_at = self._keys.key_of(task), call.created_at if call else None
         self._live.record(TaskStarted(key, type(task).__name__, *place, called_at))
         fragile.when_task_is_done(task, lambda came_to: self._ended(task, came_to))
@@ -149,6 +154,7 @@ class Tasks:
     def _ended(self, task: AgentTask[Any], came_to: object) -> None:
         if fragile.is_closing(self._session):
             return  # it did not end: the next holder goes on in it
+        self._keys.look_at_state()
         value = outcome.written(came_to, self._name)
         self._live.record(TaskEnded(self._keys.key_of(task), outcome.status_of(came_to), value))
 
@@ -240,7 +246,9 @@ class Tasks:
         """What code that is run again changes was changed before: userdata and attributes are as
         they were."""
         if self._back and not self.are_settled:
-            self._back.put_back_state(self._session)
+            places = [rerun.place for rerun in self._reruns.values()]
+            is_behind = any(place.running is None for place in places)
+            self._back.put_back_state(self._session, is_behind=is_behind)
 
     @guarded
     def _say_lost(self) -> None:
@@ -329,6 +337,7 @@ class Tasks:
         open_ = self._live.session.awaiting.places
         for place_id in [p for p in self._reruns if p not in open_]:
             self._reruns.pop(place_id).go_on()
+        self._undo()
         self._check()
 
     @guarded

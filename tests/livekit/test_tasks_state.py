@@ -1,0 +1,87 @@
+"""What code around its tasks changes, in userdata and its agent's attributes, is changed once."""
+
+import asyncio
+
+import pytest
+from livekit.agents import RunContext, function_tool
+
+from tests.livekit.awaiting import Holder
+from tests.livekit.test_tasks import RULES, AskAddress, AskName, Desk, Name, desk
+
+__all__ = ["desk"]
+
+
+class Counting(AskName):
+    """Notes in the userdata that it was answered, as the last thing that it does."""
+
+    @function_tool
+    async def give_name(self, name: str) -> None:
+        """The name."""
+        await asyncio.sleep(0.01)  # the look that follows a call's begin is over
+        self.session.userdata["names"] += 1
+        self.complete(Name(name))
+
+
+class Noting(Desk):
+    """Changes its state before, between and behind its awaits."""
+
+    @function_tool
+    async def sign_up(self, context: RunContext, plan: str) -> str:
+        """Sign somebody up."""
+        self.done.append("begun")
+        name = await Counting()
+        self.done.append(name)
+        address = await AskAddress()
+        self.done.append(address)
+        context.userdata["signed up"] = True
+        await self.session.say("Thank you.")
+        self.done.append("over")
+        return f"Done: {name.whole}, {address}"
+
+
+BEGUN, NAMED = "begun", Name("i am Ann")
+OVER = [BEGUN, NAMED, "ann at example", "over"]
+STATE = {"names": 1, "signed up": True}
+
+
+@pytest.fixture
+async def noting(env, spool):
+    holder = Holder(env, spool, RULES, userdata=lambda: {"names": 0})
+    return await holder.begin(Noting())
+
+
+async def killed_at(holder, kind, **fields):
+    """The agent and the next holder."""
+    agent = Noting()
+    return agent, await holder.next(agent, upto=holder.entry(kind, **fields))
+
+
+async def test_what_code_changed_just_before_it_awaits_is_not_undone(noting):
+    for heard in ("sign me up", "i am Ann"):
+        await noting.hear(heard)
+    for task, done in (("Counting", [BEGUN]), ("AskAddress", [BEGUN, NAMED])):
+        agent, after = await killed_at(noting, "task_started", task=task)
+        assert agent.done == done
+        assert after.session.userdata == {"names": int(NAMED in done)}
+
+
+async def test_what_a_task_changed_just_before_its_end_is_not_undone(noting):
+    for heard in ("sign me up", "i am Ann"):
+        await noting.hear(heard)
+    _, after = await killed_at(noting, "task_ended", task="Counting")
+    assert after.current == "AskAddress"
+    assert after.session.userdata == {"names": 1}
+
+
+async def test_what_code_changes_behind_its_last_task_is_not_changed_twice(noting):
+    for heard in ("sign me up", "i am Ann", "ann at example"):
+        await noting.hear(heard)
+    assert noting.session.current_agent.done == OVER
+    ended, over = noting.entry("task_ended"), noting.entry("tool_ended")
+    for upto in range(ended, over):
+        agent = Noting()
+        after = await noting.next(agent, upto=upto)
+        assert (upto, agent.done) == (upto, OVER)
+        assert after.session.userdata == STATE
+        again = await after.next(agent_again := Noting())
+        assert (agent_again.done, again.session.userdata) == (OVER, STATE)
