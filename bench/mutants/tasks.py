@@ -67,10 +67,18 @@ MUTANTS = (
     Mutant(
         name="an orderly leaving ends the tasks",
         file="livekit/tasks.py",
-        old="        if fragile.is_closing(self._session):\n            return",
-        new="        if False:\n            return",
+        old="        if fragile.is_closing(self._session):\n            return  # it did not end",
+        new="        if False:\n            return  # it did not end",
         promise="LiveKit cancels tasks at a close: for the next holder they go on.",
         test=f"{LEFT}test_a_holder_that_leaves_in_order_leaves_its_task_to_the_next",
+    ),
+    Mutant(
+        name="a task that is begun because of a leaving is begun",
+        file="livekit/tasks.py",
+        old="        if fragile.is_closing(self._session):\n            return  # for the next",
+        new="        if False:\n            return  # for the next",
+        promise="What code does because its holder leaves is nothing for the next one.",
+        test=f"{LEFT}test_a_task_that_is_begun_because_a_holder_leaves_is_nothing_to_the_next",
     ),
     Mutant(
         name="a call that is run again is another wish",

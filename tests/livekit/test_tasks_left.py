@@ -27,6 +27,29 @@ async def test_a_holder_that_leaves_in_order_leaves_its_task_to_the_next(desk):
     ]
 
 
+class Insisting(Desk):
+    """Asks for something else where it gets no name."""
+
+    @function_tool
+    async def sign_up(self, context: RunContext, plan: str) -> str:
+        """Sign somebody up."""
+        try:
+            return f"Done: {(await AskName()).whole}"
+        except Exception:  # noqa: BLE001 - whatever LiveKit ends it with
+            return f"Done: {await AskAddress()}"
+
+
+async def test_a_task_that_is_begun_because_a_holder_leaves_is_nothing_to_the_next(env, spool):
+    holder = await Holder(env, spool, RULES).begin(Insisting())
+    await holder.hear("sign me up")
+    await holder.session.aclose()
+    (place,) = holder.log().awaiting.places.values()
+    assert [task.kind for task in place.tasks] == ["AskName"]
+    after = await holder.next(Insisting())
+    await after.hear("i am Ann")
+    assert after.said == ["Done: i am Ann"]
+
+
 class Cashier(Desk):
     @function_tool
     @effect(retry="ask", level="process")

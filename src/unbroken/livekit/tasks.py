@@ -144,7 +144,7 @@ class Tasks:
     @guarded
     def _started(self, task: AgentTask[Any], place: PlaceId, call: FunctionCall | None) -> None:
         if fragile.is_closing(self._session):
-            return  # the next holder knows of no end of the one before
+            return  # for the next holder the one before goes on
         self._keys.look_at_state()
         key, called_at = self._keys.key_of(task), call.created_at if call else None
         self._live.record(TaskStarted(key, type(task).__name__, *place, called_at))
