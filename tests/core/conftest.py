@@ -10,7 +10,7 @@ from tests.core.archives import Between, Later
 from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.env import Env
 from unbroken.frames import Header
-from unbroken.journal import writer
+from unbroken.journal import speed
 from unbroken.spool import Spool
 from unbroken.stores.sqlite import SqliteStore
 
@@ -28,7 +28,7 @@ def spool(env: Env, tmp_path: Path) -> Spool:
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine makes no write so slow that the journal takes a thread for it."""
-    monkeypatch.setattr(writer, "SLOW_WRITE_US", 600_000_000)
+    monkeypatch.setattr(speed, "SLOW_WRITE_US", 600_000_000)
 
 
 @pytest.fixture

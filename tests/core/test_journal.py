@@ -17,7 +17,7 @@ from unbroken.errors import (
     SettingsInvalid,
 )
 from unbroken.frames import CLOSED, ENTRY, MARK, Frame
-from unbroken.journal import PENDING_BYTES_MAX, Journal, JournalReader, writer
+from unbroken.journal import PENDING_BYTES_MAX, Journal, JournalReader, speed, writer
 from unbroken.live import Live
 from unbroken.spool import Spool
 
@@ -232,7 +232,7 @@ async def test_without_threads_the_disk_level_waits(faulty, host, monkeypatch):
 
 
 async def test_after_a_slow_write_a_thread_writes(faulty, host, monkeypatch):
-    monkeypatch.setattr(writer, "SLOW_WRITE_US", 10_000)
+    monkeypatch.setattr(speed, "SLOW_WRITE_US", 10_000)
     journal = made(faulty)
     host.write_s = 0.03
     journal.append("note", b"slow")
@@ -248,8 +248,77 @@ async def test_after_a_slow_write_a_thread_writes(faulty, host, monkeypatch):
     journal.close("left")
 
 
+async def test_once_the_thread_is_quick_again_an_entry_is_written_at_once(
+    faulty, host, monkeypatch
+):
+    monkeypatch.setattr(speed, "SLOW_WRITE_US", 10_000)
+    journal = made(faulty)
+    host.write_s = 0.03
+    journal.append("note", b"slow")
+    host.write_s = 0
+    monkeypatch.setattr(speed, "SLOW_WRITE_US", 600_000_000)  # whatever the machine does
+    for _ in range(speed.QUICK_WRITES):
+        journal.append("note", b"quick")
+        assert journal.written < journal.appended
+        async with asyncio.timeout(20):
+            while journal.written < journal.appended:
+                await asyncio.sleep(0.001)
+    journal.append("note", b"at once")
+    assert journal.written == journal.appended == speed.QUICK_WRITES + 2
+    journal.close("left")
+    frames = read(faulty, journal, is_living=False)
+    assert numbers(frames) == list(range(1, speed.QUICK_WRITES + 3))
+
+
+async def test_what_waits_when_the_thread_is_quick_again_is_written_in_order(
+    faulty, host, monkeypatch
+):
+    monkeypatch.setattr(speed, "SLOW_WRITE_US", 10_000)
+    monkeypatch.setattr(speed, "QUICK_WRITES", 1)
+    journal = made(faulty)
+    host.write_s = 0.03
+    journal.append("note", b"slow")
+    host.write_s = 0
+    monkeypatch.setattr(speed, "SLOW_WRITE_US", 600_000_000)
+    for n in range(5):
+        journal.append("note", b"%d" % n)
+        journal.mark(b"mark %d" % n)
+    async with asyncio.timeout(20):
+        while journal.written < 6:
+            await asyncio.sleep(0.001)
+    journal.append("note", b"last")
+    frames = read(faulty, journal)
+    assert [f.n for f in frames if f.type == ENTRY] == list(range(1, 8))
+    assert [f.payload for f in frames if f.type == MARK][-1] == b"mark 4"
+    journal.close("left")
+
+
+def test_each_slow_write_asks_for_twice_as_many_quick_ones():
+    known, slow_us, counts = speed.Speed(), speed.SLOW_WRITE_US + 1, []
+    for _ in range(3):
+        known.here(slow_us)
+        counts.append(0)
+        while known.is_slow:
+            known.there(speed.SLOW_WRITE_US)
+            counts[-1] += 1
+    assert counts == [speed.QUICK_WRITES * k for k in (1, 2, 4)]
+
+
+def test_a_slow_write_in_the_thread_begins_the_count_again():
+    known = speed.Speed()
+    known.here(speed.SLOW_WRITE_US + 1)
+    for _ in range(speed.QUICK_WRITES - 1):
+        known.there(0)
+    known.there(speed.SLOW_WRITE_US + 1)
+    for _ in range(speed.QUICK_WRITES - 1):
+        known.there(0)
+    assert known.is_slow
+    known.there(0)
+    assert not known.is_slow
+
+
 async def test_a_mark_waits_behind_the_entries_that_wait(faulty, host, monkeypatch):
-    monkeypatch.setattr(writer, "SLOW_WRITE_US", 10_000)
+    monkeypatch.setattr(speed, "SLOW_WRITE_US", 10_000)
     journal = made(faulty)
     host.write_s = 0.03
     journal.append("note", b"slow")
@@ -284,7 +353,7 @@ async def test_a_mark_that_waits_for_a_full_disk_is_the_newest(faulty, host):
 
 
 async def test_a_close_with_work_under_way_writes_everything_once(faulty, host, monkeypatch):
-    monkeypatch.setattr(writer, "SLOW_WRITE_US", 10_000)
+    monkeypatch.setattr(speed, "SLOW_WRITE_US", 10_000)
     journal = made(faulty)
     host.write_s = 0.02
     for _ in range(20):

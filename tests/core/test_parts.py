@@ -34,7 +34,7 @@ def spool(host, tmp_path) -> Spool:
 async def journal(request, spool, host):
     made = Journal.create(spool, new_header(host, spool))
     if request.param == "in the thread":
-        made._threaded = True
+        made._speed.here(1_000_000_000)
     yield made
     made.close("left")
 

@@ -2,7 +2,8 @@
 when told to, stops for a while behind a booking that is done, loses its provider at the word
 "broken", and ends its call, fails or waits when the test says so.
 
-    UNBROKEN_TEST_STATE/<pid>.json           the live objects after each event
+    UNBROKEN_TEST_STATE/<pid>.json           the live objects after each event, once a kill cannot
+                                             take them from the journal any more
     UNBROKEN_TEST_STATE/<pid>.restored.json  what a successor put back into its live objects
     UNBROKEN_TEST_STATE/booked               exists once a booking was made
     UNBROKEN_TEST_STATE/<room>.<end|raise>   the test makes it: end the call, fail in the entrypoint
@@ -26,6 +27,7 @@ from agents.core import bookings
 from agents.worker import build_server, run, start
 from tests.agents.scripted import ScriptedLLM, _ScriptedStream
 from unbroken.errors import ArchiveUnavailable
+from unbroken.journal import Journal
 from unbroken.livekit import Call, Restored, items, options, restore, userdata
 from unbroken.livekit import room as rooms
 from unbroken.livekit.hooks import Hooks
@@ -40,6 +42,10 @@ def folder() -> Path:
 
 
 def show(session: Any, agent: Any, name: str, people: Any) -> None:
+    write(name, state_of(session, agent, people))
+
+
+def state_of(session: Any, agent: Any, people: Any) -> str:
     state = {
         "people": {p.identity: [p.name, dict(p.attributes), p.metadata or ""] for p in people},
         "options": options.read(session, {type(agent).__name__: agent}),
@@ -49,14 +55,33 @@ def show(session: Any, agent: Any, name: str, people: Any) -> None:
         "userdata": userdata.encode(session.userdata),
         "pid": os.getpid(),
     }
+    return json.dumps(state)
+
+
+def write(name: str, state: str) -> None:
     path = folder() / f"{name}.json"
-    path.with_suffix(".new").write_text(json.dumps(state))
+    path.with_suffix(".new").write_text(state)
     path.with_suffix(".new").rename(path)
+
+
+def show_when_written(journal: Journal, state: str) -> None:
+    """A busy machine's journal writes in a thread: what waits there a kill takes along."""
+    waiting[journal] = journal.appended, state
+    write_if_written(journal)
+
+
+def write_if_written(journal: Journal) -> None:
+    n, state = waiting[journal]
+    if journal.written >= n:
+        write(str(os.getpid()), state)
+    else:
+        asyncio.get_running_loop().call_later(0.002, write_if_written, journal)
 
 
 _scan, _put_back = Hooks.scan, Restored.put_back
 _answer, _start = worker.answer, Call.start
 endings: list[asyncio.Task[None]] = []
+waiting: dict[Journal, tuple[int, str]] = {}  # the newest state that is not shown yet
 _read = restore.read
 _book, _run = bookings._book, _ScriptedStream._run
 
@@ -65,7 +90,8 @@ _book, _run = bookings._book, _ScriptedStream._run
 def scan(self: Hooks) -> None:
     _scan(self)
     here = rooms.people(get_job_context().room)
-    show(self._session, self._session.current_agent, str(os.getpid()), here)
+    state = state_of(self._session, self._session.current_agent, here)
+    show_when_written(self._live.journal, state)
 
 
 async def put_back(self: Restored, session: Any) -> Any:

@@ -50,13 +50,23 @@ class Synced(msgspec.Struct, frozen=True):
     is_final: bool = False
 
 
+class Done(msgspec.Struct, frozen=True):
+    """What the thread did: how many bytes it wrote in which time, or what stopped it, and what
+    became of the sync. Without `synced` none was tried."""
+
+    size: int
+    error: OSError | None
+    took_us: int
+    synced: Synced | None = None
+
+
 class Job(msgspec.Struct, frozen=True, eq=False):
     """What the thread was given: frames up to an entry, and blobs."""
 
     upto: int
     size: int
     blobs: list[str]
-    future: Future[tuple[int, OSError | None, Synced | None]]
+    future: Future[Done]
 
 
 class Parts:

@@ -3,9 +3,9 @@
 Theory of operation
 -------------------
 `append` encodes and makes one `write()` call: after it, the entry survives SIGKILL (`process`).
-A disk can make that call slow, so after one write over SLOW_WRITE_US the journal moves to
-a thread for good: frames queue in memory and `written` follows. `sync` is a group fdatasync in
-the same thread (`disk`); nobody has to wait for it.
+A disk, or a busy machine, can make that call slow. After one write over SLOW_WRITE_US a thread
+writes: frames queue in memory and `written` follows, until writes there are quick again (see
+`speed`). `sync` is a group fdatasync in that thread (`disk`); nobody has to wait for it.
 
 What a write could not place waits in `_pending`, in order, and goes first the next time: a short
 write or a full disk leaves a torn frame only at the end of the file, which to a reader means
@@ -32,14 +32,14 @@ from unbroken.ack import Ack
 from unbroken.env import File
 from unbroken.errors import JournalUnwritable
 from unbroken.frames import BOUND, CLOSED, ENTRY, MARK, Frame, Header, encode_frame, encode_header
-from unbroken.journal.parts import Job, Parts, Synced, leave_nothing, write
+from unbroken.journal.parts import Done, Job, Parts, Synced, leave_nothing, write
 from unbroken.journal.records import Records
+from unbroken.journal.speed import Speed
 from unbroken.spool import Spool
 from unbroken.trouble import Trouble
 
 log = logging.getLogger(__name__)
 
-SLOW_WRITE_US = 10_000
 PENDING_BYTES_MAX = 16 << 20
 UNSYNCED_BYTES_MAX = 4 << 20
 PIECE_BYTES = 64 << 10  # of what waits, in one write: an append on a full disk costs no more
@@ -70,7 +70,7 @@ class Journal:
         self._blobs: list[str] = []  # not yet synced
         self._unwritable: OSError | None = None
         self._unsyncable: OSError | None = None
-        self._threaded = False
+        self._speed = Speed()
         self._executor: ThreadPoolExecutor | None = None
         self._job: Job | None = None
         self._retry: asyncio.TimerHandle | None = None
@@ -132,9 +132,8 @@ class Journal:
     @property
     def trouble(self) -> Trouble:
         """The same for the ack file."""
-        if self._unwritable:
-            return trouble.of(self._unwritable)
-        return Trouble.UNSYNCED if self._unsyncable else Trouble.NONE
+        unsynced = Trouble.UNSYNCED if self._unsyncable else Trouble.NONE
+        return trouble.of(self._unwritable) if self._unwritable else unsynced
 
     @property
     def is_sync_refused(self) -> bool:
@@ -229,7 +228,7 @@ class Journal:
         return encode_frame(Frame(type_, n, now_us, kind, flags, payload))
 
     def _put(self, n: int, frame: bytes) -> None:
-        if self._threaded or self._pending.all:
+        if self._speed.is_slow or self._pending.all:
             self.put_us = self._env.boot_us()
             self._pending.add(n, frame)
             self._try()
@@ -247,7 +246,7 @@ class Journal:
             self._torn = done
             self._flush()
         self.put_us = self._env.boot_us()
-        self._threaded = self.put_us - began_us > SLOW_WRITE_US
+        self._speed.here(self.put_us - began_us)
 
     def _make_room(self) -> bool:
         self._try()
@@ -255,12 +254,12 @@ class Journal:
 
     def _try(self) -> None:
         """Write what waits: here, or in the thread."""
-        if self._threaded:
+        if self._speed.is_slow:
             self._work()
             return
         began_us = self._env.boot_us()
         self._flush()
-        self._threaded = self._env.boot_us() - began_us > SLOW_WRITE_US
+        self._speed.here(self._env.boot_us() - began_us)
 
     def _flush(self) -> None:
         while self._pending:
@@ -317,7 +316,7 @@ class Journal:
 
     def _work(self) -> None:
         """Give the thread what is to be written and synced, one job at a time."""
-        writes = self._threaded and bool(self._pending)
+        writes = self._speed.is_slow and bool(self._pending)
         syncs = self.synced < min(self._sync_upto, self.written) and not self.disk_failed
         if self._job or self._closed or not (writes or syncs):
             return
@@ -334,36 +333,40 @@ class Journal:
         except RuntimeError:  # no more threads: the timer tries again
             self._blobs, self._executor = blobs, None
             self._stop(OSError(errno.EAGAIN, "no more threads"))
-            return
-        job = self._job = Job(upto, len(data), blobs, future)
-        future.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._finish, job))
+        else:
+            job = self._job = Job(upto, len(data), blobs, future)
+            future.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._finish, job))
 
     def _write_and_sync(
         self, data: bytes, frames: Sequence[bytes] | None, blobs: Sequence[str]
-    ) -> tuple[int, OSError | None, Synced | None]:
+    ) -> Done:
         """In the thread."""
-        done, error = write(self._file, data)
+        began_us = self._env.boot_us()
+        size, error = write(self._file, data)
+        took_us = self._env.boot_us() - began_us
         if error or self.disk_failed:
-            return done, error, None
-        return done, None, self._parts.sync(self.header, blobs, frames)
+            return Done(size, error, took_us)
+        return Done(size, None, took_us, self._parts.sync(self.header, blobs, frames))
 
     def _finish(self, job: "Job") -> None:
         if self._job is not job:
             return  # `close` was quicker than the loop
         self._job = None
-        done, error, synced = job.future.result()
-        self._advance(done)
-        if synced is None:
+        done = job.future.result()
+        self._advance(done.size)
+        if done.synced is None:
             self._blobs = job.blobs + self._blobs
         else:
-            self._take(job, synced)
-        if error:
-            self._stop(error)
+            self._take(job, done.synced)
+        if done.error:
+            self._stop(done.error)
             return  # the timer tries again
+        if job.size:
+            self._speed.there(done.took_us)
         if not self._pending:
             self._is_well()
         self._put_mark()
-        self._work()  # what came meanwhile
+        self._try()  # what came meanwhile
 
     def _take(self, job: "Job", synced: Synced) -> None:
         """What became of a sync."""
@@ -371,7 +374,9 @@ class Journal:
         if synced.error:
             self._sync_upto = 0
             self._blobs = job.blobs + self._blobs
-            self._fail(is_final=synced.is_final)
+            if synced.is_final:
+                self.disk_failed = True
+                self._unsynced.clear()
         else:
             self.synced = max(self.synced, job.upto)
             self._unsynced.drop(job.upto)
@@ -382,11 +387,6 @@ class Journal:
         if bool(was) != bool(synced.error):
             self.on_trouble()
 
-    def _fail(self, *, is_final: bool) -> None:
-        if is_final:
-            self.disk_failed = True
-            self._unsynced.clear()
-
     def _go_on_in(self, file: File) -> None:
         """What went to the file before while this one was made is written here, too."""
         with contextlib.suppress(OSError):
@@ -396,5 +396,5 @@ class Journal:
         self._pending.add_first(self._unsynced.behind(self.synced))
         self._unsynced.clear()
         log.warning("journal: fsync failed; it goes on in another file")
-        if not self._threaded:
+        if not self._speed.is_slow:
             self._flush()
