@@ -1,4 +1,4 @@
-"""An agent's own chat context, as the log holds it."""
+"""Lists of chat items in the fold: an agent's own chat context, and where an item is put."""
 
 from collections.abc import Iterable
 
@@ -24,3 +24,20 @@ class Context:
             else:
                 self.own[ref["id"]] = ref
                 self.ids.append(ref["id"])
+
+
+def insert_behind(order: list[str], item_id: str, after: str | None) -> int:
+    """Put `item_id` directly behind `after`; in front if None, at the end if it is not there.
+    Returns its place."""
+    place = place_behind(order, after)
+    order.insert(place, item_id)
+    return place
+
+
+def place_behind(order: list[str], after: str | None) -> int:
+    if after is None:
+        return 0
+    for at in range(len(order) - 1, -1, -1):  # from the end: that is where things change
+        if order[at] == after:
+            return at + 1
+    return len(order)

@@ -172,6 +172,7 @@ class Live:
             whole_of(item, placed.get("generated")),
         )
         if known := self._known(way, role, text, whole):
+            after = self.session.in_place_of(known.item_id, after)
             self.record(ItemsRemoved((known.item_id,)))
             known.item_id = item["id"]
         else:

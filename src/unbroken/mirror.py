@@ -1,10 +1,11 @@
 """Keeps a session's fold equal to the live lists of chat items, however they are changed."""
 
 import operator
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 from unbroken.archive import PAYLOAD_BYTES_MAX
 from unbroken.entries import ContextChanged, Item, ItemPut, ItemsRemoved
@@ -62,19 +63,31 @@ class Mirror:
         return found
 
     def whole_history(self, items: Sequence[ChatItem]) -> Iterator[ItemsRemoved | ItemPut]:
-        """All of it anew: what was written before has not led there."""
+        """All of it anew: what was written before has not led there. Lines that are only in the
+        log stay behind what was in front of them."""
+        unique = {item.id: item for item in reversed(items)}
+        beside, placed = self._beside(unique), dict(self._session.placed)
+        yield ItemsRemoved(tuple(self._session.order))
+        before = None
+        for item_id in (None, *dict.fromkeys(item.id for item in items)):
+            puts = beside.get(item_id, [])
+            if item_id is not None:
+                encoded = self._recent.encode(unique[item_id])
+                puts = [replace(placed.get(item_id, ItemPut(encoded)), item=encoded), *puts]
+            for put in puts:
+                yield replace(put, after=before, agent=None)
+                before = put.item["id"]
+
+    def _beside(self, live: Container[str]) -> dict[str | None, list[ItemPut]]:
+        """The lines that are only in the log, by the id of the `live` item in front of them."""
         session, before = self._session, None
-        placed = dict(session.placed)
-        met: set[str] = set()
-        yield ItemsRemoved(tuple(session.order))
-        for item in items:
-            if item.id in met:
-                continue
-            met.add(item.id)
-            encoded = self._recent.encode(item)
-            known = placed.get(item.id, ItemPut(encoded))
-            yield msgspec.structs.replace(known, item=encoded, after=before, agent=None)
-            before = item.id
+        found: dict[str | None, list[ItemPut]] = {}
+        for item_id in session.order:
+            if session.is_beside(item_id) and item_id not in live:
+                found.setdefault(before, []).append(session.placed[item_id])
+            elif item_id in live:
+                before = item_id
+        return found
 
     def whole_context(self, agent: str, items: Sequence[ChatItem]) -> Iterator[ContextChanged]:
         return _in_pieces(agent, 0, map(self._reference, items))
@@ -147,13 +160,14 @@ class Mirror:
     def _put(self, item: ChatItem, before: str | None, agent: str | None) -> ItemPut:
         """Behind `before` in the history, and last in the context of `agent`, if it is given: the
         context behind it says where else it stands there."""
+        after = self._session.behind_lines(before)
         folded = self._session.contexts.get(agent) if agent else None
         if folded is None or not folded.ids:
-            return ItemPut(self._recent.encode(item), after=before, agent=agent)
+            return ItemPut(self._recent.encode(item), after=after, agent=agent)
         if item.id in folded.own:
             agent = None  # it is there already
-        is_last = agent is not None and folded.ids[-1] != before
-        return ItemPut(self._recent.encode(item), after=before, agent=agent, is_last=is_last)
+        is_last = agent is not None and folded.ids[-1] != after
+        return ItemPut(self._recent.encode(item), after=after, agent=agent, is_last=is_last)
 
     def _of_context(
         self, keep: int, agent: str, items: Sequence[ChatItem]

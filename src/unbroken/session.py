@@ -11,7 +11,7 @@ import msgspec
 from unbroken import digest
 from unbroken.attributes import AtTaskEnd, Attributes
 from unbroken.awaiting import Awaiting
-from unbroken.context import Context
+from unbroken.context import Context, insert_behind, place_behind
 from unbroken.digest import Chain
 from unbroken.entries import (
     AgentEntered,
@@ -111,6 +111,34 @@ class Session:
         return [self.items[item_id] for item_id in self.order]
 
     @property
+    def mirrored(self) -> list[Item]:
+        """The history without the lines that are only in the log."""
+        return [self.items[item_id] for item_id in self.order if not self.is_beside(item_id)]
+
+    def is_beside(self, item_id: str) -> bool:
+        """Whether only an application reported it: LiveKit's history has no such item."""
+        put = self.placed.get(item_id)
+        return put is not None and put.way is not None
+
+    def behind_lines(self, after: str | None) -> str | None:
+        """`after`, or the last of the lines directly behind it that are only in the log: what
+        LiveKit puts behind `after` came later than they."""
+        place = place_behind(self.order, after)
+        while place < len(self.order) and self.is_beside(self.order[place]):
+            place += 1
+        return self.order[place - 1] if place else None
+
+    def in_place_of(self, item_id: str, after: str | None) -> str | None:
+        """Behind what LiveKit's own item of the line `item_id` stands: the line's own place, if
+        that is among those directly in front of `after`."""
+        at = place_behind(self.order, after) - 1
+        while at >= 0 and self.is_beside(self.order[at]):
+            if self.order[at] == item_id:
+                return self.order[at - 1] if at else None
+            at -= 1
+        return after
+
+    @property
     def agents(self) -> set[str]:
         """The keys of all agents that it ever had."""
         return {*self.made, *self.contexts, *self.entered, *([self.agent] if self.agent else ())}
@@ -136,13 +164,16 @@ class Session:
         if field == "history":
             known = len(self._chain)
             new = [self.items[item_id] for item_id in self.order[known:]]
-            return self._chain.of(new, leaving_out=is_instructions)
+            return self._chain.of(new, leaving_out=self._is_left_out)
         if field == "options":
             return {k: v for k, v in self.options.items() if not k.startswith(OF_AN_AGENT)}
         if field == "participants":
             here = [p for p in self.participants.values() if p.is_here and is_person(p.kind)]
             return {p.identity: [p.name, p.metadata, p.attributes] for p in here}
         return getattr(self, field, None) if field in FIELDS else None
+
+    def _is_left_out(self, item: Item) -> bool:
+        return is_instructions(item) or self.is_beside(item["id"])
 
     def fields_of(self, agent: str) -> set[str]:
         """Those that the log has something of."""
@@ -341,23 +372,6 @@ def fold(entries: Iterable[tuple[str, bytes]]) -> Session:
 
 def is_spoken(item: Item) -> bool:
     return item.get("role") in ("user", "assistant")
-
-
-def insert_behind(order: list[str], item_id: str, after: str | None) -> int:
-    """Put `item_id` directly behind `after`; in front if None, at the end if it is not there.
-    Returns its place."""
-    place = place_behind(order, after)
-    order.insert(place, item_id)
-    return place
-
-
-def place_behind(order: list[str], after: str | None) -> int:
-    if after is None:
-        return 0
-    for at in range(len(order) - 1, -1, -1):  # from the end: that is where things change
-        if order[at] == after:
-            return at + 1
-    return len(order)
 
 
 def is_instructions(item: Item) -> bool:

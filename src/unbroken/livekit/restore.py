@@ -193,7 +193,7 @@ class Restored:
             )
 
     def _put_back_history(self, session: AgentSession[Any]) -> None:
-        history, lost = contexts.decoded(self.session.history)
+        history, lost = contexts.decoded(self.session.mirrored)
         session.history.items[:] = self._history = history
         self._hooks.mirror.restore_history(history)
         self._name("history", lost)
