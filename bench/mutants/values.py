@@ -111,4 +111,12 @@ MUTANTS = (
         promise="What a class calls not durable is not in the log.",
         test="livekit/test_attributes.py::test_a_class_says_what_is_not_to_be_kept",
     ),
+    Mutant(
+        name="equal values in two places become one object",
+        file="typed/decode.py",
+        old="        if not isinstance(old, CHANGEABLE):\n",
+        new="        if False:\n",
+        promise="What comes back is changed in its own place only.",
+        test="core/test_typed.py::test_what_is_equal_in_two_places_is_not_shared",
+    ),
 )

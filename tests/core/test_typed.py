@@ -91,6 +91,16 @@ def test_what_two_places_share_is_shared_again():
     assert shared == ["a"]  # it may be a constant of the application
 
 
+@pytest.mark.parametrize("there", [{}, {"one": None, "two": None}, {"one": "", "two": ""}])
+def test_what_is_equal_in_two_places_is_not_shared(there):
+    saved = through_the_log({"one": ["a"], "two": ["a"], "lines": [Line("tea"), Line("tea")]})
+    again = decoder().of(saved, (), old=there)
+    again["one"].append("b")
+    again["lines"][0].n = 7
+    assert again["two"] == ["a"]
+    assert again["lines"] == [Line("tea", 7), Line("tea")]
+
+
 def test_a_live_object_stays_and_is_named_never_written():
     saved = through_the_log({"db": Client(), "call": print, "n": 1})
     assert saved["db"] == {"$live": "tests.core.test_typed.Client"}

@@ -18,6 +18,7 @@ from unbroken.typed.names import find
 from unbroken.typed.records import Record, State, record_of
 
 _INNER = ("$of", "$more", "$order")  # parts of what has another tag
+CHANGEABLE = (list, dict, set, deque)  # two places may have one such object, and change it
 PROBLEMS_MAX = 100  # of one object: further ones are not told apart
 
 Path = tuple[str | int, ...]  # keys as they are written, and places in lists
@@ -90,6 +91,8 @@ class Decoder:
         if self._is_same(saved, old):
             self._name_live(saved, at)
             return old
+        if not isinstance(old, CHANGEABLE):
+            return self._new(saved, at, hint, old)
         known = id(old), msgspec.json.encode(saved, order="sorted")
         if known not in self._made:
             self._made[known] = old, self._new(saved, at, hint, old)
