@@ -144,4 +144,28 @@ MUTANTS = (
         promise="What code changes behind its last task is changed once.",
         test="core/test_session.py::test_what_userdata_was_at_the_newest_end_of_a_task_stays_known",
     ),
+    Mutant(
+        name="what code holds is replaced while it runs",
+        file="typed/decode.py",
+        old="        if _is_alike(new, old) and id(old) in self._ours and",
+        new="        if False and",
+        promise="What code goes on to change is what is kept.",
+        test=f"{STATE}test_what_code_holds_while_it_awaits_stays_what_is_kept",
+    ),
+    Mutant(
+        name="an application's own list is filled",
+        file="typed/decode.py",
+        old="if _is_alike(new, old) and id(old) in self._ours and",
+        new="if _is_alike(new, old) and",
+        promise="What may be a constant of the application is never changed in place.",
+        test="core/test_typed.py::test_what_was_made_here_is_filled_anew_where_it_stands",
+    ),
+    Mutant(
+        name="one list is filled for two places",
+        file="typed/decode.py",
+        old=" and id(old) not in self._stand:\n",
+        new=":\n",
+        promise="What comes back is changed in its own place only.",
+        test="core/test_typed.py::test_what_was_made_here_and_stands_in_two_places_is_filled_once",
+    ),
 )

@@ -101,6 +101,26 @@ def test_what_is_equal_in_two_places_is_not_shared(there):
     assert again["lines"] == [Line("tea", 7), Line("tea")]
 
 
+def test_what_was_made_here_is_filled_anew_where_it_stands():
+    ours, constant = {}, ["a"]
+    there = {"list": constant, "dict": None, "set": None, "of": None}
+    for n in (1, 2):
+        saved = through_the_log({"list": [n], "dict": {"n": n}, "set": {n}, "of": [[n]]})
+        before = dict(there)
+        there |= Decoder(nobody, nobody, ours).of(saved, (), old=there)
+    assert there == {"list": [2], "dict": {"n": 2}, "set": {2}, "of": [[2]]}
+    assert [name for name, value in before.items() if there[name] is value] == [*there]
+    assert constant == ["a"]
+
+
+@pytest.mark.parametrize("to", [{"one": [2], "two": [3]}, {"one": [1], "two": [3]}])
+def test_what_was_made_here_and_stands_in_two_places_is_filled_once(to):
+    ours = {}
+    there = Decoder(nobody, nobody, ours).of([1], ())
+    again = Decoder(nobody, nobody, ours).of(to, (), old={"one": there, "two": there})
+    assert again == to
+
+
 def test_a_live_object_stays_and_is_named_never_written():
     saved = through_the_log({"db": Client(), "call": print, "n": 1})
     assert saved["db"] == {"$live": "tests.core.test_typed.Client"}

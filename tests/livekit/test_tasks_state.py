@@ -85,3 +85,35 @@ async def test_what_code_changes_behind_its_last_task_is_not_changed_twice(notin
         assert after.session.userdata == STATE
         again = await after.next(agent_again := Noting())
         assert (agent_again.done, again.session.userdata) == (OVER, STATE)
+
+
+class Collecting(Desk):
+    """Holds its list, its dict and its set while it awaits what goes into them."""
+
+    @function_tool
+    async def sign_up(self, context: RunContext, plan: str) -> str:
+        """Sign somebody up."""
+        self.done.append(await AskName())
+        places, kinds = context.userdata["places"], context.userdata["kinds"]
+        places["asked"] = places.get("asked", 0) + 1
+        kinds.add(len(kinds))
+        self.done.append(await AskAddress())
+        places["home"] = self.done[-1]
+        kinds.add("home")
+        return f"Done: {plan}"
+
+
+async def test_what_code_holds_while_it_awaits_stays_what_is_kept(env, spool):
+    holder = Holder(env, spool, RULES, userdata=lambda: {"places": {}, "kinds": set()})
+    await holder.begin(Collecting())
+    for heard in ("sign me up", "i am Ann"):
+        await holder.hear(heard)
+    for upto in (None, holder.entry("task_started", task="AskAddress")):
+        after = await holder.next(agent := Collecting(), upto=upto)
+        after = await after.next(agent := Collecting())
+        await after.hear("ann at example")
+        assert agent.done == [NAMED, "ann at example"]
+        assert after.session.userdata == {
+            "places": {"asked": 1, "home": "ann at example"},
+            "kinds": {0, "home"},
+        }

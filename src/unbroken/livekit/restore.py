@@ -36,7 +36,7 @@ from unbroken.livekit.recorder import Recorder
 from unbroken.recovery import Facts
 from unbroken.report import EXACT, Expected, expected, report
 from unbroken.session import CONTEXT_OF, Session
-from unbroken.typed import Decoder
+from unbroken.typed import Decoder, Ours
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +96,7 @@ class Restored:
         self._first = first
         self._again = again(live.session)
         self._is_behind = self._again.is_behind
+        self._ours: Ours | None = {}  # as long as code is run again
         self._tasks: dict[str, str] = {}
         self._compared: dict[str, str | None] = {}
 
@@ -181,6 +182,7 @@ class Restored:
     def tasks_settled(self, lost: Mapping[str, str], *, is_told: bool) -> None:
         """What awaited tasks has come as far as it was, but for `lost`. With `is_told` the person
         hears of it, and nothing else is said."""
+        self._ours = None
         if lost:
             words = "; ".join(f"{name}: {why}" for name, why in lost.items())
             self._tasks = {"tasks": f"degraded: not gone into again: {words}"}
@@ -232,7 +234,7 @@ class Restored:
         saved = self._saved(userdata.FIELD, self.session.userdata_log)
         if saved.type is None:
             return
-        decoder = Decoder(refer, self._hooks.known_key)
+        decoder = Decoder(refer, self._hooks.known_key, self._ours)
         userdata.restore(session, saved, decoder)
         reading = userdata.read(session, self._hooks.known_key)
         self._judge(userdata.FIELD, decoder, saved, reading, self._hooks.recorders.userdata)
@@ -246,7 +248,7 @@ class Restored:
         saved = self._saved(attributes.FIELD + key, newest)
         if saved.type is None:
             return
-        decoder = Decoder(refer, self._hooks.known_key)
+        decoder = Decoder(refer, self._hooks.known_key, self._ours)
         attributes.restore(agent, saved, decoder)
         reading = attributes.read(agent, self._hooks.known_key)
         recorder = self._hooks.recorders.attributes(key)

@@ -26,7 +26,7 @@ a print of the class's annotations: where it is another one the class has change
 value must fit its annotation to come back.
 """
 
-from unbroken.typed.decode import TAGS, Decoder, Path, Problem, Refer, Unfit, where
+from unbroken.typed.decode import TAGS, Decoder, Ours, Path, Problem, Refer, Unfit, where
 from unbroken.typed.encode import ITSELF, Encoder, Name, TooMuch, encode, is_value, type_name
 from unbroken.typed.records import Loose, Record, State, record_of, state_of
 
@@ -37,6 +37,7 @@ __all__ = [
     "Encoder",
     "Loose",
     "Name",
+    "Ours",
     "Path",
     "Problem",
     "Record",

@@ -22,6 +22,7 @@ CHANGEABLE = (list, dict, set, deque)  # two places may have one such object, an
 PROBLEMS_MAX = 100  # of one object: further ones are not told apart
 
 Path = tuple[str | int, ...]  # keys as they are written, and places in lists
+Ours = dict[int, Any]  # by id: lists and the like that were made here, and are still held
 Refer = Callable[[str, Any], Any]  # the object of a name; given too is what stands in its place
 
 
@@ -70,15 +71,20 @@ class Decoder:
     """Puts back one object, or several that may share parts. `problems` says what could not be.
 
     `refer` gives the object that is referred to, and raises KeyError where there is none; `name`
-    is its opposite. `itself` is the object whose fields are put back, if they are.
+    is its opposite. `itself` is the object whose fields are put back, if they are. `ours` are what
+    earlier ones made: code that runs may hold it, so it is filled anew where it stands.
     """
 
-    def __init__(self, refer: Refer, name: Callable[[object], str | None]) -> None:
+    def __init__(
+        self, refer: Refer, name: Callable[[object], str | None], ours: Ours | None = None
+    ) -> None:
         self.problems: list[Problem] = []
         self.itself: Any = MISSING
         self._refer = refer
         self._name = name
         self._made: dict[tuple[int, bytes], tuple[Any, Any]] = {}
+        self._ours = ours
+        self._stand: set[int] = set()  # by id: those that are as they will be
 
     def of(self, saved: JSON, at: Path, *, hint: Any = Any, old: Any = MISSING) -> Any:
         """The value of `saved`. `old` stands in its place now; it stays if it is the same, or a
@@ -90,12 +96,13 @@ class Decoder:
             return saved
         if self._is_same(saved, old):
             self._name_live(saved, at)
+            self._stand.add(id(old))
             return old
         if not isinstance(old, CHANGEABLE):
-            return self._new(saved, at, hint, old)
+            return self._held(self._new(saved, at, hint, old), old)
         known = id(old), msgspec.json.encode(saved, order="sorted")
         if known not in self._made:
-            self._made[known] = old, self._new(saved, at, hint, old)
+            self._made[known] = old, self._held(self._new(saved, at, hint, old), old)
         return self._made[known][1]
 
     def fields(
@@ -140,6 +147,17 @@ class Decoder:
     def problem(self, at: Path, why: str, *, is_live: bool = False) -> None:
         if len(self.problems) < PROBLEMS_MAX:
             self.problems.append(Problem(at, why, is_live))
+
+    def _held(self, new: Any, old: Any) -> Any:
+        """What stands for `new`: `old` with its contents, if that is ours."""
+        if self._ours is None or not isinstance(new, CHANGEABLE) or new is old:
+            return new
+        if _is_alike(new, old) and id(old) in self._ours and id(old) not in self._stand:
+            self._stand.add(id(old))
+            old.clear()
+            (old.update if isinstance(old, dict | set) else old.extend)(new)
+            return old
+        return self._ours.setdefault(id(new), new)
 
     def _is_same(self, saved: JSON, old: Any) -> bool:
         if old is MISSING:
@@ -290,6 +308,11 @@ class Decoder:
             raise _Live(why)
         self.problem(at, why, is_live=True)
         return old
+
+
+def _is_alike(new: Any, old: Any) -> bool:
+    """Whether one can have the contents of the other."""
+    return type(new) is type(old) and getattr(new, "maxlen", None) == getattr(old, "maxlen", None)
 
 
 def _in_order(saved: Mapping[str, JSON]) -> Iterator[tuple[str, JSON]]:
