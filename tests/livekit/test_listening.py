@@ -11,6 +11,7 @@ from tests.agents.scripted import ScriptedLLM
 from tests.core.conftest import store
 from tests.livekit.job import Job, Person, QuietHost, Roomless, call_in, shipped
 from tests.livekit.test_callers import come, go, in_room
+from unbroken.entries import ListenedTo
 from unbroken.livekit import callers, fragile
 from unbroken.spool import Spool
 
@@ -178,6 +179,51 @@ async def test_an_ear_that_was_given_back_is_whoever_comes_next(start):
     assert one.linked == "carol"
     after = await start("ann", "boss", "carol", after=one)
     assert after.linked == "carol"
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+async def test_whom_the_application_let_go_is_not_listened_to_by_the_successor(start, by_name):
+    first = await start("ann", "boss")
+    if by_name:
+        first.session.room_io.set_participant(None)
+    else:
+        first.session.room_io.unset_participant()
+    assert first.call.live.session.listened_to == ListenedTo(None)
+    after = await start("ann", "boss", after=first)
+    assert (after.linked, after.report) == (None, "exact")
+    again = await start("boss", "ann", "carol", after=after)  # she came meanwhile
+    assert (again.linked, again.report) == (None, "exact")
+    again.session.room_io.set_participant("ann")
+    assert (await start("boss", "ann", after=again)).linked == "ann"
+
+
+async def test_whom_the_application_names_at_the_start_is_not_let_go(start):
+    first = await start("ann", "boss")
+    first.session.room_io.unset_participant()
+    after = await start("ann", after=first, options=RoomOptions(participant_identity="ann"))
+    assert after.linked == "ann"
+
+
+async def test_whom_livekit_links_late_is_let_go_too(start):
+    first = await start("ann")
+    first.session.room_io.unset_participant()
+    after = await start("ann", after=first)
+    linking = after.session.room_io
+    linking._on_participant_connected(after.job.room.remote_participants["ann"])
+    linking.set_participant("ann")  # as its own beginning does, once the room is connected
+    assert after.linked is None
+    assert after.call.live.session.listened_to == ListenedTo(None)
+
+
+async def test_a_stranger_who_is_turned_away_leaves_the_caller_her_place(start):
+    one = await start(job=in_room("ann"))
+    livekit_hears_last(one)
+    go(one.job, "ann")
+    one.session.room_io._on_participant_connected(eve := Person("eve"))
+    one.job.room.remote_participants["eve"] = eve
+    one.job.room.emit("participant_connected", eve)
+    await asyncio.sleep(0)
+    assert one.call.live.session.listened_to.identity == "ann"
 
 
 async def test_whom_livekit_chooses_behind_our_handler_is_known_too(start):

@@ -45,6 +45,7 @@ class Listening:
         if self._before.is_named or not self._is_named:
             options.participant_identity = self._wanted() or options.participant_identity
         self._set: Callable[[str | None], None] = lambda _identity: None
+        self._unset: Callable[[], None] = lambda: None
 
     def attach(self) -> None:
         """From here on it is in the log. Call it when the session has started."""
@@ -52,8 +53,10 @@ class Listening:
             linking = self._session.room_io
         except RuntimeError:  # started without a room
             return
-        self._set = linking.set_participant
+        self._set, self._unset = linking.set_participant, linking.unset_participant
         linking.set_participant = self._told  # type: ignore[method-assign,assignment]
+        linking.unset_participant = self._let_go  # type: ignore[method-assign]
+        self._stay_away()
         self._look()
         self._welcome_new_ones()
         self._room.on("participant_connected", self._joined)
@@ -62,9 +65,10 @@ class Listening:
     def judge(self, restored: Restored) -> None:
         """Whether the agent listens as the last holder did."""
         with contextlib.suppress(RuntimeError):  # started without a room
-            if wanted := self._wanted():
-                now = fragile.awaited(self._session)
-                why = None if now == wanted else f"it listens to {now or 'whoever comes'}"
+            now, wanted = fragile.awaited(self._session), self._wanted()
+            if wanted or self._has_let_go:
+                is_it = now == wanted if wanted else now not in self._callers.were_here
+                why = None if is_it else f"it listens to {now or 'whoever comes'}"
                 restored.judge(FIELD, why)
 
     def _wanted(self) -> str | None:
@@ -76,6 +80,11 @@ class Listening:
     def _now(self) -> ListenedTo:
         return self._live.session.listened_to or NOBODY
 
+    @property
+    def _has_let_go(self) -> bool:
+        """Of whom it listened to: it waits for whoever comes next."""
+        return self._live.session.listened_to == NOBODY and not self._is_named
+
     def _told(self, identity: str | None) -> None:
         """Somebody switches: the application, or LiveKit itself to whom it has just linked."""
         linked = self._session.room_io.linked_participant
@@ -84,7 +93,19 @@ class Listening:
         if is_named:
             self._record(ListenedTo(identity, is_named=identity is not None))
         else:
+            self._stay_away()
             self._look()
+
+    def _let_go(self) -> None:
+        """The application wants to hear none of those who are there."""
+        self._unset()
+        self._record(NOBODY)
+
+    def _stay_away(self) -> None:
+        """LiveKit links whomever it sees first, also whom the application had let go."""
+        linked = self._session.room_io.linked_participant
+        if linked and self._has_let_go and linked.identity in self._callers.were_here:
+            self._unset()
 
     @guarded
     def _look(self) -> None:
@@ -142,7 +163,7 @@ class Listening:
             self._session.interrupt(force=True)
         linked = self._session.room_io.linked_participant
         if linked is not None and linked.identity == who.identity:
-            self._set(None)  # older versions keep whom they chose when somebody else is named
+            self._unset()  # older versions keep whom they chose when somebody else is named
             self._set(self._now.identity or self._callers.awaited())
 
     @guarded
