@@ -13,7 +13,7 @@ MUTANTS = (
     Mutant(
         name="a tool of an earlier turn is forgotten",
         file="recovery.py",
-        old="        if not (is_settled or tool.call_id in known or tool.call_id in seen):",
+        old="        if not (is_settled or tool.call_id in known):",
         new="        if tool.turn == session.turn and not (is_settled or tool.call_id in known):",
         promise="A tool that was running beyond its turn is known as unknown.",
         test=f"{FACTS}test_a_tool_is_unknown_until_its_outcome_is_or_somebody_spoke_of_it",

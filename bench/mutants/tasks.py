@@ -168,4 +168,22 @@ MUTANTS = (
         promise="What comes back is changed in its own place only.",
         test="core/test_typed.py::test_what_was_made_here_and_stands_in_two_places_is_filled_once",
     ),
+    Mutant(
+        name="what was told of a call is forgotten at the next takeover",
+        file="session.py",
+        old='        if role == "assistant":\n            self._tell(self.cut_tools)\n',
+        new="",
+        promise="Of a call that was cut off people are told once.",
+        test="core/test_recovery.py"
+        "::test_a_tool_is_unknown_until_its_outcome_is_or_somebody_spoke_of_it",
+    ),
+    Mutant(
+        name="a call that was cut off and made again is told of",
+        file="session.py",
+        old="if (cut.name, cut.arguments) == wish)",
+        new="if False)",
+        promise="A call that was cut off and made again is not told of.",
+        test="core/test_recovery.py"
+        "::test_a_tool_is_unknown_until_its_outcome_is_or_somebody_spoke_of_it",
+    ),
 )

@@ -132,13 +132,11 @@ def facts_of(
 
 def _unknown(session: Session, known: Collection[str]) -> Iterator[Tool]:
     """The tools that were running, but for those that are `known` to be gone into again. A tool
-    of an earlier turn is one too, until its outcome is in the history, or a later holder has
-    said something about it."""
+    of an earlier turn is one too, until its outcome is in the history, or people know of it."""
     outputs = _outputs(session)
-    seen = session.tools_seen if session.has_answered else ()
     for tool in session.tools.values():
         is_settled = tool.status is not None or tool.is_told or _final(tool) in outputs
-        if not (is_settled or tool.call_id in known or tool.call_id in seen):
+        if not (is_settled or tool.call_id in known):
             yield tool
 
 

@@ -95,8 +95,7 @@ class Session:
         self.spoken: list[str] = []  # of the history: what people and agents said
         self.skipped: list[str] = []  # kinds that this version does not know, or lost entries
         self.recovered: Recovered | None = None  # the newest takeover
-        self.tools_seen: set[str] = set()  # by call id: what was known at that takeover
-        self.has_answered = False  # the assistant said something behind it
+        self.cut_tools: list[Tool] = []  # unknown at that takeover, and nothing was said since
         self.ended: str | None = None
         self.digests: dict[str, str] = {}  # by field: of the live objects
         self.differing: set[str] = set()  # fields that are not what their digest is of
@@ -247,8 +246,9 @@ class Session:
         held.change(payload)
 
     def _recover(self, recovered: Recovered) -> None:
-        self.recovered, self.has_answered = recovered, False
-        self.tools_seen = set(self.tools)
+        self.recovered = recovered
+        tools = self.tools.values()
+        self.cut_tools = [tool for tool in tools if tool.status is None and not tool.is_told]
 
     def _await(self, payload: TaskStarted | TaskEnded | AwaitingEnded) -> None:
         self.awaiting.apply(payload, self.order[-1] if self.order else None)
@@ -256,6 +256,11 @@ class Session:
             self.at_task_end.begin()
         if isinstance(payload, AwaitingEnded) and payload.place in self.tools:
             self.tools[payload.place].is_told = True
+
+    def _tell(self, tools: Iterable[Tool]) -> None:
+        for tool in tools:
+            tool.is_told = True
+        self.cut_tools = [tool for tool in self.cut_tools if not tool.is_told]
 
     def _compare(self, digests: Mapping[str, str]) -> None:
         self.digests |= digests
@@ -279,6 +284,8 @@ class Session:
         """A call is told of by LiveKit and, behind that, by the effect in it."""
         tool = self.tools.get(started.call_id)
         if tool is None or tool.status is not None:
+            wish = started.name, started.arguments
+            self._tell(cut for cut in self.cut_tools if (cut.name, cut.arguments) == wish)
             tool = self.tools[started.call_id] = Tool(
                 call_id=started.call_id,
                 name=started.name,
@@ -300,7 +307,8 @@ class Session:
         role = put.item.get("role")
         if role == "user" and item_id not in self.placed:
             self.turn = item_id
-        self.has_answered = self.has_answered or role == "assistant"
+        if role == "assistant":
+            self._tell(self.cut_tools)
         self.items[item_id] = put.item
         self.placed[item_id] = put
         if was_spoken and not is_spoken(put.item):

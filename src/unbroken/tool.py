@@ -19,4 +19,4 @@ class Tool(msgspec.Struct, kw_only=True):
     output: str | None = None
     end: ToolEnded | None = None
     ended_in: str | None = None  # the turn in which it ended, which may be a later one
-    is_told: bool = False  # people were told that it is not gone into again
+    is_told: bool = False  # that it was cut off, or it was called again: nobody tells it once more

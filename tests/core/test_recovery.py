@@ -145,6 +145,10 @@ def test_before_anybody_has_said_a_word_on_enter_begins_again():
         ([ASKED, started(), taken_over()], ["c"]),  # killed again before it said anything
         ([ASKED, started(), taken_over(), SAID], []),
         ([ASKED, started(), taken_over(), SAID, started("d")], ["d"]),
+        ([ASKED, started(), taken_over(), SAID, taken_over()], []),
+        ([ASKED, started(), taken_over(), started("d")], ["d"]),  # the same call, made again
+        ([ASKED, started(), taken_over(), started("d", "book")], ["c", "d"]),
+        ([ASKED, started(), started("d")], ["c", "d"]),
     ],
 )
 def test_a_tool_is_unknown_until_its_outcome_is_or_somebody_spoke_of_it(entries, unknown):

@@ -8,7 +8,7 @@ from livekit.agents import AgentSession
 from tests.agents.scripted import ScriptedLLM
 from tests.core.conftest import new_header
 from tests.livekit.speaking import flying
-from unbroken.entries import decode
+from unbroken.entries import Recovered, decode
 from unbroken.frames import ENTRY
 from unbroken.journal import JournalReader
 from unbroken.live import Live, by_agent_session
@@ -102,8 +102,10 @@ class Holder:
         await recover.forget_the_start(self.session, known)
         self.plan = default_plan(restored.facts)
         await recover.perform(self.plan, self.session, restored.facts)
-        self.hooks.scan()
         self.report, self.facts = restored.report, restored.facts
+        plan = type(self.plan).__name__.lower()
+        self.live.record(Recovered("crashed", 1_000, 1, plan, self.report))
+        self.hooks.scan()
         await self.quiet()
 
     @property

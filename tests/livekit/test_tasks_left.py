@@ -9,7 +9,7 @@ from tests.livekit.awaiting import Holder, words
 from tests.livekit.test_tasks import RULES, AskAddress, AskName, Desk, desk
 from unbroken.effect import current_effect, effect
 from unbroken.livekit.tasks import LOST
-from unbroken.recovery import Bridge
+from unbroken.recovery import NOT_KNOWN, Bridge
 
 __all__ = ["desk"]
 
@@ -150,3 +150,16 @@ async def test_a_result_of_that_process_alone_is_named(env, spool):
     after = await holder.next(Keeper())
     assert (after.current, after.said) == ("Keeper", [LOST])
     assert "its result cannot be made again: lock: live object (Lock)" in after.report["tasks"]
+
+
+async def test_a_call_that_was_cut_off_and_made_again_is_not_told_of_later(desk):
+    await desk.hear("sign me up")
+    holder = await desk.next(Desk(), upto=desk.entry("tool_started"))
+    assert holder.current == "AskName"  # the model has called it again
+    holder = await holder.next(Desk())
+    await holder.hear("i am Ann")
+    last = await holder.next(Desk(), upto=holder.entry("task_ended"))
+    assert (last.current, last.said) == ("AskAddress", ["What is your address?"])
+    await last.hear("ann at example")
+    assert last.said[-1] == "Done: gold, i am Ann, ann at example"
+    assert NOT_KNOWN not in [said for _, said in words(last.session.history.items)]
