@@ -271,3 +271,24 @@ async def test_an_edit_of_the_history_leaves_a_copy_in_a_context_as_it_is(two):
         two.live.record(piece)
     assert two.live.session.history[0] == edited
     assert two.live.session.context("A") == [items.encode(item) for item in copies]
+
+
+@pytest.mark.parametrize("behind", [0, 2])
+async def test_a_copy_that_stays_as_it_was_is_kept_apart_from_an_edit(env, spool, behind):
+    call = await Call(env, spool).start()
+    await call.say("hello")
+    agent = call.session.current_agent
+    context = agent.chat_ctx.copy()
+    at = next(n for n, i in enumerate(context.items) if getattr(i, "role", "") == "user")
+    context.items[at] = context.items[at].model_copy(deep=True)
+    await agent.update_chat_ctx(context)
+    shared = call.session.history.get_by_id(context.items[at].id)
+    shared.content.append("more")
+    for n in range(behind):
+        agent._chat_ctx.items.append(said(f"behind {n}"))
+    call.hooks.scan()
+    session = call.live.session
+    assert WRITTEN_WHOLE not in session.notes
+    encoded = [items.encode(item) for item in agent.chat_ctx.items]
+    assert session.context(call.hooks.key_of(agent)) == encoded
+    await call.close()

@@ -107,6 +107,8 @@ class World(Protocol):
 
     def tell(self, update: str, call: FunctionCall) -> None: ...
 
+    def report(self, text: str) -> None: ...
+
 
 class Step(NamedTuple):
     """One act of the application; `number` is what it draws from."""
@@ -128,6 +130,11 @@ async def agent_speaks(world: World, draw: Random) -> None:
     item.extra = {"n": draw.random()} if draw.random() < 0.2 else {}
     item.metrics = {"llm_node_ttft": draw.random()} if draw.random() < 0.4 else {}
     _said(world, item)
+
+
+async def application_reports_a_line(world: World, draw: Random) -> None:
+    """That LiveKit knows nothing of."""
+    world.report(f"announcement {draw.random()}")
 
 
 async def shows_a_picture(world: World, draw: Random) -> None:
@@ -313,11 +320,11 @@ async def is_looked_at(world: World, draw: Random) -> None:
 STEPS: dict[str, Callable[[World, Random], Awaitable[None]]] = {
     step.__name__: step
     for step in (
-        user_speaks, agent_speaks, shows_a_picture, tool_is_called, tool_still_runs, hands_over,
-        hands_back, edits_in_place, edits_a_copy, removes_of_the_history, adds_silently,
-        changes_the_order, changes_the_context, userdata_changes, userdata_grows,
-        userdata_holds_what_is_live, attributes_change, options_change, instructions_change,
-        a_tool_goes, is_looked_at,
+        user_speaks, agent_speaks, application_reports_a_line, shows_a_picture, tool_is_called,
+        tool_still_runs, hands_over, hands_back, edits_in_place, edits_a_copy,
+        removes_of_the_history, adds_silently, changes_the_order, changes_the_context,
+        userdata_changes, userdata_grows, userdata_holds_what_is_live, attributes_change,
+        options_change, instructions_change, a_tool_goes, is_looked_at,
     )
 }  # fmt: skip
 

@@ -29,7 +29,7 @@ from tests.core.shapes import Everything, Line, is_same
 from tests.sessions.generated import MADE_AGAIN, STEPS, USERDATA, Greeter, Step, Thinker
 from unbroken import mark
 from unbroken.archive import StoredEntry, StoreIdentity, Taken, WireMark
-from unbroken.entries import JSON
+from unbroken.entries import JSON, text_of
 from unbroken.env import Env, Host
 from unbroken.frames import ENTRY
 from unbroken.journal import JournalReader
@@ -100,9 +100,10 @@ class Part:
         self.hooks = Hooks(env, self.live, self.session, KNOWN)
         self.agents: list[Agent] = []
         self.running: set[str] = set()
+        self.reported: list[str] = []  # lines that are only in the log
         self.excused: set[str] = set()
         self.repaired: set[str] = set()  # ids of what was in flight, and is an item now
-        self.report: dict[str, str] = {}
+        self.judged: dict[str, str] = {}  # the restore report
 
     async def begin(self, agent: Agent) -> None:
         self.agents.append(agent)
@@ -127,6 +128,10 @@ class Part:
             self.running.discard(call.name)
             told = ToolCallEnded(id=call.call_id, call_id=call.call_id, status="done")
         self.session.emit("tool_execution_updated", ToolExecutionUpdatedEvent(update=told))
+
+    def report(self, text: str) -> None:
+        self.live.say("history", "assistant", text, extra={})
+        self.reported.append(text)
 
     def entries(self) -> tuple[StoredEntry, ...]:
         """The log, with what this part wrote as it stands in its file."""
@@ -160,7 +165,7 @@ class Part:
         current = await restored.put_back(after.session)
         await after.begin(current)
         after.agents = list(restored._made.values())
-        after.report = restored.report
+        after.judged, after.reported = restored.report, self.reported
         return after
 
 
@@ -216,7 +221,7 @@ async def _killed(part: Part, step: Step) -> Part:
 def _differing(before: Part, after: Part) -> Iterator[str]:
     """Each field: equal, or named; and `exact` wherever nothing hindered it."""
     for field, equal in _compared(before, after).items():
-        said = after.report.get(field, "nothing")
+        said = after.judged.get(field, "nothing")
         if not equal and said in ("exact", "nothing"):
             yield f"{field} is not as it was, and the report says {said}"
         if equal and said != "exact" and not _is_excused(field, before.excused):
@@ -225,7 +230,10 @@ def _differing(before: Part, after: Part) -> Iterator[str]:
             yield f"{field} did not come back: {said}"
     if whole := before.live.session.notes.get(WRITTEN_WHOLE):
         yield f"{whole['field']} is to be recorded as it changes, and was written whole"
-    tools = after.report.get("tools", "exact")
+    lines = {text_of(item) for item in after.live.session.history}
+    if lost := [text for text in before.reported if text not in lines]:
+        yield f"{lost} were reported, and are not in the log"
+    tools = after.judged.get("tools", "exact")
     if any(name not in tools for name in before.running):
         yield f"{before.running} were running, and the report says {tools}"
 

@@ -53,14 +53,13 @@ class Lists:
                 continue
             self._put(change)
             if not change.is_new:
-                self._keep_apart(change.put.item["id"], key)
+                self._keep_apart(change.put.item["id"])
 
-    def _keep_apart(self, item_id: str, key: str) -> None:
-        """The contexts of other agents may have a copy of what was edited."""
-        for other, agent in self._agents().items():
-            if other != key:
-                for piece in self._mirror.apart(item_id, other, agent.chat_ctx.items):
-                    self._live.record(piece)
+    def _keep_apart(self, item_id: str) -> None:
+        """The contexts of agents may have a copy of what was edited, as it was before."""
+        for key, agent in self._agents().items():
+            for piece in self._mirror.apart(item_id, key, agent.chat_ctx.items):
+                self._live.record(piece)
 
     def look(self, key: str, agent: Agent, *, is_whole: bool = False) -> bool:
         """Whether what is looked at next is as recorded, or with `is_whole` all of it; else `scan`
