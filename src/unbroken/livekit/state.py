@@ -16,6 +16,7 @@ from unbroken.typed import Decoder, Name, Problem, Record, TooMuch, Unfit, type_
 
 NAMES_MAX = 20  # in a report: it is for people
 WHOLE = ""  # stands for a field where an object has none
+SHARED = "$shared"  # beside the fields: those together that hold the same object
 
 
 class Reading(NamedTuple):
@@ -33,13 +34,15 @@ def read(target: object, name: Name, record: Record | None = None) -> Reading:
     fields: dict[str, JSON] = {}
     refused: dict[str, str] = {}
     whole: JSON = fields
+    shared = typed.Shared()
 
     def inner(value: object) -> str | None:
         return typed.ITSELF if value is target else name(value)
 
     for at, part in _parts(target, record or record_of(kind), name):
+        shared.field = at[-1] if at else WHOLE
         try:
-            found = typed.encode(part, inner if at else name)
+            found = typed.encode(part, inner if at else name, shared.see)
         except TooMuch as error:
             refused[at[-1] if at else WHOLE] = f"it is {error}"
         except Exception as error:  # noqa: BLE001 - it changes meanwhile, or is very odd
@@ -49,6 +52,8 @@ def read(target: object, name: Name, record: Record | None = None) -> Reading:
                 whole = found
             else:
                 (fields.setdefault("$more", {}) if len(at) > 1 else fields)[at[-1]] = found
+    if whole is fields and (groups := shared.groups()):
+        fields[SHARED] = groups
     return Reading(type_name(kind), whole, refused)
 
 
@@ -82,6 +87,7 @@ def said(problems: Sequence[Problem], saved: Attributes, now: JSON) -> str | Non
     """In words of the report what is not as it was; None if all is."""
     live = dict.fromkeys(typed.where(p.at) or "itself" for p in problems if p.is_live)
     words = [str(problem) for problem in problems if not problem.is_live]
+    words += [f"{' and '.join(group)}: one object before" for group in _parted(saved.value, now)]
     words += [f"{at or 'it'}: older than it was, as {why}" for at, why in saved.refused.items()]
     named = {str(part) for problem in problems for part in problem.at[:2]}
     words += [f"{at}: not as it was" for at in _different(saved.value, now) if at not in named]
@@ -123,8 +129,8 @@ def _put_whole(target: Any, saved: JSON, decoder: Decoder) -> Any:
 
 
 def _put_members(target: dict[Any, Any], saved: Attributes, decoder: Decoder) -> None:
-    target.update(decoder.members(saved.value, (), dict(target)))
-    for name in saved.gone:
+    target.update(decoder.members(_fields(saved), (), dict(target)))
+    for name in saved.gone - {SHARED}:
         target.pop(decoder.key(name), None)
 
 
@@ -133,10 +139,22 @@ def _put_fields(target: Any, saved: Attributes, decoder: Decoder, record: Record
     kind = type(target)
     if type(record) is typed.Loose and name.rpartition(".")[2] != kind.__name__:
         record = typed.Loose(kind, only={*record.read(target).fields, *dir(kind)})
-    decoder.fields(record, target, saved.value, printed)
+    decoder.fields(record, target, _fields(saved), printed)
     for name in saved.gone & record.read(target).fields.keys():
         if name not in record.names:
             object.__delattr__(target, name)
+
+
+def _fields(saved: Attributes) -> dict[str, JSON]:
+    return {name: part for name, part in saved.value.items() if name != SHARED}
+
+
+def _parted(saved: JSON, now: JSON) -> list[list[str]]:
+    """The fields that held the same object, and do not any more."""
+    before, after = (
+        value.get(SHARED, []) if isinstance(value, dict) else [] for value in (saved, now)
+    )
+    return [group for group in before if group not in after]
 
 
 def _different(saved: JSON, now: JSON) -> Iterator[str]:
@@ -146,6 +164,8 @@ def _different(saved: JSON, now: JSON) -> Iterator[str]:
             yield "it"
         return
     for at, part in saved.items():
+        if at == SHARED:
+            continue
         if at == "$more":
             yield from _different(part, now.get(at, {}))
         elif at not in now or not _matches(part, now[at]):

@@ -17,7 +17,8 @@ What JSON says by itself is itself. All else is an object with one key that begi
 
 A key of a dict that is no text, or begins with `$`, is written `$` and its JSON; `$order` has the
 keys of a dict where they are not in the order of the alphabet, as entries sort them. A record's
-attributes that its class does not declare are in `$more`.
+attributes that its class does not declare are in `$more`. An object in two places is written twice;
+`Shared` knows which.
 
 No class is ever imported by a name that is read, and no code is run that is named there: a name
 only chooses among the record classes that the annotations of this process mention, that it holds
@@ -27,7 +28,16 @@ value must fit its annotation to come back.
 """
 
 from unbroken.typed.decode import TAGS, Decoder, Ours, Path, Problem, Refer, Unfit, where
-from unbroken.typed.encode import ITSELF, Encoder, Name, TooMuch, encode, is_value, type_name
+from unbroken.typed.encode import (
+    ITSELF,
+    Encoder,
+    Name,
+    Shared,
+    TooMuch,
+    encode,
+    is_value,
+    type_name,
+)
 from unbroken.typed.records import Loose, Record, State, record_of, state_of
 
 __all__ = [
@@ -42,6 +52,7 @@ __all__ = [
     "Problem",
     "Record",
     "Refer",
+    "Shared",
     "State",
     "TooMuch",
     "Unfit",

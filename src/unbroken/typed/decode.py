@@ -13,12 +13,11 @@ import msgspec
 from unbroken.changes import same
 from unbroken.plain import JSON
 from unbroken.typed import hints
-from unbroken.typed.encode import BYTES, ITSELF, SETS, WRITTEN, TooMuch, base_of, encode
+from unbroken.typed.encode import BYTES, CHANGEABLE, ITSELF, SETS, WRITTEN, TooMuch, base_of, encode
 from unbroken.typed.names import find
 from unbroken.typed.records import Record, State, record_of
 
 _INNER = ("$of", "$more", "$order")  # parts of what has another tag
-CHANGEABLE = (list, dict, set, deque)  # two places may have one such object, and change it
 PROBLEMS_MAX = 100  # of one object: further ones are not told apart
 
 Path = tuple[str | int, ...]  # keys as they are written, and places in lists

@@ -36,6 +36,8 @@ WRITTEN: dict[type, str] = {  # as msgspec writes them
 }
 BYTES: dict[type, str] = {bytes: "$bytes", bytearray: "$bytearray"}
 SETS: dict[type, str] = {set: "$set", frozenset: "$frozenset"}
+CHANGEABLE = (list, dict, set, deque)  # two places may have one such object, and change it
+SHARED_MAX = 100  # groups of fields of one object that are told apart
 BASES = (OrderedDict, dict, list, deque, set, frozenset, tuple, str, int, float)
 
 
@@ -43,18 +45,43 @@ class TooMuch(Exception):
     """A value that is nested too deeply, or has too many parts; in words."""
 
 
-def encode(value: object, name: Name = lambda _: None) -> JSON:
+class Shared:
+    """Which fields of one object hold the same changeable object, each with another one or twice
+    in itself. Of objects that live as long as this."""
+
+    def __init__(self) -> None:
+        self.field = ""  # that is being read
+        self._first: dict[int, str] = {}
+        self._fields: dict[int, set[str]] = {}
+
+    def see(self, value: object) -> None:
+        first = self._first.get(id(value))
+        if first is None:
+            self._first[id(value)] = self.field
+        else:
+            self._fields.setdefault(id(value), {first}).add(self.field)
+
+    def groups(self) -> list[JSON]:
+        """The names of the fields, those together that share something; SHARED_MAX of them."""
+        found = {tuple(sorted(fields)) for fields in self._fields.values()}
+        return [list(fields) for fields in sorted(found)[:SHARED_MAX]]
+
+
+def encode(
+    value: object, name: Name = lambda _: None, tell: Callable[[object], None] = lambda _: None
+) -> JSON:
     """`value` as JSON that says its types. `name` gives the name of an object that is only
-    referred to, None for all others.
+    referred to, None for all others. `tell` is called with each part that can be changed.
 
     Raises TooMuch for more than VALUES_MAX values or DEPTH_MAX levels.
     """
-    return Encoder(name).of(value)
+    return Encoder(name, tell).of(value)
 
 
 class Encoder:
-    def __init__(self, name: Name) -> None:
+    def __init__(self, name: Name, tell: Callable[[object], None] = lambda _: None) -> None:
         self._name = name
+        self._tell = tell
         self._left = VALUES_MAX
         self._within: set[int] = set()
 
@@ -80,6 +107,8 @@ class Encoder:
             return {"$circle": name_of(kind)}
         if len(self._within) >= DEPTH_MAX:
             raise TooMuch(f"nested more than {DEPTH_MAX} levels deep")
+        if kind in CHANGEABLE:
+            self._tell(value)
         self._within.add(id(value))
         try:
             return self._held(value, kind)
@@ -99,13 +128,25 @@ class Encoder:
             return {SETS[kind]: sorted(self._all(value), key=msgspec.json.encode)}
         if (known := self._name(value)) is not None:
             return {"$ref": known}
+        return self._object(value, kind)
+
+    def _object(self, value: Any, kind: type) -> JSON:
         if record := record_of(kind):
+            if not record.is_frozen:
+                self._tell(value)
             state = record.read(value)
             more = {"$more": self.fields(state.more)} if state.more else {}
             return {"$type": type_name(kind)} | self.fields(state.fields) | more
         if base := base_of(kind):
-            return {"$as": name_of(kind), "$of": self.of(_as_base(value, base))}
+            if issubclass(base, CHANGEABLE):
+                self._tell(value)
+            return {"$as": name_of(kind), "$of": self._copy(_as_base(value, base))}
         return {"$live": name_of(kind)}
+
+    def _copy(self, value: Any) -> JSON:
+        """Of one that was made just now, and that nobody else has."""
+        kind = type(value)
+        return self.of(value) if kind in _SIMPLE else self._held(value, kind)
 
     def key(self, key: Any) -> str:
         if type(key) is str and not key.startswith("$") and _is_utf8(key):
