@@ -1,6 +1,7 @@
 """Words that the application, or LiveKit, has chosen to ignore are not in the mark: a successor
 neither answers them nor writes them down."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -45,7 +46,8 @@ def transcripts(holder: Holder) -> tuple[str, ...]:
 
 
 async def successor_of(holder: Holder) -> Holder:
-    return await go_on(holder, Listener(), AgentSession(llm=ScriptedLLM(RULES)))
+    agent = type(holder.agent)()
+    return await go_on(holder, agent, AgentSession(llm=ScriptedLLM(RULES)))
 
 
 @pytest.mark.parametrize("words", ["did you see the match", "bad words"])
@@ -129,3 +131,61 @@ async def test_silence_that_was_committed_without_a_reply_is_not_the_next_turn(e
     (asked,) = [p for p in holder.live.session.placed.values() if p.item.get("role") == "user"]
     assert not asked.skip_reply
     await holder.session.aclose()
+
+
+class Slow(Listener):
+    """Looks something up before it knows whether it is meant."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.looked_up = asyncio.Event(), asyncio.Event()
+
+    async def on_user_turn_completed(self, context: Any, new_message: Any) -> None:
+        self.begun.set()
+        await self.looked_up.wait()
+        await super().on_user_turn_completed(context, new_message)
+
+
+async def test_words_whose_turn_is_being_completed_are_answered_once(env, spool):
+    holder = await listening(env, spool, agent := Slow())
+    holder.hear("robot hello")
+    await until(agent.begun.is_set, "being completed")
+    assert said(holder.session) == []
+    after = await successor_of(holder)
+    assert after.plan == Answer()
+    answered = [("user", "robot hello"), ("assistant", "You said robot hello.")]
+    await until(lambda: said(after.session) == answered, "answered")
+    await asyncio.sleep(0.3)
+    assert said(after.session) == answered
+    agent.looked_up.set()
+    await holder.session.aclose()
+    await after.close()
+
+
+async def test_words_that_came_while_earlier_ones_were_being_ignored_are_answered(env, spool):
+    holder = await listening(env, spool, agent := Slow())
+    holder.hear("did you see the match")
+    await until(agent.begun.is_set, "being completed")
+    holder.hear("robot hello")
+    await until(lambda: len(transcripts(holder)) == 2, "heard")
+    agent.begun.clear()
+    agent.looked_up.set()
+    await until(lambda: len(said(holder.session)) == 2, "answered")
+    assert said(holder.session)[0] == ("user", "robot hello")
+    assert transcripts(holder) == ()
+    after = await successor_of(holder)
+    assert after.plan == Silent()
+    await holder.session.aclose()
+    await after.close()
+
+
+async def test_words_that_a_slow_hook_has_stopped_stay_ignored(env, spool):
+    holder = await listening(env, spool, agent := Slow())
+    holder.hear("did you see the match")
+    await until(agent.begun.is_set, "being completed")
+    agent.looked_up.set()
+    await until(lambda: transcripts(holder) == (), "ignored")
+    after = await successor_of(holder)
+    assert (after.plan, said(after.session)) == (Silent(), [])
+    await holder.session.aclose()
+    await after.close()
