@@ -141,4 +141,20 @@ MUTANTS = (
         promise="The beat of an agent waits for nothing but its own clock.",
         test="core/test_tend.py::test_a_start_that_hangs_costs_no_beat_and_one_thread",
     ),
+    Mutant(
+        name="the keeper rings nobody",
+        file="keeper/tail.py",
+        old="            self._env.ring(self._bell)\n",
+        new="            pass\n",
+        promise="Who waits for the service is woken when the answer is in.",
+        test="core/test_live.py::test_who_waits_is_woken_without_having_to_look",
+    ),
+    Mutant(
+        name="who waits rings nobody",
+        file="live.py",
+        old="            self._env.ring(self._spool.keeper_bell)\n",
+        new="            pass\n",
+        promise="A keeper ships at once what somebody waits for.",
+        test="core/test_live.py::test_who_waits_is_woken_without_having_to_look",
+    ),
 )

@@ -9,10 +9,12 @@ import errno
 import mmap
 import os
 import stat
+from collections.abc import Callable
 
 # No link is followed, and a FIFO that has a file's name makes nobody wait.
 SAFE = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _BLOCK = 512  # the unit of st_blocks
+_PIPE_BYTES = 64 << 10  # what a FIFO holds at most
 _NOT_KNOWN = {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS}  # a file system that cannot do this
 
 
@@ -56,13 +58,45 @@ class MappedWords:
         self._mapped.close()
 
 
+class OpenBell:
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def hush(self) -> None:
+        with contextlib.suppress(BlockingIOError):  # it was hushed already
+            os.read(self.descriptor, _PIPE_BYTES)
+
+    def close(self) -> None:
+        os.close(self.descriptor)
+
+
+def open_bell(path: str) -> OpenBell:
+    """A FIFO, made if absent. Open for writing, too: it never comes to an end. Raises OSError."""
+    with contextlib.suppress(FileExistsError):
+        os.mkfifo(path, 0o600)
+    return OpenBell(_open(path, os.O_RDWR, "FIFO", stat.S_ISFIFO))
+
+
+def ring(path: str) -> None:
+    """Raises OSError where nobody listens."""
+    descriptor = _open(path, os.O_WRONLY, "FIFO", stat.S_ISFIFO)
+    try:
+        os.write(descriptor, b"\0")
+    finally:
+        os.close(descriptor)
+
+
 def open_regular(path: str, flags: int) -> int:
     """A descriptor of a regular file. Raises OSError, for a link, a folder, a FIFO or a device
     too."""
+    return _open(path, flags, "regular file", stat.S_ISREG)
+
+
+def _open(path: str, flags: int, kind: str, is_of_kind: Callable[[int], bool]) -> int:
     descriptor = os.open(path, flags | SAFE, 0o600)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    if not is_of_kind(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise OSError(errno.EINVAL, "Not a regular file", path)
+        raise OSError(errno.EINVAL, f"Not a {kind}", path)
     return descriptor
 
 

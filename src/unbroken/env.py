@@ -55,6 +55,15 @@ class Words(Protocol):
     def close(self) -> None: ...
 
 
+class Bell(Protocol):
+    """Another process rings it; `descriptor` is readable until it is hushed."""
+
+    descriptor: int
+
+    def hush(self) -> None: ...
+    def close(self) -> None: ...
+
+
 class Env(Protocol):
     """What the core may know and do of the world. Folders and files are absolute paths."""
 
@@ -123,6 +132,14 @@ class Env(Protocol):
         All of it has its room on the disk, or OSError is raised: a page that is not there would
         kill who touches it.
         """
+        ...
+
+    def open_bell(self, path: str) -> Bell:
+        """A bell of that name (a FIFO, mode 0600), made if absent. Raises OSError."""
+        ...
+
+    def ring(self, path: str) -> None:
+        """Whether somebody hears it or not: never waits, never raises."""
         ...
 
     def rename(self, old: str, new: str) -> None: ...
@@ -241,6 +258,13 @@ class Host:
 
     def open_words(self, path: str, count: int) -> Words:
         return disk.map_words(path, count)
+
+    def open_bell(self, path: str) -> Bell:
+        return disk.open_bell(path)
+
+    def ring(self, path: str) -> None:
+        with contextlib.suppress(OSError):  # nobody is there, or it rings already
+            disk.ring(path)
 
     def rename(self, old: str, new: str) -> None:
         os.rename(old, new)

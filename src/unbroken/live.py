@@ -18,13 +18,14 @@ import msgspec
 from unbroken import entries, mark, trouble
 from unbroken.ack import ENDED, FENCED
 from unbroken.apart import PART_BYTES_MAX, put_apart
+from unbroken.bell import Waking
 from unbroken.by_room import ByRoom
 from unbroken.entries import BLOBS, Item, ItemPut, ItemsRemoved, Lost, Payload, text_of
 from unbroken.env import Env
 from unbroken.errors import JournalUnwritable, LevelUnavailable, TooLarge, UnbrokenError
 from unbroken.frames import Header
 from unbroken.journal import Journal
-from unbroken.lag import Lag, LevelLag
+from unbroken.lag import Lag, Unsafe
 from unbroken.losses import Losses, Unkept
 from unbroken.said import message, said_in, whole_of
 from unbroken.session import Session
@@ -38,11 +39,10 @@ Level = Literal["process", "disk", "service"]
 LEVELS: tuple[Level, ...] = ("process", "disk", "service")
 
 BEAT_S = 0.25
-LOOK_S = 0.005  # how often a waiter looks at the ack file
+LOOK_S = 0.005  # how often a waiter looks at the ack file, whether he is woken or not
 WATCH_S = 0.02
 SILENT_US = 2_000_000  # entries wait and no ack for this long: degraded
 LINES_MAX = 100  # of the newest lines it can be told that they were lost
-UNSAFE_MAX = 10_000  # timestamps kept of entries that the service has not acked: the oldest
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -65,13 +65,14 @@ class Live:
         self._env: Env = spool.env
         self._spool = spool
         self._utterances = Utterances(said_in(self.session))
-        self._unsafe: deque[tuple[int, int]] = deque()
+        self._unsafe = Unsafe()
         self._unrecorded = Losses()  # neither on the disk nor in the log
         self._unstored = Losses()  # on this disk, and not in the log as they were written
         self._losses_heard = 0
         self._unkept = Unkept()
         self._told = Trouble.NONE
-        journal.on_trouble = self._tell
+        self._waking = Waking()  # by the keeper, and by our journal
+        journal.on_change = self._hear
         self._new = asyncio.Event()
         self._watching = asyncio.create_task(self._watch(), name="unbroken levels")
         by_room.add(self)
@@ -148,8 +149,7 @@ class Live:
                 n = self._append_apart(kind, data, flags)
         except Exception as error:  # noqa: BLE001 - no value may cost the call its agent
             n = self._lose(payload, error)
-        if len(self._unsafe) < UNSAFE_MAX:
-            self._unsafe.append((n, self.journal.put_us))
+        self._unsafe.add(n, self.journal.put_us)
         self._new.set()
         return n
 
@@ -218,6 +218,7 @@ class Live:
         self._ask_for(level, n)
         until_us = self._env.boot_us() + int(timeout_s * 1e6)
         while True:
+            woken = self._waking.count
             is_reached = self._reached(level, n)  # first: a loss is told before it is passed
             self._refuse_lost(level, upto)
             if is_reached:
@@ -225,16 +226,17 @@ class Live:
             self._refuse_impossible(level)
             if self._env.boot_us() >= until_us:
                 return False
-            await asyncio.sleep(LOOK_S)
+            await self._waking.wait(woken, LOOK_S)
 
     @property
     def lag(self) -> Lag:
         now_us = self._env.boot_us()
         journal, acked = self.journal, self._forget_safe()
+        appended = journal.appended
         return Lag(
-            process=self._lag(journal.written, now_us),
-            disk=self._lag(max(journal.synced, acked), now_us),
-            service=self._lag(acked, now_us),
+            process=self._unsafe.lag(journal.written, appended, now_us),
+            disk=self._unsafe.lag(max(journal.synced, acked), appended, now_us),
+            service=self._unsafe.lag(acked, appended, now_us),
             degraded=self._degraded(now_us, acked),
         )
 
@@ -245,6 +247,7 @@ class Live:
         with contextlib.suppress(asyncio.CancelledError):
             await self._watching
         by_room.discard(self)
+        self._waking.close()
         self.journal.close(cause)
         for n in range(self.journal.written + 1, self.journal.appended + 1):
             self._unrecorded.add(n, "the disk took nothing until the end")
@@ -301,6 +304,11 @@ class Live:
             if not self._unrecorded.of(n) and self._unstored.add(n, "it could not be stored"):
                 log.warning("entry lost: it could not be stored", extra={"n": n})
 
+    def _hear(self) -> None:
+        """The journal is other than it was: in trouble, out of it, or synced further."""
+        self._tell()
+        self._waking.wake()
+
     def _tell(self) -> None:
         """Say at each change what degrades us: to the log, and to the keeper."""
         is_short = self.lost or self._unkept
@@ -317,8 +325,10 @@ class Live:
     def _ask_for(self, level: Level, n: int) -> None:
         if level == "disk":
             self.journal.sync()
-        elif level == "service":
+        elif level == "service" and self.ack.acked < n:
+            self._waking.listen(self._env, self._spool.bell(self.journal.header.holder))
             self.ack.want(n)
+            self._env.ring(self._spool.keeper_bell)
 
     def _reached(self, level: Level, n: int) -> bool:
         reached = {
@@ -351,20 +361,12 @@ class Live:
 
     def _forget_safe(self) -> int:
         acked = self.ack.acked
-        while self._unsafe and self._unsafe[0][0] <= acked:
-            self._unsafe.popleft()
+        self._unsafe.forget(acked)
         return acked
 
-    def _lag(self, reached: int, now_us: int) -> LevelLag:
-        count = self.journal.appended - reached
-        if count <= 0:
-            return LevelLag(0, 0.0)
-        oldest_us = next((at for n, at in self._unsafe if n > reached), now_us)
-        return LevelLag(count, (now_us - oldest_us) / 1e6)
-
     def _degraded(self, now_us: int, acked: int) -> str | None:
-        oldest_us = self._unsafe[0][1] if self._unsafe else now_us
-        is_silent = self.journal.appended > acked and now_us - oldest_us > SILENT_US
+        waits_us = now_us - self._unsafe.oldest_us(now_us)
+        is_silent = self.journal.appended > acked and waits_us > SILENT_US
         reasons = (
             self.journal.degraded,
             f"{self.lost} entries are lost" if self.lost else None,

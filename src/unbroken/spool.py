@@ -9,6 +9,8 @@ keeper.log          what the keepers said; bounded
 <holder>.1.journal  its next part, after a failed fsync
 <holder>.lock       held as long as the holder's process lives
 <holder>.ack        mapped by the holder and the keeper
+<holder>.bell       rung by the keeper when something that the holder waits for was stored
+keeper.bell         rung by a holder that waits
 blobs/<holder>.<sha256>   what was too large for an entry; leaves with its journal
 archives/<name>/    a whole spool of its own for each other service: see `destination`
 
@@ -30,6 +32,7 @@ from unbroken.env import Env
 from unbroken.errors import JournalUnreadable, JournalUnwritable, SettingsInvalid
 
 JOURNAL = ".journal"
+REMOVABLE = ".lock", ".ack", ".bell", ".new"  # what belongs to nothing without a journal
 PARTS_MAX = 4  # files of one holder: so often may an fsync fail
 ID_BYTES = 16
 IDS_MAX = 4  # files that may hold the id: each one that was damaged is left as it is
@@ -163,12 +166,20 @@ class Spool(msgspec.Struct, frozen=True):
     def keeper_log(self) -> str:
         return f"{self.folder}/keeper.log"
 
+    @property
+    def keeper_bell(self) -> str:
+        return f"{self.folder}/keeper.bell"
+
+    def bell(self, holder: UUID) -> str:
+        return f"{self.folder}/{holder}.bell"
+
     def remove(self, holder: UUID) -> None:
         """All of the holder's. The journal first: without it nobody looks for the others."""
         for part in range(PARTS_MAX):
             self.env.remove(self.journal(holder, part))
         self.env.remove(self.lock(holder))
         self.env.remove(self.ack_file(holder))
+        self.env.remove(self.bell(holder))
         if self.env.exists(self._blobs):
             for name in self.env.list_folder(self._blobs):
                 if name.startswith(f"{holder}."):
@@ -182,7 +193,7 @@ class Spool(msgspec.Struct, frozen=True):
         """What belongs to nothing when its holder is dead: path, holder, and whether a journal of
         that holder would make it belong."""
         for name in self.env.list_folder(self.folder):
-            if name.endswith((".lock", ".ack", ".new")) and name != "keeper.lock":
+            if name.endswith(REMOVABLE) and name not in ("keeper.lock", "keeper.bell"):
                 yield f"{self.folder}/{name}", _holder_of(name), not name.endswith(".new")
         if self.env.exists(self._blobs):
             for name in self.env.list_folder(self._blobs):

@@ -1,7 +1,10 @@
 """How safe a session's entries are, as its process is told: never safer than they are."""
 
 import asyncio
+import contextlib
+import errno
 import logging
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from tests.core.conftest import new_header
 from tests.core.faults import FaultyHost
 from tests.core.test_keeper import until
+from unbroken import live as live_module
 from unbroken import trouble
 from unbroken.ack import ENDED, FENCED, Ack
 from unbroken.entries import Noted, decode
@@ -16,14 +20,17 @@ from unbroken.errors import JournalUnwritable, LevelUnavailable
 from unbroken.frames import CLOSED, ENTRY
 from unbroken.journal import JournalReader
 from unbroken.keeper import Keeper
+from unbroken.keeper import keeper as keeper_module
 from unbroken.live import Live
 from unbroken.losses import RUNS_MAX
 from unbroken.spool import Spool
+from unbroken.stores.sqlite import SqliteStore
 from unbroken.trouble import Trouble
 
 pytestmark = pytest.mark.usefixtures("at_once")
 
 LARGE = "x" * 40_000  # travels apart
+LOOKED_S, NEVER_S = keeper_module.LOOK_S, 600.0
 
 
 @pytest.fixture
@@ -239,3 +246,37 @@ async def test_a_line_is_told_to_be_stored_whatever_is_recorded_behind_it(spool,
     await until(Keeper(spool, store.archive), lambda: (1, "service") in told)
     assert list(dict.fromkeys(told)) == [(1, "process"), (1, "disk"), (1, "service")]
     await live.close("left")
+
+
+async def test_who_waits_is_woken_without_having_to_look(live, spool, store, monkeypatch):
+    async with kept(spool, store):
+        live.record(Noted("a"))
+        assert await live.durable("service", timeout_s=20)
+        monkeypatch.setattr(keeper_module, "LOOK_S", NEVER_S)
+        monkeypatch.setattr(live_module, "LOOK_S", NEVER_S)
+        await asyncio.sleep(5 * LOOKED_S)  # the keeper's last look of the old kind is over
+        for name in ("b", "c"):
+            live.record(Noted(name))
+            assert await live.durable("service", timeout_s=20)
+            assert await live.durable("disk", timeout_s=20)
+
+
+async def test_without_a_bell_who_waits_looks(live, spool, store, host, monkeypatch):
+    monkeypatch.setattr(host, "open_bell", refused)
+    async with kept(spool, store):
+        live.record(Noted("a"))
+        assert await live.durable("service", timeout_s=20)
+
+
+@contextlib.asynccontextmanager
+async def kept(spool: Spool, store: SqliteStore) -> AsyncIterator[None]:
+    keeping = asyncio.create_task(Keeper(spool, store.archive).run())
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+
+
+def refused(_path: str) -> None:
+    raise OSError(errno.EMFILE, "Too many open files")

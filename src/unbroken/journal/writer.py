@@ -58,7 +58,7 @@ class Journal:
         self.synced = 0  # up to here they survive power loss
         self.put_us = 0  # when the newest entry was put here, since boot
         self.disk_failed = False  # it never will again
-        self.on_trouble: Callable[[], None] = lambda: None
+        self.on_change: Callable[[], None] = lambda: None  # of trouble, or of `synced`
         self._spool, self._env = spool, spool.env
         self._file = file
         self._parts = Parts(spool, file)
@@ -302,7 +302,7 @@ class Journal:
         if not self._retry and not self._closed:
             self._retry = self._loop.call_later(RETRY_S, self._try_again)
         if is_news:
-            self.on_trouble()
+            self.on_change()
 
     def _try_again(self) -> None:
         self._retry = None
@@ -312,7 +312,7 @@ class Journal:
     def _is_well(self) -> None:
         if self._unwritable:
             self._unwritable = None
-            self.on_trouble()
+            self.on_change()
 
     def _work(self) -> None:
         """Give the thread what is to be written and synced, one job at a time."""
@@ -370,7 +370,7 @@ class Journal:
 
     def _take(self, job: "Job", synced: Synced) -> None:
         """What became of a sync."""
-        was, self._unsyncable = self._unsyncable, synced.error
+        self._unsyncable = synced.error
         if synced.error:
             self._sync_upto = 0
             self._blobs = job.blobs + self._blobs
@@ -384,8 +384,7 @@ class Journal:
                 self._sync_upto = self.appended  # as much came meanwhile
             if synced.file:
                 self._go_on_in(synced.file)
-        if bool(was) != bool(synced.error):
-            self.on_trouble()
+        self.on_change()
 
     def _go_on_in(self, file: File) -> None:
         """What went to the file before while this one was made is written here, too."""

@@ -62,6 +62,11 @@ class Journals:
                 log.info("holder gone: %s", tail.header.holder)
         self._read_on()
 
+    def read_waited(self) -> None:
+        """Read on in those whose holder waits until something is stored."""
+        for tail in self._waited():
+            self._read(tail, self._share())
+
     def forget(self) -> None:
         """Journals that nobody can need any more: not while a request about them is on its way."""
         now_us = self._env.boot_us()
@@ -143,16 +148,24 @@ class Journals:
     def _read_on(self) -> None:
         """In turn, for READ_US; those first that somebody waits for."""
         began_us = self._env.boot_us()
-        reading = [tail for tail in self.tails.values() if not tail.is_over]
-        share = READ_AHEAD_BYTES // max(1, len(reading))
-        share = min(max(share, SHARE_BYTES_MIN), QUEUE_BYTES_MAX)
-        waited = [tail for tail in reading if tail.ack.wanted > tail.stored]
+        reading, share = self._reading(), self._share()
         at = self._turn % max(1, len(reading))
-        for tail in [*waited, *reading[at:], *reading[:at]]:
+        for tail in [*self._waited(), *reading[at:], *reading[:at]]:
             self._read(tail, share)
             self._turn += 1
             if self._env.boot_us() - began_us > READ_US:
                 return
+
+    def _reading(self) -> list[Tail]:
+        return [tail for tail in self.tails.values() if not tail.is_over]
+
+    def _waited(self) -> list[Tail]:
+        return [tail for tail in self._reading() if tail.ack.wanted > tail.stored]
+
+    def _share(self) -> int:
+        """Of the memory for what is read ahead."""
+        share = READ_AHEAD_BYTES // max(1, len(self._reading()))
+        return min(max(share, SHARE_BYTES_MIN), QUEUE_BYTES_MAX)
 
     def _read(self, tail: Tail, room: int) -> None:
         holder = tail.header.holder

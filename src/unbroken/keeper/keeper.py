@@ -6,9 +6,10 @@ One keeper a spool, by lock. It has no durable state: where it goes on is what t
 and the ack files say, so its death costs nothing but the moment until an agent starts the next
 one. Looking (which holders live and beat, what is new) is a loop of its own that waits for
 nothing. Beside it one request is in flight; the next one leaves when the answer is in and
-something is new. Sessions are taken, blobs given away and the host's lease renewed beside that,
-too. Every journal answers for itself: one bad session never blocks another. A journal whose
-holder's lock is free is a dead holder's: its tail is shipped with the cause of its end.
+something is new. A holder that waits rings, and its journal is read between two looks. Sessions
+are taken, blobs given away and the host's lease renewed beside that, too. Every journal answers
+for itself: one bad session never blocks another. A journal whose holder's lock is free is a dead
+holder's: its tail is shipped with the cause of its end.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ import logging
 import msgspec
 
 from unbroken.archive import Archive
+from unbroken.bell import Waking
 from unbroken.keeper.beat import KeeperBeat, Settings
 from unbroken.keeper.blobs import BlobLane
 from unbroken.keeper.journals import Journals
@@ -55,6 +57,7 @@ class Keeper:
             self._env, archive, self._lane, host_id=spool.host_id(), ttl_ms=ttl_ms
         )
         self._beat: KeeperBeat | None = None
+        self._rung, self._news = Waking(), Waking()
         self._busy_us = self._env.boot_us()
 
     async def run(self) -> bool:
@@ -62,6 +65,7 @@ class Keeper:
         if not self._env.lock(self._spool.keeper_lock):
             return False
         log.info("keeper started", extra={"spool": self._spool.folder})
+        self._rung.listen(self._env, self._spool.keeper_bell)
         loops = (self._look_on, self._ship_on, self._renew_on)
         tasks = [asyncio.create_task(loop(), name=f"unbroken keeper {loop}") for loop in loops]
         try:
@@ -72,6 +76,7 @@ class Keeper:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            self._rung.close()
             await self._taking.aclose()
             await self._lane.aclose()
             self._env.unlock(self._spool.keeper_lock)
@@ -91,12 +96,23 @@ class Keeper:
             self._show()
             self.look()
             self._begin()
-            await asyncio.sleep(LOOK_S)
+            await self._heed()
+
+    async def _heed(self) -> None:
+        """Between two looks: read on where somebody waits, at once."""
+        until_us = self._env.boot_us() + int(LOOK_S * 1e6)
+        heard = self._rung.count
+        while (left_us := until_us - self._env.boot_us()) > 0:
+            if await self._rung.wait(heard, left_us / 1e6):
+                heard = self._rung.count
+                self._journals.read_waited()
+                self._news.wake()
 
     async def _ship_on(self) -> None:
         while True:
+            known = self._news.count
             await self._ship()
-            await asyncio.sleep(LOOK_S)
+            await self._news.wait(known, LOOK_S)
 
     async def _renew_on(self) -> None:
         while True:

@@ -37,6 +37,7 @@ class Tail:
         env, holder = spool.env, parts.holder
         self._env = env
         self.header = parts.header or header_of(holder, host_id)
+        self._bell = spool.bell(holder)
         self._words = KeptWords(env, spool.ack_file(holder), WORDS)
         self.ack = Ack(self._words)
         self.holder = Holder(env, self.header, self.ack, lock=spool.lock(holder))
@@ -158,7 +159,12 @@ class Tail:
         )
 
     def hear(self, batch: Batch, answer: Answer, now_us: int) -> None:
-        """Take the store's answer to `batch`."""
+        """Take the store's answer to `batch`, and wake a holder that waits for it."""
+        self._take(batch, answer, now_us)
+        if batch.entries and self.ack.wanted >= batch.first - self.base:
+            self._env.ring(self._bell)
+
+    def _take(self, batch: Batch, answer: Answer, now_us: int) -> None:
         self._heard_us = now_us
         self.health.recover(batch, is_all=len(batch.entries) == len(self._backlog))
         match answer.outcome:
