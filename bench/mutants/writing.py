@@ -89,8 +89,8 @@ MUTANTS = (
     Mutant(
         name="a mark that comes behind a slow write is lost",
         file="journal/writer.py",
-        old="        self._put_mark()\n        self._work()  # what came meanwhile\n",
-        new="        self._work()  # what came meanwhile\n",
+        old="        self._put_mark()\n        self._try()  # what came meanwhile\n",
+        new="        self._try()  # what came meanwhile\n",
         promise="What is in flight is known to a successor on a slow disk too.",
         test="core/test_journal.py::test_a_mark_waits_behind_the_entries_that_wait",
     ),
@@ -157,5 +157,13 @@ MUTANTS = (
         new='if is_safe and gate.at_bound == "refuse":',
         promise="No effect is done before its intent is as safe as asked.",
         test="livekit/test_effects.py::test_without_the_service_it_refuses",
+    ),
+    Mutant(
+        name="after one slow write a thread writes for ever",
+        file="journal/speed.py",
+        old="        self.is_slow = self._left > 0\n",
+        new="        self.is_slow = True\n",
+        promise="One hiccup of the machine leaves no later entry for a kill to take.",
+        test="core/test_journal.py::test_once_the_thread_is_quick_again_an_entry_is_written_at_once",
     ),
 )
