@@ -19,6 +19,7 @@ _BEAT, _BEAT_AT, _WANTED, _READY, _APPENDED, _TROUBLE, _HUNG_UP = range(7)
 _ACKED, _TERM, _CONFIRMED_AT, _FLAGS, _INBOX, _BASE, _SESSION_HIGH, _SESSION_LOW = range(8, 16)
 _LOST, _LOST_RING = 16, range(17, 31)  # how many entries were lost, and the n of the last of them
 _LOW = (1 << 64) - 1
+_TAKEN_BACK = 1 << 63  # in the word of a hang-up
 
 
 class Ack:
@@ -50,9 +51,13 @@ class Ack:
         self._words[_TROUBLE] = trouble
 
     def hang_up(self, n: int) -> None:
-        """Entry `n` says that the call is over; 0: it is not. Behind a slow or full disk that
-        entry still waits when we are killed: then the keeper writes it."""
+        """Entry `n` says that the call is over. Behind a slow or full disk that entry still waits
+        when we are killed: then the keeper writes it."""
         self._words[_HUNG_UP] = n
+
+    def take_back(self, n: int) -> None:
+        """Entry `n` says that it goes on after all. Likewise."""
+        self._words[_HUNG_UP] = n | _TAKEN_BACK
 
     # The keeper's side.
 
@@ -98,7 +103,15 @@ class Ack:
 
     @property
     def hung_up(self) -> int:
-        return self._words[_HUNG_UP]
+        """0 if the call goes on."""
+        word = self._words[_HUNG_UP]
+        return 0 if word & _TAKEN_BACK else word
+
+    @property
+    def taken_back(self) -> int:
+        """0 if no hang-up was taken back."""
+        word = self._words[_HUNG_UP]
+        return word & ~_TAKEN_BACK if word & _TAKEN_BACK else 0
 
     @property
     def trouble(self) -> int:

@@ -25,8 +25,11 @@ def test_each_side_sees_what_the_other_says(both):
     agent.hang_up(7)
     keeper.confirm(acked=5, term=2, boot_us=456)
     keeper.bind(session_id, base=3)
+    assert keeper.taken_back == 0
     assert (keeper.beats, keeper.appended, keeper.hung_up) == ((1, 123), 8, 7)
     assert (agent.acked, agent.term, agent.confirmed_us) == (5, 2, 456)
+    agent.take_back(8)
+    assert (keeper.hung_up, keeper.taken_back) == (0, 8)
     assert (agent.session_id, agent.base) == (session_id, 3)
 
 

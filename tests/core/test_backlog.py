@@ -44,6 +44,16 @@ def test_the_goodbye_of_a_holder_is_there_though_no_file_has_it(spool, env):
     backlog.close()
 
 
+def test_a_goodbye_that_was_taken_back_in_no_file_is_taken_back(spool, env):
+    header = dead_header(env, spool)
+    lay(spool, header, entry(1))
+    backlog = Backlog(env, PartsReader(spool, header.holder))
+    backlog.fill(is_living=False, appended=2, taken_back=2)
+    again = dict(backlog)[2]
+    assert entries.decode(again.kind, again.payload) == Noted(ENDING, None)
+    backlog.close()
+
+
 def test_a_goodbye_that_can_be_read_stays_as_it_was_said(spool, env):
     header = dead_header(env, spool)
     lay(spool, header, entry(1), entry(2))

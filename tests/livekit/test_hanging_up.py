@@ -126,6 +126,19 @@ async def test_a_goodbye_that_was_taken_back_is_no_goodbye_on_a_full_disk_either
     assert await talk.phase() == "orphaned"
 
 
+async def test_a_goodbye_that_is_on_the_disk_is_taken_back_though_the_disk_is_full_by_then(
+    tmp_path, store
+):
+    host = FullHost()
+    talk = await Talk(Spool.open(host, str(tmp_path / "full")), store).start()
+    talk.job.shutdown("said goodbye")
+    assert await talk.call.live.durable("process", timeout_s=60)
+    host.room_bytes = 0
+    assert talk.call._hanging_up.settle(DRAINED) is None
+    await died(talk.spool, talk.archive, talk.call)
+    assert await talk.phase() == "orphaned"
+
+
 @pytest.mark.parametrize("hang_up", WAYS)
 async def test_left_in_order_the_session_is_over(talk, hang_up):
     await hang_up(talk)

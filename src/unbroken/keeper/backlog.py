@@ -64,7 +64,8 @@ class Backlog:
         self._lost_upto = 0  # entries that are missing, from `read` on
         self._lost_for = ""
         self._reaches = 0  # up to this n entries were recorded, as the file says
-        self._appended = self._hung_up = 0  # ...and as the ack file says
+        self._appended = 0  # ...and as the ack file says
+        self._endings: dict[int, str | None] = {}  # what it says of a hang-up, by the entry's n
         self._damaged = 0  # bytes, when the newest entry was read
         self._told = 0  # up to this n it was said what is missing
 
@@ -80,14 +81,16 @@ class Backlog:
         is_living: bool,
         appended: int = 0,
         hung_up: int = 0,
+        taken_back: int = 0,
         room: int = QUEUE_BYTES_MAX,
     ) -> None:
         """Read on, as far as there is room, but not further than one slice of what is damaged.
 
         `appended`: up to here the holder says that it recorded. `hung_up`: the entry in which it
-        says that it hung up; if that is in no file, it is written here.
+        says that it hung up, `taken_back` that it did not; if that is in no file, it is written
+        here.
         """
-        self._appended, self._hung_up = appended, hung_up
+        self._appended, self._endings = appended, {hung_up: HUNG_UP, taken_back: None}
         while self._bytes < room and len(self._queue) < QUEUE_ENTRIES_MAX and not self.is_read:
             if self.read < self._lost_upto:
                 self._name_missing()
@@ -202,8 +205,9 @@ class Backlog:
             return
         self.read += 1
         now_us = self._env.now_us()
-        is_goodbye = self.read == self._hung_up
-        self._put(self.read, _goodbye(now_us) if is_goodbye else _lost(self._lost_for, now_us))
+        is_known = self.read in self._endings
+        made = _ending(self._endings[self.read], now_us) if is_known else None
+        self._put(self.read, made or _lost(self._lost_for, now_us))
 
     def _put(self, n: int, entry: WireEntry) -> None:
         self._queue.append((n, entry))
@@ -223,8 +227,8 @@ def _lost(cause: str, at_us: int, *, kind: str | None = None) -> WireEntry:
     return WireEntry("lost", _time(at_us), flags, payload)
 
 
-def _goodbye(at_us: int) -> WireEntry:
-    payload, flags = entries.encode(Noted(ENDING, HUNG_UP))
+def _ending(reason: str | None, at_us: int) -> WireEntry:
+    payload, flags = entries.encode(Noted(ENDING, reason))
     return WireEntry("note", _time(at_us), flags, payload)
 
 

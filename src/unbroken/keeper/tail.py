@@ -114,6 +114,7 @@ class Tail:
     def read_on(self, room: int) -> None:
         """Read what is new, as far as there is room in memory. Raises OSError."""
         said = {"appended": self.ack.appended, "hung_up": self.ack.hung_up}
+        said |= {"taken_back": self.ack.taken_back}
         self._backlog.fill(is_living=self.is_living, room=room, **said)
         bound, self._backlog.binding = self._backlog.binding, None
         if bound and not self.is_bound and self.claim.granted_term is None:

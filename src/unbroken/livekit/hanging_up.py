@@ -136,8 +136,7 @@ class HangingUp:
             self._live.journal.sync()
 
     def _take_back(self) -> None:
-        self._live.record(Noted(ENDING, None))
-        self._live.ack.hang_up(0)
+        self._live.ack.take_back(self._live.record(Noted(ENDING, None)))
 
 
 def shut_down(ctx: JobContext, reason: str) -> bool:
