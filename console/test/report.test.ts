@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { causeWords, planWords, reportFields, reportSummary } from "../src/lib/report";
+import { causeWords, deedWords, planWords, reportFields, reportSummary } from "../src/lib/report";
 
 describe("a restore report", () => {
   const fields = reportFields({
@@ -27,6 +27,14 @@ describe("a restore report", () => {
       { name: "a", grade: "degraded", why: "exactly half" }, { name: "b", grade: "degraded", why: null },
     ]);
   });
+});
+
+test("what a new agent did is told only when it could do it", () => {
+  const term = { term: 2, agentIdentity: null, takenAt: 0, cause: "crashed", gapMs: 1, plan: "resume", report: null };
+  expect([deedWords(term, false), deedWords(term, true)]).toEqual(["it went on with what was cut", "it said the cut sentence again"]);
+  expect(deedWords({ ...term, plan: "answer" }, true)).toBe("it answered what was said last");
+  expect(deedWords({ ...term, report: { plan: "degraded: nobody answers" } }, true)).toBe("it could not do as planned");
+  expect(deedWords({ ...term, plan: null }, false)).toBeNull();
 });
 
 test("names that are not known are shown as they are", () => {

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import type { Call, ConversationDetail, Message, Session, Term } from "../src/api/types";
 import { halves, asLogged } from "../src/call/cut";
-import { hasGivenUp, livingSession, unexplained, withLoss, withOutcome, withoutLoss, withSuccessor, withTerms } from "../src/call/takeover";
+import {
+  hasGivenUp, isSaidAgain, livingSession, unexplained, withLoss, withOutcome, withoutLoss, withSuccessor, withTerms, wordsLost,
+} from "../src/call/takeover";
 import { hear, type Heard, type Line } from "../src/call/transcript";
 
 const heard = (change: Partial<Heard>): Heard => ({
@@ -10,7 +12,7 @@ const heard = (change: Partial<Heard>): Heard => ({
 const half = hear([], heard({ cut: true }));
 const lines = hear(half, heard({ segment: "s2", from: "b", text: "Let me look", final: true }));
 const message = (change: Partial<Message>): Message => ({
-  id: "item_1", role: "assistant", content: "Let me look", createdAt: 1, interrupted: true, heardMs: 900, speaker: null, ...change,
+  id: "item_1", role: "assistant", content: "Let me look", createdAt: 1, interrupted: true, heardMs: 900, speaker: null, sessionId: "s", takeover: null, ...change,
 });
 const term = (change: Partial<Term>): Term => ({
   term: 2, agentIdentity: "b", takenAt: 1, cause: "crashed", gapMs: 300, plan: "resume", report: { history: "exact" }, ...change,
@@ -30,12 +32,17 @@ describe("a cut line", () => {
 
   test("takes its item back from a line of the successor", () => {
     const mistaken = lines.with(1, { ...(lines[1] as Line), item: "item_1", level: "disk", by: "b" });
-    expect(asLogged(mistaken, [message({})]).map((line) => line.item)).toEqual(["item_1", null]);
+    expect(asLogged(mistaken, [message({ takeover: 2 })]).map((line) => line.item)).toEqual(["item_1", null]);
   });
 
   test("whose text had reached its end is cut all the same", () => {
     const whole = hear([], heard({ final: true }));
     expect(asLogged(whole, [message({ content: "Let me look whether the table near" })])[0]).toMatchObject({ cut: true, heardMs: 900 });
+  });
+
+  test("is marked also when its agent has named it before the log says that somebody spoke into it", () => {
+    const named = hear([], heard({ final: true })).map((line): Line => ({ ...line, item: "item_1", level: "service", by: "a" }));
+    expect(asLogged(named, [message({})])[0]).toMatchObject({ cut: true, killed: false, heard: "Let me look" });
   });
 
   test("stays as it is for other words, and without interruption", () => {
@@ -53,7 +60,42 @@ test("a line whose agent could not say so any more is as safe as the log says, e
   expect(found.map((line) => [line.item, line.level, line.cut])).toEqual([["1", "service", false], ["2", "service", true], ["3", "service", false]]);
 });
 
+test("a line is cut by a kill or by a barge-in, as the log says", () => {
+  expect(asLogged(lines, [message({ takeover: 2 })])[0]).toMatchObject({ cut: true, killed: true });
+  expect(asLogged(lines, [message({})])[0]).toMatchObject({ cut: true, killed: false });
+  expect(half[0]).toMatchObject({ cut: true, killed: null });
+});
+
+describe("what a kill has cost", () => {
+  const asked = hear(half, heard({ segment: "u1", role: "user", from: "me", text: "And for four people?", final: true }));
+  const explained = (after: string) => [{ key: "t", lost: "a", after, by: "b", term: term({}), outcome: null }];
+
+  test("is the words of lines that are lost, and of those that nobody has named", () => {
+    expect(wordsLost(asked, explained("u1"))).toBe(4);
+    expect(wordsLost(asked.with(1, { ...(asked[1] as Line), level: "service" }), explained("u1"))).toBe(0);
+    expect(wordsLost(asked.with(0, { ...(asked[0] as Line), lost: true }), explained("s1"))).toBe(7);
+  });
+
+  test("is not known before the next agent has said what it found", () => {
+    expect(wordsLost(asked, withLoss([], "a", asked).map((one) => ({ ...one, by: "b" })))).toBeNull();
+  });
+});
+
+test("a sentence is said again only by who begins with it", () => {
+  const cut = asLogged(half, [message({ takeover: 2 })]);
+  const next = (text: string): boolean => isSaidAgain({ key: "t", lost: "a", after: "s1", by: "b", term: term({}), outcome: null },
+    hear(cut, heard({ segment: "s2", from: "b", text, final: true })));
+  expect(next("Let me look whether the table near the window is free.")).toBe(true);
+  expect(next("whether the table near the window is free.")).toBe(false);
+});
+
 describe("a takeover", () => {
+  test("does not stand behind a line that was over before", () => {
+    const spokenInto = asLogged(half, [message({})]);
+    const quiet = hear(spokenInto, heard({ segment: "s2", text: "I am here.", final: true }));
+    expect(withLoss([], "a", quiet)).toMatchObject([{ after: "s2" }]);
+  });
+
   test("stands behind the line that was cut, once", () => {
     const one = withLoss([], "a", lines);
     expect(one).toMatchObject([{ lost: "a", after: "s1", by: null, term: null }]);

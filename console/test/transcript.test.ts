@@ -8,7 +8,7 @@ const heard = (change: Partial<Heard>): Heard => ({
 const all = (...events: readonly Partial<Heard>[]): readonly Line[] =>
   events.reduce<readonly Line[]>((lines, event) => hear(lines, heard(event)), []);
 const message = (change: Partial<Message>): Message => ({
-  id: "item_1", role: "user", content: "hello", createdAt: 1, interrupted: false, heardMs: null, speaker: null, ...change,
+  id: "item_1", role: "user", content: "hello", createdAt: 1, interrupted: false, heardMs: null, speaker: null, sessionId: null, takeover: null, ...change,
 });
 
 describe("hearing", () => {

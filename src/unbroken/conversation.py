@@ -35,6 +35,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     speaker: str | None = None
     turn_id: str | None = None
     metrics: dict[str, Any] | None = None
+    takeover: int | None = None  # its agent was lost in it: the term that took over
     is_corrupt: bool = False  # what is stored is not what was said: `content` is empty
 
     @property

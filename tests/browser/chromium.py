@@ -69,9 +69,11 @@ class Microphone:
         self._voice = voice
         self._write(silence(SILENT_S))
 
-    def set(self, text: str) -> None:
-        spoken = resampled(self._voice.voice(text, seed=0), self._voice.sample_rate)
-        self._write(silence(PUBLISHED_S), spoken, silence(SILENT_S))
+    def set(self, *texts: str, pause_s: float = SILENT_S) -> None:
+        """One after the other, `pause_s` apart."""
+        spoken = (resampled(self._voice.voice(t, seed=0), self._voice.sample_rate) for t in texts)
+        parts = [part for said in spoken for part in (said, silence(pause_s))]
+        self._write(silence(PUBLISHED_S), *parts)
 
     def _write(self, *parts) -> None:
         with wave.open(str(self.path), "wb") as file:

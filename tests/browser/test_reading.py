@@ -6,6 +6,8 @@ import httpx
 import pytest
 from playwright.async_api import expect
 
+from tests.browser.visitor import SIZES
+
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.browser,
@@ -13,7 +15,7 @@ pytestmark = [
 ]
 
 API = "**/api/**"
-SIZES = [{"width": 1440, "height": 900}, {"width": 390, "height": 844}]
+
 TURNS = 500  # two messages each; far beyond one answer of the service
 LONG = "Donaudampfschifffahrtsgesellschaftskapitaen" * 12
 AT = "2026-01-31T12:00:00.123456Z"

@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from playwright.async_api import (
     Page,
     Request,
     Response,
+    ViewportSize,
     expect,
 )
 
@@ -28,6 +30,7 @@ HANG_MS = 60_000
 expect.set_options(timeout=HANG_MS)
 CALLED_OFF = "net::ERR_ABORTED"
 SCRIPT = Path(__file__).with_name("page.js")
+SIZES: list[ViewportSize] = [{"width": 1440, "height": 900}, {"width": 390, "height": 844}]
 Line = tuple[str, str]  # role, text
 
 
@@ -73,9 +76,9 @@ class Visitor:
             await self.start_button.click()
         return dict(await (await answer.value).json())
 
-    async def speak(self, text: str) -> None:
-        """Allow the microphone, and say this. Once per visit of the page."""
-        self._microphone.set(text)
+    async def speak(self, *texts: str, pause_s: float = 1.0) -> None:
+        """Allow the microphone, and say this, in parts with pauses. Once per visit of the page."""
+        self._microphone.set(*texts, pause_s=pause_s)
         await self.page.evaluate("person.allowMicrophone()")
 
     async def agent_is(self, *states: str) -> None:
@@ -150,6 +153,15 @@ class Visitor:
     def _note_answer(self, response: Response) -> None:
         if response.status >= 400:
             self.complaints.append(f"{response.status}: {response.url}")
+
+
+async def at_sizes(person: Visitor) -> AsyncIterator[str]:
+    """The page as it is, on a desk and in a hand; nothing of it is too wide. Ends on the desk."""
+    for size in SIZES[::-1]:
+        await person.page.set_viewport_size(size)
+        name = f"{size['width']} px"
+        assert not await person.is_too_wide(), name
+        yield name
 
 
 def _decoded(tape: bytes) -> rtc.AudioFrame:

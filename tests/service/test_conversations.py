@@ -121,6 +121,7 @@ async def test_messages_in_pages(client, archive):
         "speaker": "ann",
         "session_id": str(taken.session_id),
         "metrics": {"llm_node_ttft": 0.1204, "tts_node_ttfb": 0.2, "e2e_latency": 0.9},
+        "takeover": None,
         "corrupt": False,
     }
     everything = (await client.get(url, params={"items": "all"})).json()["messages"]

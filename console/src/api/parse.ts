@@ -128,6 +128,8 @@ function parseMessage(json: unknown, where: string): Message {
     interrupted: maybe(f["interrupted"], `${where}.interrupted`, flag) ?? false,
     heardMs: maybe(f["heard_ms"], `${where}.heard_ms`, number),
     speaker: maybe(f["speaker"], `${where}.speaker`, text),
+    sessionId: maybe(f["session_id"], `${where}.session_id`, text),
+    takeover: maybe(f["takeover"], `${where}.takeover`, number),
   };
 }
 

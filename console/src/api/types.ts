@@ -91,6 +91,9 @@ export interface Message {
   readonly interrupted: boolean;
   readonly heardMs: number | null;
   readonly speaker: string | null;
+  readonly sessionId: string | null;
+  /** The term that took over, if its agent was lost in it. */
+  readonly takeover: number | null;
 }
 
 export interface Tool {

@@ -19,12 +19,14 @@ function lineOf(lines: readonly Line[], message: Message): Line | undefined {
   if (!message.interrupted) {
     return known ?? free.find((line) => plain(lineText(line)) === plain(message.content));
   }
-  return known?.cut === true && isBeginning(known, message.content) ? known : free.find((line) => isBeginning(line, message.content));
+  // Its own agent names a line into which somebody spoke; of one that it was lost in, the next agent may name another.
+  const isTrusted = known !== undefined && (known.cut || message.takeover === null) && isBeginning(known, message.content);
+  return isTrusted ? known : free.find((line) => isBeginning(line, message.content));
 }
 
-function logged(line: Line, { id, interrupted, heardMs, content }: Message): Line {
+function logged(line: Line, { id, interrupted, heardMs, content, takeover }: Message): Line {
   const safe: Line = { ...line, item: id, level: "service" };
-  return interrupted && line.role === "assistant" ? { ...safe, cut: true, heardMs, heard: content } : safe;
+  return interrupted && line.role === "assistant" ? { ...safe, cut: true, killed: takeover !== null, heardMs, heard: content } : safe;
 }
 
 /**

@@ -19,6 +19,7 @@ const SLOW_LOOK_MS = 2000;
 const SETTLE_MS = 3000;
 /** By then what was cut is in the log. */
 const LOGGED_MS = 2000;
+const LOGGED_LOOKS = 4; // on a slow machine it is later
 const LAST_LINES = 10;
 /** After the call has ended the service may need a moment to say why. */
 const LAST_LOOKS = 8;
@@ -29,6 +30,8 @@ export interface Host {
   readonly change: (change: Partial<Failover>) => void;
   readonly lines: (lines: readonly Line[]) => void;
 }
+
+const cuts = (lines: readonly Line[]): number => lines.filter((line) => line.cut).length;
 
 export class FailoverWatch {
   readonly #ear = new Ear();
@@ -103,16 +106,23 @@ export class FailoverWatch {
   /** The caller is understood; in the middle of a sentence of the agent it may be a barge-in. */
   spoken(): void {
     this.#silence(spokenInto(this.#state.silence));
-    if (this.host.call().agent.state === "speaking") this.#markCut ??= setTimeout(() => void this.#marked(), LOGGED_MS);
+    if (this.host.call().agent.state === "speaking") this.#markLater(LOGGED_LOOKS);
   }
 
-  /** Gives the lines what the log has of them: which ones were cut, and what was heard. */
-  async #marked(): Promise<void> {
+  #markLater(looks: number): void {
+    if (looks > 0) this.#markCut ??= setTimeout(() => void this.#marked(looks - 1), LOGGED_MS);
+  }
+
+  /** Gives the lines what the log has of them: which ones were cut, and what was heard; looks again while none was. */
+  async #marked(looks: number): Promise<void> {
     this.#markCut = null;
     const { conversationId } = this.host.call();
     if (conversationId === null) return;
-    const messages = await lastMessages(conversationId, LAST_LINES).catch(() => []); // the next barge-in asks again
-    this.host.lines(asLogged(this.host.call().lines, messages));
+    const messages = await lastMessages(conversationId, LAST_LINES).catch(() => []); // asked again below
+    const { lines } = this.host.call();
+    const marked = asLogged(lines, messages);
+    this.host.lines(marked);
+    if (cuts(marked) === cuts(lines)) this.#markLater(looks);
   }
 
   /** Nothing happens unless there is somebody to kill. */

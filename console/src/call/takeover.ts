@@ -1,8 +1,9 @@
 /** The takeovers of this call as the page saw them, and which session they belong to. Pure. */
 
 import type { ConversationDetail, Session, Term } from "../api/types";
+import { beginsAgain } from "../lib/report";
 import { NO_SILENCE, type Outcome, type Silence } from "./silence";
-import type { Line } from "./transcript";
+import { isFinal, type Line, lineText } from "./transcript";
 
 export interface Takeover {
   readonly key: string;
@@ -37,8 +38,9 @@ export const freshFailover = (old: Failover): Failover => (
   { ...NO_FAILOVER, silence: { ...NO_SILENCE, bestMs: old.silence.bestMs } }
 );
 
+/** One that the log has was over before its agent was lost. */
 function lastLine(lines: readonly Line[], lost: string): string | null {
-  const said = lines.findLast((line) => line.from === lost && (line.cut || line.segments.some((one) => !one.final)));
+  const said = lines.findLast((line) => line.from === lost && line.item === null && (line.cut || !isFinal(line)));
   return (said ?? lines.at(-1))?.key ?? null;
 }
 
@@ -73,6 +75,26 @@ export function withTerms(takeovers: readonly Takeover[], terms: readonly Term[]
 /** Takeovers of which the service has not said all. */
 export const unexplained = (takeovers: readonly Takeover[]): boolean =>
   takeovers.some((one) => one.by !== null && one.term?.report == null);
+
+/** Whether the next agent began with the sentence that was cut. */
+export function isSaidAgain({ after, by }: Takeover, lines: readonly Line[]): boolean {
+  const cut = lines.find((line) => line.key === after);
+  const next = by === null ? undefined : lines.find((line) => line.from === by && line.role === "assistant");
+  return cut?.killed === true && cut.heard !== null && next !== undefined && beginsAgain(cut.heard, lineText(next));
+}
+
+const words = (line: Line): number => lineText(line).split(/\s+/).filter((word) => word !== "").length;
+
+/**
+ * How many words of the lines the log has not, and never will; null while the last takeover is not yet
+ * explained. A person's line that the agent before has not named by then is one of them.
+ */
+export function wordsLost(lines: readonly Line[], takeovers: readonly Takeover[]): number | null {
+  if (unexplained(takeovers)) return null;
+  const place = Math.max(...takeovers.map((one) => lines.findIndex((line) => line.key === one.after)), -1);
+  const isLost = (line: Line, n: number): boolean => line.lost || (line.role === "user" && n <= place && line.level === null);
+  return lines.filter(isLost).reduce((sum, line) => sum + words(line), 0);
+}
 
 /** The sessions of the room's last call. */
 function sessionsOf(conversation: ConversationDetail, roomName: string): readonly Session[] {

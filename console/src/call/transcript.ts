@@ -30,6 +30,8 @@ export interface Line {
   /** Ended before it was said to its end. */
   readonly cut: boolean;
   readonly heardMs: number | null;
+  /** Its agent was lost in it, else somebody spoke into it; null while the service has not said which. */
+  readonly killed: boolean | null;
   /** The words of it that were heard, where the service knows them. */
   readonly heard: string | null;
   /** Said before this page joined. */
@@ -68,7 +70,7 @@ function continues(last: Line | undefined, heard: Heard): boolean {
 function newLine(heard: Heard): Line {
   return {
     key: heard.segment, role: heard.role, from: heard.from, segments: [], at: heard.at, item: null, level: null, lost: false, by: null,
-    cut: false, heardMs: null, heard: null, earlier: false,
+    cut: false, killed: null, heardMs: null, heard: null, earlier: false,
   };
 }
 
@@ -106,7 +108,7 @@ function earlierLine(message: Message): Line | null {
   return {
     key: message.id, role: message.role, from: null, at: message.createdAt, item: message.id, level: "service", lost: false, by: null,
     segments: [{ id: message.id, text: message.content, final: true }],
-    cut: message.interrupted, heardMs: message.heardMs, heard: null, earlier: true,
+    cut: message.interrupted, killed: message.takeover !== null, heardMs: message.heardMs, heard: null, earlier: true,
   };
 }
 

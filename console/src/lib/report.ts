@@ -1,6 +1,6 @@
 /** A restore report and the names in a takeover, as people read them. */
 
-import type { Report } from "../api/types";
+import type { Report, Term } from "../api/types";
 
 export type Grade = "exact" | "degraded" | "missing";
 export const GRADES: readonly Grade[] = ["exact", "degraded", "missing"];
@@ -61,4 +61,23 @@ const PLANS: Readonly<Record<string, string>> = {
   custom: "did what its application wants",
 };
 
-export const planWords = (plan: string): string => PLANS[plan.toLowerCase()] ?? spaced(plan);
+const SAID_AGAIN = "said the cut sentence again";
+
+const plain = (text: string): string => text.toLowerCase().replace(/\s+/g, " ").trim();
+
+/** Whether `next` begins with the sentence in which `heard` breaks off. */
+export function beginsAgain(heard: string, next: string): boolean {
+  const begun = plain(heard).split(/[.!?…]+["'”’)]*(?: |$)|[。！？]/).at(-1) ?? "";
+  return begun !== "" && plain(next).startsWith(begun);
+}
+
+/** What the new agent did; `again`: it began with the sentence that was cut. */
+export function planWords(plan: string, again = false): string {
+  return again && plan.toLowerCase() === "resume" ? SAID_AGAIN : (PLANS[plan.toLowerCase()] ?? spaced(plan));
+}
+
+/** null while it has not said what it did. */
+export function deedWords({ plan, report }: Term, again: boolean): string | null {
+  if (plan === null) return null;
+  return report?.["plan"] === undefined ? `it ${planWords(plan, again)}` : "it could not do as planned";
+}

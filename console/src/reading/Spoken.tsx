@@ -1,14 +1,13 @@
 import type { ReactNode } from "react";
 import type { Message } from "../api/types";
 import { clock, delay } from "../lib/format";
+import { Icon } from "../ui/Icon";
 import { Time } from "../ui/Time";
 
 interface Props {
   readonly message: Message;
   /** Several people spoke: say which of them. */
   readonly named: boolean;
-  /** Its agent was lost in it. */
-  readonly killed?: boolean;
 }
 
 function who({ role, speaker }: Message, named: boolean): string {
@@ -17,12 +16,13 @@ function who({ role, speaker }: Message, named: boolean): string {
   return named && speaker !== null ? speaker : "Caller";
 }
 
-function cutWords({ heardMs }: Message, killed: boolean): string {
-  const how = `${killed ? "Cut off with its agent" : "Interrupted"}: only this was heard`;
+function cutWords({ heardMs }: Message, isKilled: boolean): string {
+  const how = `${isKilled ? "Cut off with its agent" : "Interrupted"}: only this was heard`;
   return heardMs === null ? how : `${how}, ${delay(heardMs)}`;
 }
 
-export function Spoken({ message, named, killed = false }: Props): ReactNode {
+export function Spoken({ message, named }: Props): ReactNode {
+  const isKilled = message.takeover !== null;
   return (
     <div className={`spoken ${message.role}`} data-interrupted={message.interrupted}>
       <div className="spoken-head">
@@ -32,7 +32,7 @@ export function Spoken({ message, named, killed = false }: Props): ReactNode {
       <p className="spoken-text" dir="auto">
         {message.content === "" ? <span className="muted">Nothing was heard</span> : message.content}
       </p>
-      {message.interrupted && <p className="cut">{cutWords(message, killed)}</p>}
+      {message.interrupted && <p className="cut" data-cut={isKilled ? "kill" : "barge-in"}><Icon name={isKilled ? "bolt" : "microphone"} />{cutWords(message, isKilled)}</p>}
     </div>
   );
 }

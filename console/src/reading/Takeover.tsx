@@ -1,23 +1,29 @@
 import type { ReactNode } from "react";
 import type { Term } from "../api/types";
 import { clock, delay } from "../lib/format";
-import { causeWords, planWords } from "../lib/report";
+import { causeWords, deedWords } from "../lib/report";
 import { Time } from "../ui/Time";
 
 /** What happened, as far as the service knows it: "the one before crashed · nobody for 0.70 s". */
-export function termFacts(term: Term): string {
+export function termFacts(term: Term, again = false): string {
   return [
     term.cause === null || term.term < 2 ? null : `the one before ${causeWords(term.cause)}`,
     term.gapMs === null ? null : `nobody for ${delay(term.gapMs)}`,
-    term.plan === null ? null : `it ${planWords(term.plan)}`,
+    deedWords(term, again),
   ].filter((fact) => fact !== null).join(" · ");
 }
 
-export function Takeover({ term }: { readonly term: Term }): ReactNode {
+interface Props {
+  readonly term: Term;
+  /** The new agent began with the sentence that was cut. */
+  readonly again: boolean;
+}
+
+export function Takeover({ term, again }: Props): ReactNode {
   return (
     <aside className="takeover-text" data-testid="takeover" data-term={term.term}>
       <p><strong>{`Agent replaced, term ${term.term}`}</strong> <span className="muted small"><Time at={term.takenAt}>{clock(term.takenAt)}</Time></span></p>
-      <p className="muted small takeover-facts">{termFacts(term)}</p>
+      <p className="muted small takeover-facts">{termFacts(term, again)}</p>
     </aside>
   );
 }

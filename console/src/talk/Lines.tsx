@@ -1,7 +1,7 @@
 /** The lines of a call, with the takeovers where they happened. */
 
 import { Fragment, type ReactNode } from "react";
-import type { Takeover } from "../call/takeover";
+import { isSaidAgain, type Takeover } from "../call/takeover";
 import type { Line } from "../call/transcript";
 import { TakeoverNote } from "./TakeoverNote";
 import { TranscriptLine } from "./TranscriptLine";
@@ -12,7 +12,8 @@ interface Props {
 }
 
 export function Lines({ lines, takeovers }: Props): ReactNode {
-  const notes = (some: readonly Takeover[]): ReactNode => some.map((one) => <TakeoverNote key={one.key} takeover={one} />);
+  const notes = (some: readonly Takeover[]): ReactNode =>
+    some.map((one) => <TakeoverNote key={one.key} takeover={one} again={isSaidAgain(one, lines)} />);
   const isPlaced = (one: Takeover): boolean => lines.some((line) => line.key === one.after);
   return (
     <>

@@ -5,10 +5,11 @@ import { type Halves, halves } from "../call/cut";
 import { LEVEL_WORDS, LOST_WORDS } from "../call/safety";
 import { isFinal, type Line } from "../call/transcript";
 import { delay } from "../lib/format";
+import { Icon } from "../ui/Icon";
 
 interface Props {
   readonly line: Line;
-  /** Its agent was lost in it; else the caller spoke into it. */
+  /** An agent was lost behind it: what cut it, while the service has not said so. */
   readonly killed: boolean;
 }
 
@@ -30,12 +31,18 @@ export function TranscriptLine({ line, killed }: Props): ReactNode {
       </span>
       <p className="line-text" dir="auto">
         {parts === null ? <Segments line={line} /> : <span>{parts.heard} </span>}
-        {line.cut && (
-          <span className="cut">{cutWords(line, killed)}</span>
-        )}
+        {line.cut && <Cut line={line} killed={line.killed ?? killed} />}
         {parts !== null && <Unheard parts={parts} />}
       </p>
     </article>
+  );
+}
+
+function Cut({ line, killed }: Props): ReactNode {
+  return (
+    <span className="cut" data-cut={killed ? "kill" : "barge-in"}>
+      <Icon name={killed ? "bolt" : "microphone"} />{cutWords(line, killed)}
+    </span>
   );
 }
 

@@ -63,6 +63,7 @@ class Message(BaseModel):
     speaker: str | None
     session_id: UUID
     metrics: dict[str, Any] | None
+    takeover: int | None  # the term that took over, if its agent was lost in it
     corrupt: bool  # what is stored is not what was said
 
 
@@ -151,6 +152,7 @@ def message(m: domain.Message) -> Message:
         speaker=m.speaker,
         session_id=m.session_id,
         metrics=m.metrics,
+        takeover=m.takeover,
         corrupt=m.is_corrupt,
     )
 

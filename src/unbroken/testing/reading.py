@@ -11,6 +11,8 @@ from unbroken.errors import NotFound
 from unbroken.testing.holders import ENV, Holder, entry, item
 from unbroken.testing.order import OrderContract
 
+RECOVERED = b'{"cause":"crashed","gap_ms":9,"crashes":1,"plan":"resume","report":{}}'
+
 
 class ConversationsContract(OrderContract):
     """Needs `archive` and `conversations` of one store, and its `clock`."""
@@ -72,6 +74,24 @@ class ConversationsContract(OrderContract):
             before = page[0].spot
         assert [name for page in pages for name in page] == [f"i{n}" for n in range(9)]
         assert [len(page) for page in pages] == [1, 4, 4]
+
+    async def test_a_reply_in_which_its_agent_was_lost_names_the_takeover(
+        self, archive: Archive, conversations: Conversations
+    ) -> None:
+        first, second = Holder(archive), Holder(archive)
+        await first.take()
+        spoken_into = item("a1", "spoken into", after=None, role="assistant", interrupted=True)
+        await first.append(1, spoken_into, final="crashed")
+        taken = await second.take()
+        await second.append(
+            2,
+            item("a2", "cut by the kill", after="a1", role="assistant", interrupted=True),
+            item("u1", "What?", after="a2"),
+            entry(RECOVERED, kind="recovered"),
+            item("a3", "spoken into, too", after="u1", role="assistant", interrupted=True),
+        )
+        found = await conversations.list_messages(taken.conversation_id, limit=10)
+        assert [m.takeover for m in found] == [None, 2, None, None]
 
     async def test_tools_are_left_out_unless_asked_for(
         self, archive: Archive, conversations: Conversations

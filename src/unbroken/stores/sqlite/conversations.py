@@ -203,6 +203,7 @@ def _line(row: Row, payload: bytes | None, *, is_corrupt: bool) -> Message:
         speaker=None if row["is_damaged"] else row["speaker"],
         turn_id=row["turn_id"],
         metrics=json.loads(metrics) if metrics else None,
+        takeover=row["takeover"],
         is_corrupt=is_corrupt,
     )
 

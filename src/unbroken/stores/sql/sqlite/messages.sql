@@ -32,9 +32,12 @@ select item_id from messages where session_id = :session_id order by place;
 update messages set place = :place where session_id = :session_id and item_id = :item_id;
 
 -- name: list_messages
--- Newest first. is_damaged: a bit of it has flipped; apart: of those, and of those with large parts. A message belongs to the turn of the last user message at or before it.
+-- Newest first. takeover: the term that wrote it down on its way in, as the agent that said it was lost.
+-- is_damaged: a bit of it has flipped; apart: of those, and of those with large parts. A message belongs to the turn of the last user message at or before it.
 select m.session_id, m.place, m.heard_at, m.item_id, m.seq, m.role, m.text, m.interrupted, m.speaker, m.at, m.heard_ms, m.metrics,
   (select u.item_id from messages u where u.session_id = m.session_id and u.role = 'user' and u.place <= m.place order by u.place desc limit 1) as turn_id,
+  (select t.term from terms t where m.interrupted and t.session_id = m.session_id and t.term > 1 and m.seq between t.first_seq and coalesce(t.end_seq, m.seq)
+    and not exists (select 1 from entries e where e.session_id = m.session_id and e.seq between t.first_seq and m.seq and e.kind = 'recovered')) as takeover,
   m.head <> row_sum(cast(m.item_id as blob), cast(m.role as blob), cast(m.text as blob), m.interrupted, cast(m.speaker as blob), m.at, m.heard_ms, cast(m.metrics as blob)) as is_damaged,
   (select whole(e.payload, e.sha256) from entries e where e.session_id = m.session_id and e.seq = m.seq
     and (e.flags & 4 or m.head <> row_sum(cast(m.item_id as blob), cast(m.role as blob), cast(m.text as blob), m.interrupted, cast(m.speaker as blob), m.at, m.heard_ms, cast(m.metrics as blob)))) as apart
@@ -50,6 +53,8 @@ select item_id from messages where session_id = :session_id order by place desc 
 -- As list_messages, with the payloads of tools.
 select m.session_id, m.place, m.heard_at, m.item_id, m.seq, m.role, m.text, m.interrupted, m.speaker, m.at, m.heard_ms, m.metrics,
   (select u.item_id from messages u where u.session_id = m.session_id and u.role = 'user' and u.place <= m.place order by u.place desc limit 1) as turn_id,
+  (select t.term from terms t where m.interrupted and t.session_id = m.session_id and t.term > 1 and m.seq between t.first_seq and coalesce(t.end_seq, m.seq)
+    and not exists (select 1 from entries e where e.session_id = m.session_id and e.seq between t.first_seq and m.seq and e.kind = 'recovered')) as takeover,
   m.head <> row_sum(cast(m.item_id as blob), cast(m.role as blob), cast(m.text as blob), m.interrupted, cast(m.speaker as blob), m.at, m.heard_ms, cast(m.metrics as blob)) as is_damaged,
   (select whole(e.payload, e.sha256) from entries e where e.session_id = m.session_id and e.seq = m.seq
     and (e.flags & 4 or m.head <> row_sum(cast(m.item_id as blob), cast(m.role as blob), cast(m.text as blob), m.interrupted, cast(m.speaker as blob), m.at, m.heard_ms, cast(m.metrics as blob)))) as apart,
