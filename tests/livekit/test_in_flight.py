@@ -9,6 +9,7 @@ from livekit.agents import Agent, AgentSession, RunContext, function_tool
 
 from tests.agents.scripted import ScriptedLLM
 from tests.livekit.holders import Holder
+from tests.livekit.realtime import Realtime
 from tests.livekit.speaking import Speaker, Voice, flying, go_on, said, until
 from unbroken.recovery import Answer, Resume, Silent
 
@@ -161,9 +162,11 @@ async def test_what_an_application_says_by_itself_is_said_to_its_end(env, spool)
     await after.close()
 
 
+@pytest.mark.parametrize("model", [ScriptedLLM, Realtime])
 @pytest.mark.parametrize("asked", ["hello", ASKED[1]])
-async def test_an_answer_that_was_heard_is_not_owed_when_its_item_comes(env, spool, asked):
-    holder, speaker = await holder_of(env, spool, Shop(waits=False))
+async def test_an_answer_that_was_heard_is_not_owed_when_its_item_comes(env, spool, asked, model):
+    given = Realtime() if model is Realtime else ScriptedLLM(RULES)
+    holder, speaker = await holder_of(env, spool, Shop(waits=False), given)
     owed, loop = [], asyncio.get_running_loop()
 
     def added(event: Any) -> None:

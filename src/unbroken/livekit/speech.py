@@ -163,7 +163,8 @@ class InFlight:
         spoken = self._before.text
         rests = [(writing, rest_of(writing.text, spoken)) for writing in self._writings]
         ended = [(writing, rest) for writing, rest in rests if rest is not None]
-        is_whole = any(not rest.strip() for _, rest in ended)
+        is_realtime = not self._writings  # a realtime model's words are read along only as spoken
+        is_whole = is_realtime or any(not rest.strip() for _, rest in ended)
         if spoken and is_whole and not any(writing.goes_on for writing, _ in ended):
             self._replies.given(self._before.speech)
         for writing, _ in ended:
