@@ -37,13 +37,7 @@ class Again(msgspec.Struct, frozen=True):
     def speaks(self) -> bool:
         """Whether what is run again says by itself what comes next: the first words of a task,
         or the rest of a place whose last task had ended."""
-        return self.is_fresh or self.is_behind
-
-    @property
-    def is_behind(self) -> bool:
-        """Whether a place goes on behind a task that had ended: what its code did there is done
-        again."""
-        return any(place.running is None for place in self.places)
+        return self.is_fresh or any(place.running is None for place in self.places)
 
 
 def again(session: Session) -> Again:
@@ -96,6 +90,13 @@ def _refusal_of_tool(session: Session, call_id: str) -> str | None:
 
 def _answers(item: Item, call_id: str) -> bool:
     return item.get("type") == "function_call_output" and item.get("call_id") == call_id
+
+
+def began_at(session: Session, place: Place) -> int | None:
+    """The moment at which its code began; None: it is not known."""
+    if tool := session.tools.get(place.name):
+        return tool.began_at
+    return session.begun.get(place.agent) if place.name == ON_ENTER else None
 
 
 def name_of(session: Session, place: Place) -> str:

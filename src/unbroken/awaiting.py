@@ -27,6 +27,7 @@ class Task(msgspec.Struct, kw_only=True):
     value: JSON = None
     begun_at: int | None = None  # how many messages there were when its `on_enter` began
     ended_behind: str | None = None  # the id of the last item in history when it ended
+    ended_at: int | None = None  # a moment, see `earlier.py`
 
     def is_fresh(self, message_count: int) -> bool:
         """Whether nobody has said a word since it began."""
@@ -65,8 +66,10 @@ class Awaiting:
     def __init__(self) -> None:
         self.places: dict[PlaceId, Place] = {}
 
-    def apply(self, change: TaskStarted | TaskEnded | AwaitingEnded, last: str | None) -> None:
-        """`last` is the id of the last item in history."""
+    def apply(
+        self, change: TaskStarted | TaskEnded | AwaitingEnded, last: str | None, now: int
+    ) -> None:
+        """`last` is the id of the last item in history, `now` a moment (see `earlier.py`)."""
         match change:
             case TaskStarted(agent=agent, place=name):
                 new = Place(agent=agent, name=name, called_at=change.called_at)
@@ -74,7 +77,8 @@ class Awaiting:
             case TaskEnded(task=key, status=status, value=value):
                 if place := self.place_of(key):
                     task = place.tasks[-1]
-                    task.status, task.value, task.ended_behind = status, value, last
+                    task.status, task.value = status, value
+                    task.ended_behind, task.ended_at = last, now
                 self._close_those_of({key})
             case AwaitingEnded(agent=agent, place=name):
                 self._close((agent, name))

@@ -44,6 +44,20 @@ def changed(value: JSON, changes: Iterable[Change]) -> JSON:
     return root.get("")
 
 
+def inverse(value: JSON, change: Change) -> Change:
+    """What leads back to `value` once the change is made."""
+    place: JSON = value
+    for n, key in enumerate(change.at):
+        if not isinstance(place, dict):
+            return Change(change.at[:n], place)
+        if key not in place:
+            return Change(change.at[: n + 1], is_gone=True)
+        place = place[key]
+    if isinstance(place, list) and change.keep is not None:
+        return Change(change.at, place[change.keep :], min(change.keep, len(place)))
+    return Change(change.at, place)
+
+
 def same(one: JSON, other: JSON) -> bool:
     """Equal as JSON: 1, 1.0 and true are three values."""
     if one != other:

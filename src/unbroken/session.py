@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 
 from unbroken import digest
-from unbroken.attributes import AtTaskEnd, Attributes
-from unbroken.awaiting import Awaiting
+from unbroken.attributes import Attributes
+from unbroken.awaiting import ON_ENTER, Awaiting
 from unbroken.context import Context, insert_behind, place_behind
 from unbroken.digest import Chain
+from unbroken.earlier import Earlier
 from unbroken.entries import (
     AgentEntered,
     AgentMade,
@@ -80,11 +81,11 @@ class Session:
         self.agent: str | None = None
         self.made: dict[str, AgentMade] = {}  # by key, in the order in which they were seen
         self.entered: dict[str, AgentEntered] = {}  # as they were the first time
-        self.begun: set[str] = set()  # those whose `on_enter` was begun, the last time
+        self.begun: dict[str, int] = {}  # whose `on_enter` was begun, the last time; when
         self.options: dict[str, Any] = {}
         self.userdata_log = Attributes()
         self.attributes: dict[str, Attributes] = {}  # by agent
-        self.at_task_end = AtTaskEnd()  # of userdata and attributes
+        self.earlier = Earlier()  # userdata and attributes as they were
         self.listened_to: ListenedTo | None = None
         self.participants: dict[str, Participant] = {}
         self.tools: dict[str, Tool] = {}
@@ -202,9 +203,7 @@ class Session:
             case AgentEntered(agent=agent, ran=ran):
                 self.agent = agent
                 self.entered.setdefault(agent, payload)
-                (self.begun.add if ran else self.begun.discard)(agent)
-                if ran:
-                    self.awaiting.began(agent, self.message_count)
+                self._enter(agent, ran=ran)
             case AgentMade(agent=agent):
                 self.made.setdefault(agent, payload)
             case OptionsChanged(options=options):
@@ -237,13 +236,20 @@ class Session:
             case Lost() | Unknown():
                 self.skipped.append(payload.kind or "lost")
 
+    def _enter(self, agent: str, *, ran: bool) -> None:
+        if not ran:
+            self.begun.pop(agent, None)
+        elif (agent, ON_ENTER) not in self.awaiting.places:  # else it goes on in it
+            self.begun[agent] = self.earlier.now
+        if ran:
+            self.awaiting.began(agent, self.message_count)
+
     def _change(self, payload: UserdataChanged | AttributesChanged) -> None:
         field, held = "userdata", self.userdata_log
         if isinstance(payload, AttributesChanged):
             field = ATTRIBUTES_OF + payload.agent
             held = self.attributes.setdefault(payload.agent, Attributes())
-        self.at_task_end.before_change(field, held)
-        held.change(payload)
+        self.earlier.change(field, held, payload)
 
     def _recover(self, recovered: Recovered) -> None:
         self.recovered = recovered
@@ -251,9 +257,8 @@ class Session:
         self.cut_tools = [tool for tool in tools if tool.status is None and not tool.is_told]
 
     def _await(self, payload: TaskStarted | TaskEnded | AwaitingEnded) -> None:
-        self.awaiting.apply(payload, self.order[-1] if self.order else None)
-        if isinstance(payload, TaskEnded):
-            self.at_task_end.begin()
+        last = self.order[-1] if self.order else None
+        self.awaiting.apply(payload, last, self.earlier.now)
         if isinstance(payload, AwaitingEnded) and payload.place in self.tools:
             self.tools[payload.place].is_told = True
 
@@ -292,6 +297,7 @@ class Session:
                 arguments=started.arguments,
                 agent=self.agent,
                 turn=self.turn,
+                began_at=self.earlier.now,
             )
         tool.key, tool.retry = started.key or tool.key, started.retry or tool.retry
 

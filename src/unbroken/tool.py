@@ -12,6 +12,7 @@ class Tool(msgspec.Struct, kw_only=True):
     name: str
     arguments: str
     agent: str | None = None  # that was current when it began
+    began_at: int = 0  # a moment, see `earlier.py`
     turn: str | None = None  # the id of the person's item that it answers
     key: str | None = None
     retry: str | None = None

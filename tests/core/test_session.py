@@ -14,7 +14,6 @@ from unbroken.entries import (
     ParticipantChanged,
     ParticipantJoined,
     ParticipantLeft,
-    TaskEnded,
     ToolEnded,
     ToolStarted,
     Unknown,
@@ -122,17 +121,3 @@ def test_the_rest():
     assert made.userdata == {"a": 1, "b": 2}
     assert made.skipped == ["lost", "of_the_future"]
     assert made.ended == "done"
-
-
-def test_what_userdata_was_at_the_newest_end_of_a_task_stays_known():
-    made = session(
-        UserdataChanged(type="dict", value={"n": 1, "of": {"a": 1}}),
-        TaskEnded("AskName", "done"),
-        UserdataChanged(type="dict", changes=(Change(("of", "a"), 2),)),
-        UserdataChanged(type="dict", changes=(Change(("n",), is_gone=True),)),
-    )
-    was = made.at_task_end.of("userdata", made.userdata_log)
-    assert (was.type, was.value, was.gone) == ("dict", {"n": 1, "of": {"a": 1}}, set())
-    made.apply(TaskEnded("AskAddress", "done"))
-    now = made.at_task_end.of("userdata", made.userdata_log)
-    assert (now.value, now.gone) == ({"of": {"a": 2}}, {"n"})

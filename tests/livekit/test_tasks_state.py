@@ -117,3 +117,56 @@ async def test_what_code_holds_while_it_awaits_stays_what_is_kept(env, spool):
             "places": {"asked": 1, "home": "ann at example"},
             "kinds": {0, "home"},
         }
+
+
+class Asking(Desk):
+    """Asks for what it has not got yet, and says how often it was told to."""
+
+    @function_tool
+    async def sign_up(self, context: RunContext, plan: str) -> str:
+        """Sign somebody up."""
+        known = context.userdata
+        known["calls"] += 1
+        calls = known["calls"]
+        if "name" not in known:
+            known["name"] = (await AskName()).whole
+        known["asked"] = asked = known.get("asked", 0) + 1
+        if not hasattr(self, "friend"):
+            self.friend = (await AskName()).whole
+        return f"Done: {known['name']} and {self.friend}, call {calls}, asked {asked}"
+
+
+async def test_code_finds_at_each_await_what_it_had_found_there(env, spool):
+    holder = Holder(env, spool, RULES, userdata=lambda: {"calls": 0})
+    await holder.begin(Asking())
+    for heard in ("sign me up", "i am Ann"):
+        await holder.hear(heard)
+    for upto in (None, *(holder.entry(kind) for kind in ("task_started", "task_ended"))):
+        after = await holder.next(Asking(), upto=upto)
+        after = await after.next(Asking())
+        assert (upto, after.current) == (upto, "AskName")
+        await after.hear("i am Bob")
+        assert after.said[-1] == "Done: i am Ann and i am Bob, call 1, asked 1"
+
+
+async def test_an_on_enter_finds_what_it_had_found(env, spool):
+    class Entering(Asking):
+        async def on_enter(self) -> None:
+            self.session.userdata["calls"] += 1
+            calls = self.session.userdata["calls"]
+            name = await AskName()
+            self.session.say(f"Done: {name.whole}, call {calls}")
+
+    holder = Holder(env, spool, RULES, userdata=lambda: {"calls": 0})
+    await holder.begin(Entering())
+    after = await holder.next(Entering())
+    await after.hear("i am Ann")
+    assert after.said == ["Done: i am Ann, call 1"]
+    assert after.session.userdata == {"calls": 1}
+
+
+async def test_what_a_tool_changed_just_before_its_end_is_in_the_log(noting):
+    for heard in ("sign me up", "i am Ann", "ann at example"):
+        await noting.hear(heard)
+    agent, after = await killed_at(noting, "tool_ended")
+    assert (agent.done, after.session.userdata) == (OVER, STATE)

@@ -171,6 +171,7 @@ class Hooks:
             is_silent = key in self._silenced
             self._silenced.discard(key)
             if not is_silent:
+                self.look_at_state()
                 self._enter(agent, key, ran=True)
             await self.tasks.enter(agent, key, enter, is_silent=is_silent)
 
@@ -260,11 +261,11 @@ class Hooks:
             return None
         return linked.identity if linked else None
 
-    def look_at_state(self) -> None:
+    def look_at_state(self, *, at_once: bool = True) -> None:
         """Record what userdata and attributes are right now, unless they are not yet what they
-        will be."""
+        will be; without `at_once` only if that was not slow just now."""
         if self.tasks.are_settled:
-            self._pace.run(self._scan_state, at_once=True)
+            self._pace.run(self._scan_state, at_once=at_once)
 
     def _scan_state(self) -> None:
         self._scan_userdata()
@@ -318,8 +319,11 @@ class Hooks:
         if update.type == "tool_call_started":
             call = update.function_call
             self._ends.follow(call)
+            self.look_at_state(at_once=False)
+            self.tasks.begins(call.call_id)
             self._live.record(ToolStarted(call.call_id, call.name, call.arguments))
         elif update.type == "tool_call_ended" and not self.tasks.keep(update.call_id):
+            self.look_at_state(at_once=False)
             self._live.record(self._ends.of(update))
         self._something_happened(event)
 

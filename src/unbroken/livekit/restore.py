@@ -95,7 +95,7 @@ class Restored:
         self._making.on_made = self._put_back_early
         self._first = first
         self._again = again(live.session)
-        self._is_behind = self._again.is_behind
+        self._at: int | None = None  # as of when state is put back
         self._ours: Ours | None = {}  # as long as code is run again
         self._tasks: dict[str, str] = {}
         self._compared: dict[str, str | None] = {}
@@ -139,12 +139,11 @@ class Restored:
         for key, agent in tuple(self._made.items()):
             self._put_back_early(key, agent)
         current = self._current()
-        is_there = self._hooks.key_of(current) == self._again.root
-        if is_there:
+        if self._hooks.key_of(current) == self._again.root:
             self._hooks.tasks.go_on(self._again, self)
         else:
             self._hooks.tasks.give_up(self._again, self, f"there is no {self._again.root}")
-        self.put_back_state(session, is_behind=is_there and self._is_behind)
+        self.put_back_state(session)
         for key, agent in tuple(self._made.items()):
             await self._put_back_context(key, agent)
         self._put_back_options(session)
@@ -165,10 +164,9 @@ class Restored:
         self._hooks.silence(current)
         return current
 
-    def put_back_state(self, session: AgentSession[Any], *, is_behind: bool) -> None:
-        """Userdata and attributes, of the agents that are there; with `is_behind` as they were
-        when the newest task ended: the code behind that changes them again."""
-        self._is_behind = is_behind
+    def put_back_state(self, session: AgentSession[Any], at: int | None = None) -> None:
+        """Userdata and attributes, of the agents that are there; `at` an earlier moment."""
+        self._at = at
         self._put_back_userdata(session, self._making.held_or_made)
         for key, agent in tuple(self._made.items()):
             self._put_back_attributes(key, agent, self._making.held_or_made)
@@ -227,7 +225,7 @@ class Restored:
         self._name("options", f"not as it was: {', '.join(lost)}" if lost else None)
 
     def _saved(self, field: str, newest: Attributes) -> Attributes:
-        return self.session.at_task_end.of(field, newest) if self._is_behind else newest
+        return self.session.earlier.at(self._at, field, newest)
 
     def _put_back_userdata(self, session: AgentSession[Any], refer: typed.Refer) -> None:
         """With `refer` for the agents that it holds."""

@@ -24,7 +24,7 @@ from livekit.agents.llm import LLM, FunctionCall, ToolContext
 from livekit.agents.utils import is_given
 from livekit.agents.voice import SpeechHandle
 
-from unbroken.again import Again, name_of
+from unbroken.again import Again, began_at, name_of
 from unbroken.awaiting import ON_ENTER, Place, PlaceId, Task
 from unbroken.entries import AwaitingEnded, TaskEnded, TaskStarted
 from unbroken.live import Live
@@ -64,7 +64,7 @@ class Back(Protocol):
 
     def agent(self, key: str) -> Agent: ...
 
-    def put_back_state(self, session: AgentSession[Any], *, is_behind: bool) -> None: ...
+    def put_back_state(self, session: AgentSession[Any], at: int | None) -> None: ...
 
     async def put_back_agent(self, key: str, agent: Agent) -> None: ...
 
@@ -121,7 +121,7 @@ class Tasks:
             self._started(task, place, by.call)
             return await self._entered(task, enter)
         known = rerun.next()
-        self._undo()
+        self._undo(known.ended_at)
         if by.call and rerun.place.called_at:
             by.call.created_at = rerun.place.called_at  # its place in history is by time
         if type(task).__name__ != known.kind:
@@ -186,6 +186,7 @@ class Tasks:
     @guarded
     def _end(self, place: PlaceId) -> None:
         if not fragile.is_closing(self._session):
+            self._keys.look_at_state()
             self._live.record(AwaitingEnded(*place))
 
     @guarded
@@ -241,14 +242,17 @@ class Tasks:
         if is_told:
             self._say_lost()
 
+    def begins(self, call_id: str) -> None:
+        """A tool is about to run; one that is run again finds what it had found."""
+        for rerun in [r for r in self._reruns.values() if r.place.name == call_id]:
+            self._undo(began_at(self._live.session, rerun.place))
+
     @guarded
-    def _undo(self) -> None:
+    def _undo(self, at: int | None = None) -> None:
         """What code that is run again changes was changed before: userdata and attributes are as
-        they were."""
+        they were when it was there, or are now."""
         if self._back and not self.are_settled:
-            places = [rerun.place for rerun in self._reruns.values()]
-            is_behind = any(place.running is None for place in places)
-            self._back.put_back_state(self._session, is_behind=is_behind)
+            self._back.put_back_state(self._session, at)
 
     @guarded
     def _say_lost(self) -> None:
@@ -290,6 +294,7 @@ class Tasks:
         return self._back.agent(key)
 
     async def _on_enter_again(self, agent: Agent, rerun: Rerun, on_enter: OnEnter) -> None:
+        self._undo(began_at(self._live.session, rerun.place))
         token = WHILE_RUN.set((rerun,))
         try:
             await on_enter()
@@ -328,6 +333,7 @@ class Tasks:
         if not rerun.has_arrived:
             log.warning("awaits no more: %s", rerun.place.id)
             rerun.go_on()
+            self._undo()
         self._check()
 
     def _lose(self, rerun: Rerun, why: str) -> None:
