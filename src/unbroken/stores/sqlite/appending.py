@@ -15,7 +15,7 @@ import msgspec
 
 from unbroken import archive as wire
 from unbroken import names
-from unbroken.archive import Answer, Batch, HostBatch
+from unbroken.archive import Answer, Batch, HostBatch, WireEntry
 from unbroken.errors import InvalidInput
 from unbroken.stores.projection import (
     Change,
@@ -28,7 +28,7 @@ from unbroken.stores.projection import (
     clean,
 )
 from unbroken.stores.sqlite import calls, messages, sessions
-from unbroken.stores.sqlite.database import Row, Transaction, is_of_values
+from unbroken.stores.sqlite.database import Row, Transaction, is_of_values, row_sum
 
 TTL_MS_MIN, TTL_MS_MAX = 100, 60_000
 SIDE_ENTRIES_MAX = 5_000  # beside one log; what comes when it is full is answered, and not kept
@@ -93,7 +93,7 @@ class Appending:
         has_orders = sessions.has_orders(tx)
         for k, row in sorted(rows.items()):
             if row["outcome"] == "acked":
-                self._follow(tx, k, row["last_seq"], is_bare=is_bare)
+                self._follow(tx, k, row, is_bare=is_bare)
                 self._degrade(tx, self._batch.batches[k], row["degraded"])
             elif row["outcome"] == "fenced":
                 self._end_late(tx, k, row["seq"])
@@ -109,19 +109,19 @@ class Appending:
         tx.many("put_input", [_input(k, self._batch.batches[k]) for k in accepted])
         tx.many("put_batch", [row for k in accepted for row in self._rows[k]])
 
-    def _follow(self, tx: Transaction, k: int, last_seq: int, *, is_bare: bool) -> None:
+    def _follow(self, tx: Transaction, k: int, head: Row, *, is_bare: bool) -> None:
         """What new entries change elsewhere, and the end of the holder."""
-        batch = self._batch.batches[k]
+        batch, last_seq = self._batch.batches[k], head["last_seq"]
         new = [
             (seq, change)
             for seq, change in self._changes[k]
             if seq > last_seq and (not is_bare or isinstance(change, EndSession | HangUp))
         ]
         if new:
-            apply(tx, batch, new, ahead_us=self._ahead_us)
+            apply(tx, batch, new, about=head, ahead_us=self._ahead_us)
         if batch.final is not None:
             self.has_orphaned |= orphan(tx, batch, batch.final)
-        else:
+        elif head["is_lost"]:
             revived = {"session_id": batch.session_id, "term": batch.term, "holder": batch.holder}
             tx.one("revive", **revived)
 
@@ -163,31 +163,32 @@ class Appending:
         return Answer(session_id=session_id, outcome="refused", seq=0, code=code)
 
 
-def apply(tx: Transaction, batch: Batch, new: Numbered, *, ahead_us: int) -> None:
+def apply(tx: Transaction, batch: Batch, new: Numbered, *, about: Row, ahead_us: int) -> None:
     """Bring the rows that people read up to the entries just stored, from a host whose clock
-    ours is ahead of by `ahead_us`."""
-    session = tx.one("get_holder", session_id=batch.session_id)
-    if session is None:
-        return
+    ours is ahead of by `ahead_us`. `about`: call and conversation."""
+    call_id, conversation_id = about["call_id"], about["conversation_id"]
     puts = [change for _, change in new if isinstance(change, PutMessage)]
-    history = messages.History(tx, batch.session_id, session["conversation_id"], ahead_us)
+    history = messages.History(tx, batch.session_id, conversation_id, ahead_us)
+    if puts:
+        history.expect(puts)
     for seq, change in new:
         if isinstance(change, EndSession):
-            end(tx, session["call_id"], batch, change.reason)
+            end(tx, call_id, batch, change.reason)
         elif isinstance(change, HangUp):
             reason = change.reason and change.reason[: names.CHARS_MAX]
             tx.one("set_ending", session_id=batch.session_id, reason=reason)
         elif isinstance(change, PutReport):
-            about = {"session_id": batch.session_id, "term": batch.term}
-            tx.one("put_report", **about, report=change.report)
+            term = {"session_id": batch.session_id, "term": batch.term}
+            tx.one("put_report", **term, report=change.report)
         elif isinstance(change, PutUser):
-            calls.name_user(tx, session["conversation_id"], change.user_id)
+            calls.name_user(tx, conversation_id, change.user_id)
         elif not history.apply(seq, change):
-            calls.apply(tx, session["call_id"], change)
+            calls.apply(tx, call_id, change)
     if puts:
-        about = {"conversation_id": session["conversation_id"]}
-        tx.one("touch_conversation", **about, at=history.newest_us or 0)
-        messages.suggest_title(tx, session["conversation_id"], puts)
+        history.flush()
+        newest_us = history.newest_us or 0
+        tx.one("touch_conversation", conversation_id=conversation_id, at=newest_us)
+        messages.suggest_title(tx, conversation_id, puts)
 
 
 def orphan(tx: Transaction, batch: Batch, cause: str) -> bool:
@@ -256,10 +257,13 @@ def _input(k: int, batch: Batch) -> tuple[Any, ...]:
 
 
 def _entries(k: int, batch: Batch) -> list[tuple[Any, ...]]:
-    return [
-        (k, seq, e.kind, e.flags, _time(e.at_us), e.payload, hashlib.sha256(e.payload).digest())
-        for seq, e in enumerate(batch.entries, batch.first)
-    ]
+    return [_entry(k, seq, batch.term, e) for seq, e in enumerate(batch.entries, batch.first)]
+
+
+def _entry(k: int, seq: int, term: int, entry: WireEntry) -> tuple[Any, ...]:
+    kind, flags, at_us, payload = entry.kind, entry.flags, _time(entry.at_us), entry.payload
+    head = row_sum(seq, term, kind.encode(), flags, at_us)
+    return k, seq, kind, flags, at_us, payload, hashlib.sha256(payload).digest(), head
 
 
 def _changes(batch: Batch) -> Numbered:

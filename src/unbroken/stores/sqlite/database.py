@@ -13,7 +13,7 @@ import hashlib
 import os
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -84,7 +84,8 @@ class Transaction:
             raise
         self._connection.execute("release part")
 
-    def many(self, query: str, rows: list[tuple[Any, ...]]) -> None:
+    def many(self, query: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Run `query` once for each row, whose values it knows by their number."""
         for statement in QUERIES[query]:
             self._connection.executemany(statement, rows)
 
@@ -206,7 +207,7 @@ class Database:
         connection.text_factory = _text
         for name, count, function in (("sha256", 1, _sha256), ("whole", 2, _whole)):
             connection.create_function(name, count, function, deterministic=True)
-        connection.create_function("row_sum", -1, _row_sum, deterministic=True)
+        connection.create_function("row_sum", -1, row_sum, deterministic=True)
         self._open.append(connection)
         return connection
 
@@ -317,7 +318,7 @@ def _whole(payload: bytes | None, sha256: bytes) -> bytes | None:
     return payload if payload is None or _sha256(payload) == sha256 else None
 
 
-def _row_sum(*values: Any) -> int:
+def row_sum(*values: Any) -> int:
     """Of a row's columns, text as blobs: the same as long as nothing of them has changed."""
     content = repr(values).encode()
     return int.from_bytes(hashlib.blake2b(content, digest_size=_SUM_BYTES).digest())

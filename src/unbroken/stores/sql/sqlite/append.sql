@@ -1,20 +1,20 @@
 -- name: stage
 -- Once per connection, temp_store = memory; `append` reads the host batch from these.
 create temp table input  (k integer primary key, session_id blob not null, term integer not null, holder blob not null, mark blob, mark_n integer, mark_at integer);
-create temp table batch  (k integer not null, seq integer not null, kind text not null, flags integer not null, at integer not null, payload blob, sha256 blob not null,
+create temp table batch  (k integer not null, seq integer not null, kind text not null, flags integer not null, at integer not null, payload blob, sha256 blob not null, head integer not null,
                           primary key (k, seq)) without rowid;
-create temp table answer (k integer primary key, session_id blob not null, outcome text not null, seq integer not null, last_seq integer not null, degraded text, is_full integer not null default 0);
+create temp table answer (k integer primary key, session_id blob not null, outcome text not null, seq integer not null, last_seq integer not null, degraded text, is_lost integer, call_id blob, is_full integer not null default 0);
 
 -- name: put_input
 insert into input values (?, ?, ?, ?, ?, ?, ?);
 
 -- name: put_batch
-insert into batch values (?, ?, ?, ?, ?, ?, ?);
+insert into batch values (?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: append
 -- The last one answers, unordered. chain() is an aggregate that the store registers. Term 0 was never granted: all of it goes to the side lane,
 -- which takes no more when it is full.
-insert into answer (k, session_id, outcome, seq, last_seq, degraded)
+insert into answer (k, session_id, outcome, seq, last_seq, degraded, is_lost, call_id)
 select i.k, i.session_id,
        case when s.session_id is null then 'unknown'
             when i.term = 0 then 'fenced'
@@ -23,14 +23,14 @@ select i.k, i.session_id,
                      and not exists (select 1 from input e where e.session_id = i.session_id and e.holder = i.holder and e.k < i.k), 'acked', 'gap')
             when o.holder is not i.holder or o.end_seq is null then 'unknown'
             when i.term = s.term then 'ended' else 'fenced' end,
-       iif(i.term = 0, 0, coalesce(o.end_seq, s.last_seq, 0)), coalesce(s.last_seq, 0), s.degraded
+       iif(i.term = 0, 0, coalesce(o.end_seq, s.last_seq, 0)), coalesce(s.last_seq, 0), s.degraded, s.phase = 'orphaned', s.call_id
 from input i
 left join sessions s on s.session_id = i.session_id and s.tenant = :tenant
 left join terms o on o.session_id = s.session_id and o.term = i.term
 left join (select k, min(seq) as low, max(seq) as high, count(*) as n from batch group by k) b on b.k = i.k;
 update answer set seq = max(seq, coalesce((select max(seq) from batch b where b.k = answer.k), 0)) where outcome = 'acked';
 insert into entries (session_id, seq, tenant, term, kind, flags, at, payload, sha256, head)
-select i.session_id, b.seq, :tenant, i.term, b.kind, b.flags, b.at, b.payload, b.sha256, row_sum(b.seq, i.term, cast(b.kind as blob), b.flags, b.at)
+select i.session_id, b.seq, :tenant, i.term, b.kind, b.flags, b.at, b.payload, b.sha256, b.head
 from answer a join input i using (k) join batch b using (k) where a.outcome = 'acked' and b.seq > a.last_seq;
 update sessions
    set last_seq = a.seq,
@@ -47,7 +47,8 @@ from answer a join input i using (k) join batch b using (k) where a.outcome in (
  and not a.is_full on conflict do nothing;
 delete from input;
 delete from batch;
-delete from answer returning k, session_id, outcome, seq, last_seq, degraded;
+delete from answer returning k, session_id, outcome, seq, last_seq, degraded, is_lost, call_id,
+  (select c.conversation_id from calls c where c.call_id = answer.call_id) as conversation_id;
 
 -- name: list_entries
 -- is_whole: as it was stored.

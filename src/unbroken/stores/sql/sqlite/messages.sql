@@ -1,3 +1,6 @@
+-- name: spots_of
+select item_id, place, heard_at from messages where session_id = :session_id and item_id in (select value from json_each(:item_ids));
+
 -- name: place_of
 select place, heard_at from messages where session_id = :session_id and item_id = :item_id;
 
@@ -15,9 +18,9 @@ select heard_at from messages where tenant = :tenant and conversation_id = :conv
 
 -- name: put_message
 -- A known id keeps its place, and when it was heard: who has read it finds it there again.
-insert into messages (session_id, item_id, tenant, conversation_id, seq, place, heard_at, role, text, interrupted, speaker, at, heard_ms, metrics, head)
-values (:session_id, :item_id, :tenant, :conversation_id, :seq, :place, :heard_at, :role, :text, :interrupted, :speaker, :at, :heard_ms, :metrics,
-  row_sum(cast(:item_id as blob), cast(:role as blob), cast(:text as blob), :interrupted, cast(:speaker as blob), :at, :heard_ms, cast(:metrics as blob)))
+insert into messages (tenant, session_id, conversation_id, seq, place, heard_at, item_id, role, text, interrupted, speaker, at, heard_ms, metrics, head)
+values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
+  row_sum(cast(?7 as blob), cast(?8 as blob), cast(?9 as blob), ?10, cast(?11 as blob), ?12, ?13, cast(?14 as blob)))
 on conflict (session_id, item_id) do update
    set seq = excluded.seq, role = excluded.role, text = excluded.text, interrupted = excluded.interrupted, speaker = excluded.speaker,
        at = excluded.at, heard_ms = excluded.heard_ms, metrics = excluded.metrics, head = excluded.head;
@@ -26,7 +29,7 @@ on conflict (session_id, item_id) do update
 delete from messages where session_id = :session_id and item_id in (select value from json_each(:item_ids));
 
 -- name: list_places
-select item_id from messages where session_id = :session_id order by place;
+select item_id, heard_at from messages where session_id = :session_id order by place;
 
 -- name: move_message
 update messages set place = :place where session_id = :session_id and item_id = :item_id;

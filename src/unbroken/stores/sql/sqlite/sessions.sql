@@ -184,6 +184,3 @@ select exists (select 1 from inbox where delivered_at is null and sent_at > :now
 -- To the holder of that term only, and once.
 update inbox set delivered_at = :now
 where session_id = :session_id and term = :term and delivered_at is null and sent_at > :now - :valid returning kind;
-
--- name: get_holder
-select s.term, s.holder, s.call_id, c.conversation_id from sessions s join calls c using (call_id) where s.session_id = :session_id;
