@@ -337,7 +337,7 @@ async def failures(numbers: Iterable[int]) -> list[Failure]:
     env = Even()
     found: list[Failure] = []
     in_memory = MEMORY if Path(MEMORY).is_dir() else None  # no disk has to be waited for
-    with TemporaryDirectory(dir=in_memory) as folder, _undisturbed():
+    with TemporaryDirectory(dir=in_memory) as folder, undisturbed():
         spool = Spool.open(env, folder)
         for number in numbers:
             places = Places(env, spool, USERDATA[number % len(USERDATA)])
@@ -363,7 +363,7 @@ async def _smallest(places: Places, steps: list[Step], said: list[str]) -> list[
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
+def undisturbed() -> Iterator[None]:
     """No log, and no search for garbage in all that is loaded: sessions are many and small."""
     gc.collect()
     gc.freeze()
