@@ -179,8 +179,8 @@ MUTANTS = (
     Mutant(
         name="a tool that ends is recorded without a look",
         file="livekit/hooks.py",
-        old="self.look_at_state(at_once=False)\n            self._live",
-        new="self._live",
+        old="            self.look_at_state(at_once=self.tasks.has_place(update.call_id))\n",
+        new="",
         promise="What a tool changed just before its end is in the log.",
         test=f"{STATE}test_what_a_tool_changed_just_before_its_end_is_in_the_log",
     ),
@@ -225,5 +225,13 @@ MUTANTS = (
         promise="A call that was cut off and made again is not told of.",
         test="core/test_recovery.py"
         "::test_a_tool_is_unknown_until_its_outcome_is_or_somebody_spoke_of_it",
+    ),
+    Mutant(
+        name="a tool that has awaited ends without a look where looks take long",
+        file="livekit/hooks.py",
+        old="self.look_at_state(at_once=self.tasks.has_place(update.call_id))",
+        new="self.look_at_state(at_once=False)",
+        promise="What a tool that awaited changed is in the log at its end.",
+        test=f"{STATE}test_what_a_tool_that_awaited_changed_is_in_the_log_however_long_looks_take",
     ),
 )

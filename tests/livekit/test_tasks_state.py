@@ -7,6 +7,7 @@ from livekit.agents import RunContext, function_tool
 
 from tests.livekit.awaiting import Holder
 from tests.livekit.test_tasks import RULES, AskAddress, AskName, Desk, Name, desk
+from unbroken.env import Host
 
 __all__ = ["desk"]
 
@@ -169,4 +170,22 @@ async def test_what_a_tool_changed_just_before_its_end_is_in_the_log(noting):
     for heard in ("sign me up", "i am Ann", "ann at example"):
         await noting.hear(heard)
     agent, after = await killed_at(noting, "tool_ended")
+    assert (agent.done, after.session.userdata) == (OVER, STATE)
+
+
+class Busy(Host):
+    """Whatever is done takes ten milliseconds: state is looked at less often."""
+
+    _now_us = 0
+
+    def boot_us(self) -> int:
+        self._now_us += 10_000
+        return self._now_us
+
+
+async def test_what_a_tool_that_awaited_changed_is_in_the_log_however_long_looks_take(spool):
+    holder = await Holder(Busy(), spool, RULES, userdata=lambda: {"names": 0}).begin(Noting())
+    for heard in ("sign me up", "i am Ann", "ann at example"):
+        await holder.hear(heard)
+    agent, after = await killed_at(holder, "tool_ended")
     assert (agent.done, after.session.userdata) == (OVER, STATE)

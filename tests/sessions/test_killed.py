@@ -6,12 +6,18 @@ to are the same. A failure prints a small part of the session that fails, too.
 
 import pytest
 
-from tests.core.conftest import at_once, env, spool
+from tests.core.conftest import at_once, spool
 from tests.sessions.killed import failures
+from tests.sessions.round_trip import Even
 
-__all__ = ["at_once", "env", "spool"]
+__all__ = ["at_once", "spool"]
 
 SESSIONS, AT_ONCE = 200, 50
+
+
+@pytest.fixture
+def env() -> Even:
+    return Even()
 
 
 @pytest.mark.parametrize("first", range(0, SESSIONS, AT_ONCE))

@@ -323,7 +323,7 @@ class Hooks:
             self.tasks.begins(call.call_id)
             self._live.record(ToolStarted(call.call_id, call.name, call.arguments))
         elif update.type == "tool_call_ended" and not self.tasks.keep(update.call_id):
-            self.look_at_state(at_once=False)
+            self.look_at_state(at_once=self.tasks.has_place(update.call_id))
             self._live.record(self._ends.of(update))
         self._something_happened(event)
 

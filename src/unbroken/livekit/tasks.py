@@ -205,8 +205,12 @@ class Tasks:
     def keep(self, call_id: str) -> bool:
         """A tool has ended: whether its place is kept for the next holder."""
         self._tool_ended(call_id)
-        names = {place.name for place in self._live.session.awaiting.places.values()}
-        return call_id in names and fragile.is_closing(self._session)
+        return self.has_place(call_id) and fragile.is_closing(self._session)
+
+    def has_place(self, call_id: str) -> bool:
+        """Whether a call awaits tasks, or has awaited some."""
+        places = self._live.session.awaiting.places.values()
+        return any(place.name == call_id for place in places)
 
     # Going on in a restored session.
 
