@@ -5,6 +5,8 @@ from uuid import UUID
 
 import msgspec
 
+from unbroken.search import Piece
+
 
 class LLMMessage(msgspec.Struct, kw_only=True):
     """One message of a conversation: what was said, or heard of it."""
@@ -44,6 +46,14 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
         return self.heard_at_us, self.session_id, self.place
 
 
+class Found(msgspec.Struct, frozen=True):
+    """The line of a conversation that has most of what was asked for, and the part of it."""
+
+    item_id: str
+    role: str
+    excerpt: tuple[Piece, ...]
+
+
 class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     user_id: str | None
@@ -54,6 +64,7 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     messages: int
     is_live: bool
     last_message: str | None
+    found: Found | None = None  # the line for which it was found
 
 
 EMPTY = "empty"  # the cause of a session whose people had left

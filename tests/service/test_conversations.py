@@ -5,6 +5,7 @@ import hashlib
 import re
 
 import msgspec
+import pytest
 
 from unbroken import entries
 from unbroken.archive import WireEntry
@@ -360,7 +361,7 @@ async def test_conversations_of_one_user_are_listed(client, archive):
 
 async def test_a_filter_that_is_unknown_is_refused_and_not_ignored(client, archive):
     await a_call(archive)
-    for path in ("conversations?user=ann", "conversations?limit=5&q=table", "rooms?name=x"):
+    for path in ("conversations?user=ann", "conversations?limit=5&query=table", "rooms?name=x"):
         answer = await client.get(f"{API}/{path}")
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")
         assert "no such parameter here" in answer.json()["detail"]
@@ -383,3 +384,20 @@ async def test_a_call_is_as_long_as_its_people_were_there(client, archive):
     (call,) = (await client.get(path)).json()["call_list"]
     assert call["ended_at"] is None
     assert call["started_at"] < call["left_at"] < call["kept_until"]
+
+
+async def test_conversations_are_found_by_words(client, archive):
+    await a_call(archive)
+    found = await client.get(f"{API}/conversations", params={"q": "TABLE"})
+    (row,) = found.json()["conversations"]
+    pieces = row["found"]["excerpt"]
+    assert any(piece["match"] and "table" in piece["text"].lower() for piece in pieces)
+    for question in ("nothing-like-it", 'table" OR "x', "?"):
+        answer = await client.get(f"{API}/conversations", params={"q": question})
+        assert answer.json()["conversations"] == [], question
+
+
+@pytest.mark.parametrize(("question", "status"), [("", 422), (" ", 400), ("x" * 501, 422)])
+async def test_a_question_without_words_or_too_long_is_refused(client, question, status):
+    answer = await client.get(f"{API}/conversations", params={"q": question})
+    assert answer.status_code == status

@@ -8,27 +8,31 @@ from uuid import UUID
 import structlog
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
 
 from unbroken import conversation as domain
+from unbroken.search import terms_of
 from unbroken.service import shapes
 from unbroken.service.parts import Given
 from unbroken.service.shapes import Name, Text
 from unbroken.service.turns import Turn, turns
-from unbroken.stores.projection import TITLE_CHARS_MAX, as_json
+from unbroken.stores.projection import TITLE_CHARS_MAX, as_json, clean
 from unbroken.stores.sqlite.conversations import PAGE_BYTES_MAX
 from unbroken.stores.sqlite.rooms import SavedTurn
 
 ITEMS_MAX = 1_000  # in one answer
+QUESTION_CHARS_MAX = 500
 UTF8_BYTES_MAX = 4  # of a character
 
 router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
 log = structlog.get_logger()
 
 Limit = Annotated[int, Query(ge=1, le=ITEMS_MAX)]
+Question = Annotated[str, Query(min_length=1, max_length=QUESTION_CHARS_MAX)]
 
 
 class Conversations(BaseModel):
-    conversations: list[shapes.Conversation]
+    conversations: list[shapes.ConversationRow]
     next: str | None
 
 
@@ -84,12 +88,21 @@ class Finalize(BaseModel):
 
 @router.get("", response_model=Conversations)
 async def list_conversations(
-    parts: Given, limit: Limit = 20, after: str | None = None, user_id: Name | None = None
+    parts: Given,
+    limit: Limit = 20,
+    after: str | None = None,
+    user_id: Name | None = None,
+    q: Question | None = None,
 ) -> Response:
-    """Newest first, of one user if `user_id` is given. Pass `next` back as `after` to get the next
-    page."""
+    """Newest first, of one user if `user_id` is given. With `q` those that have all of its words,
+    the last of them perhaps only begun, in what was said, in the title, or in a caller's identity,
+    name, telephone number or user id; `found` is the line. Pass `next` back as `after` to get the
+    next page."""
     found = await parts.store.conversations.list_conversations(
-        limit=limit + 1, before=shapes.conversation_place(after), user_id=user_id
+        limit=limit + 1,
+        before=shapes.conversation_place(after),
+        user_id=user_id,
+        terms=_terms(q),
     )
     return await asyncio.to_thread(_list, found, limit)
 
@@ -189,10 +202,19 @@ async def finalize(final: Finalize, parts: Given) -> Saved:
     return Saved(conversation_id=place.conversation_id, call_id=place.call_id)
 
 
+def _terms(question: str | None) -> list[str]:
+    """Raises HTTPException 400 for a question without words: it would find everything."""
+    if question is None:
+        return []
+    if terms := terms_of(clean(question)):
+        return terms
+    raise HTTPException(400, "q has no words to look for")
+
+
 def _list(found: list[domain.Conversation], limit: int) -> Response:
     page = found[:limit]
     shown = Conversations(
-        conversations=[shapes.conversation(c) for c in page],
+        conversations=[shapes.conversation_row(c) for c in page],
         next=shapes.conversation_cursor(page[-1]) if len(found) > limit else None,
     )
     return shapes.json_of(shown)

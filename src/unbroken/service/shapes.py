@@ -67,6 +67,21 @@ class Message(BaseModel):
     corrupt: bool  # what is stored is not what was said
 
 
+class Piece(BaseModel):
+    """`match`: it is what was asked for."""
+
+    text: str
+    match: bool
+
+
+class Found(BaseModel):
+    """The line of a conversation for which it was found, and the part of it around the words."""
+
+    message_id: str
+    role: str
+    excerpt: list[Piece]
+
+
 class Conversation(BaseModel):
     id: UUID
     title: str | None
@@ -137,6 +152,12 @@ class Call(BaseModel):
     sessions: list[Session]
 
 
+class ConversationRow(Conversation):
+    """One of a list; `found` if it was asked for by words, and one of its lines has them."""
+
+    found: Found | None
+
+
 class ConversationDetail(Conversation):
     call_list: list[Call]
 
@@ -168,6 +189,20 @@ def conversation(c: domain.Conversation) -> Conversation:
         messages=c.messages,
         live=c.is_live,
         last_message=c.last_message,
+    )
+
+
+def conversation_row(c: domain.Conversation) -> ConversationRow:
+    return ConversationRow(
+        **conversation(c).model_dump(), found=_found(c.found) if c.found else None
+    )
+
+
+def _found(line: domain.Found) -> Found:
+    return Found(
+        message_id=line.item_id,
+        role=line.role,
+        excerpt=[Piece(text=piece.text, match=piece.is_match) for piece in line.excerpt],
     )
 
 

@@ -2,14 +2,16 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from unbroken.blobs import Blobs
-from unbroken.conversation import Call, Conversation, Message, SessionRow, Spot
-from unbroken.errors import NotFound
+from unbroken.conversation import Call, Conversation, Found, Message, SessionRow, Spot
+from unbroken.errors import Corrupt, NotFound
+from unbroken.search import excerpt
 from unbroken.stores import parts
 from unbroken.stores.projection import PutMessage, changes, clean, text_of, title_of
 from unbroken.stores.sqlite.database import Database, Row, Transaction
@@ -31,14 +33,41 @@ class SqliteConversations:
         self._listing = asyncio.Semaphore(LISTS_MAX)
 
     async def list_conversations(
-        self, *, limit: int, before: tuple[int, UUID] | None = None, user_id: str | None = None
+        self,
+        *,
+        limit: int,
+        before: tuple[int, UUID] | None = None,
+        user_id: str | None = None,
+        terms: Sequence[str] = (),
     ) -> list[Conversation]:
-        """Newest first; of that user only, if one is named."""
+        """Newest first; of that user only, if one is named. With `terms` those that have all of
+        them, in what was said or in what is known of their callers, each with the line that was
+        found."""
         at, last = (before[0], before[1].bytes) if before else (_LAST_AT, _LAST_ID)
         asked = {"limit": limit, "user_id": user_id, "before_at": at, "before_id": last}
+        asked["terms"] = _matching(terms)
         async with self._listing:
-            rows = await self._database.read(lambda tx: tx.all("list_conversations", **asked))
-            return await self._conversations(rows)
+            if not terms:
+                return await self._listed(asked)
+            try:
+                return await self._with_lines(await self._listed(asked), terms)
+            except Corrupt:
+                await self._database.index_anew()
+                return await self._with_lines(await self._listed(asked), terms)
+
+    async def _listed(self, asked: dict[str, Any]) -> list[Conversation]:
+        rows = await self._database.read(lambda tx: tx.all("list_conversations", **asked))
+        return await self._conversations(rows)
+
+    async def _with_lines(
+        self, conversations: list[Conversation], terms: Sequence[str]
+    ) -> list[Conversation]:
+        ids = json.dumps([c.id.hex.upper() for c in conversations])
+        rows = await self._database.read(
+            lambda tx: tx.all("found_lines", terms=_matching(terms), ids=ids)
+        )
+        lines = {UUID(bytes=row["conversation_id"]): _line_found(row, terms) for row in rows}
+        return [msgspec.structs.replace(c, found=lines.get(c.id)) for c in conversations]
 
     async def get_conversation(self, conversation_id: UUID) -> Conversation:
         row = await self._database.read(
@@ -131,6 +160,18 @@ class SqliteConversations:
             lambda tx: tx.all("list_user_conversations", user_id=user_id, limit=limit)
         )
         return [(UUID(bytes=r["conversation_id"]), r["title"], r["last_at"]) for r in rows]
+
+
+def _matching(terms: Sequence[str]) -> str | None:
+    """What the index is asked: each term as it stands, the last one as a beginning, too."""
+    quoted = ['"' + term.replace('"', '""') + '"' for term in terms]
+    return json.dumps([*quoted[:-1], f"{quoted[-1]} *"]) if quoted else None
+
+
+def _line_found(row: Row, terms: Sequence[str]) -> Found | None:
+    if row["is_damaged"]:
+        return None
+    return Found(row["item_id"], row["role"], excerpt(row["text"], terms))
 
 
 def _page(conversation_id: UUID, limit: int, before: Spot | None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ the caller knows nothing, as after any lost answer.
 import asyncio
 import fcntl
 import hashlib
+import logging
 import os
 import sqlite3
 import threading
@@ -23,7 +24,10 @@ from uuid import UUID
 from unbroken.env import NETWORK_FILE_SYSTEMS, Env, file_system
 from unbroken.errors import ArchiveUnavailable, Corrupt, SettingsInvalid
 from unbroken.stores import queries
+from unbroken.stores.sqlite import indexing
 from unbroken.stores.sqlite.clock import STEP_US, StoreClock
+
+log = logging.getLogger(__name__)
 
 QUERIES = queries.load("sqlite")
 MIGRATIONS = queries.migrations("sqlite")
@@ -159,6 +163,10 @@ class Database:
         """As `read`, for agents: never behind what people read."""
         return await self._run(self._urgent, self._read, work)
 
+    async def index_anew(self) -> None:
+        """What is searched is damaged: make it of what is not. Raises as `write`."""
+        await self.write(_index_anew)
+
     async def _run(self, threads: ThreadPoolExecutor, work: Callable[..., T], *given: Any) -> T:
         try:
             return await asyncio.get_running_loop().run_in_executor(threads, work, *given)
@@ -176,8 +184,11 @@ class Database:
         connection.execute("pragma temp_store = memory")
         connection.create_aggregate("chain", 2, _Chain)  # type: ignore[arg-type]  # typed for int
         self._writing = connection
+        for query in ("stage", "stage_index"):
+            for statement in QUERIES[query]:
+                connection.execute(statement)
         self._write(self._migrate)
-        self._write(lambda tx: tx.all("stage"))
+        self._write(lambda tx: tx.all("keep_index"))
         self._write(lambda tx: tx.all("put_store", system_id=str(self._env.new_id())))
         self._write(lambda tx: tx.all("bound_times", most=AHEAD_US_MAX))
         (store,) = self._write(lambda tx: tx.all("get_store"))
@@ -208,10 +219,21 @@ class Database:
         for name, count, function in (("sha256", 1, _sha256), ("whole", 2, _whole)):
             connection.create_function(name, count, function, deterministic=True)
         connection.create_function("row_sum", -1, row_sum, deterministic=True)
+        connection.create_function("indexed", 1, indexing.indexed, deterministic=True)
+        connection.create_function("caller", 3, indexing.caller, deterministic=True)
         self._open.append(connection)
         return connection
 
     def _write(self, work: Callable[[Transaction], T]) -> T:
+        try:
+            return self._written(work)
+        except sqlite3.DatabaseError as error:
+            if not _is_of_index(error):
+                raise
+        self._written(_index_anew)  # only what is searched: nobody loses a line for that
+        return self._written(work)
+
+    def _written(self, work: Callable[[Transaction], T]) -> T:
         connection = self._writing
         ahead_us = self._clock.ahead_us()
         connection.execute("begin immediate")
@@ -220,6 +242,8 @@ class Database:
             if abs(ahead_us) > STEP_US:
                 tx.all("shift_times", step=ahead_us)
             done = work(tx)
+            if tx.one("is_unindexed"):
+                tx.all("index_changes")
             connection.execute("commit")
             self._clock.follow(ahead_us)
         except BaseException:
@@ -246,6 +270,17 @@ class Database:
         self._writer.shutdown()
         for connection in reversed(self._open):
             connection.close()
+
+
+def _index_anew(tx: Transaction) -> None:
+    log.warning("the search index is damaged, and made anew")
+    tx.all("index_anew")
+
+
+def _is_of_index(error: sqlite3.DatabaseError) -> bool:
+    """What is searched is damaged, which is made of what is not."""
+    is_index = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_CORRUPT_VTAB
+    return is_index or "constructor failed: search" in str(error)
 
 
 def is_of_values(error: Exception) -> bool:

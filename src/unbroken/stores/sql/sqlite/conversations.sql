@@ -37,6 +37,11 @@ select c.conversation_id, c.user_id, iif(c.title_sum <> row_sum(cast(c.title as 
    order by m.heard_at, m.session_id, m.place limit 1) as title_apart
 from conversations c where c.tenant = :tenant and (c.last_at, c.conversation_id) < (:before_at, :before_id)
   and (:user_id is null or c.user_id = :user_id)
+  and (:terms is null or c.conversation_id in (
+    select conversation_id from (
+      select t.key, d.conversation_id from json_each(:terms) t join search f on f.words match t.value join searched d on d.n = f.rowid
+      group by t.key, d.conversation_id)
+    group by conversation_id having count(*) = json_array_length(:terms)))
 order by c.last_at desc, c.conversation_id desc limit :limit;
 
 -- name: get_conversation
