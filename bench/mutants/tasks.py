@@ -6,6 +6,7 @@ TASKS = "livekit/test_tasks.py::"
 POINTS = "livekit/test_tasks_at_every_point.py::"
 LEFT = "livekit/test_tasks_left.py::"
 STATE = "livekit/test_tasks_state.py::"
+WITHIN = "livekit/test_effects_in_tasks.py::"
 
 MUTANTS = (
     Mutant(
@@ -59,8 +60,8 @@ MUTANTS = (
     Mutant(
         name="what may have been done is done again",
         file="again.py",
-        old='    if tool.retry == "ask":\n',
-        new='    if tool.retry == "never":\n',
+        old='    if tool.retry == "ask" and',
+        new='    if tool.retry == "never" and',
         promise="A tool that asks before it repeats is not run again.",
         test=f"{LEFT}test_a_tool_that_may_have_done_something_is_not_run_again",
     ),
@@ -233,5 +234,45 @@ MUTANTS = (
         new="self.look_at_state(at_once=False)",
         promise="What a tool that awaited changed is in the log at its end.",
         test=f"{STATE}test_what_a_tool_that_awaited_changed_is_in_the_log_however_long_looks_take",
+    ),
+    Mutant(
+        name="an effect within a tool that is run again is done again",
+        file="effect.py",
+        old="                if (known := _note(live, name, tool)) is not _NOTHING:\n",
+        new="                if (known := _NOTHING) is not _NOTHING:\n",
+        promise="An effect within a tool that is run again is given its outcome.",
+        test=f"{WITHIN}test_it_is_done_once",
+    ),
+    Mutant(
+        name="a tool whose effect came to its end is asked about",
+        file="again.py",
+        old=" and tool.note not in session.notes",
+        new="",
+        promise="A tool is run again where it is known what it has done.",
+        test=f"{WITHIN}test_it_is_done_once",
+    ),
+    Mutant(
+        name="an effect within a tool has another key in another turn",
+        file="effect.py",
+        old="    return call.turn if call else",
+        new="    return",
+        promise="The same wish has the same key, in whatever turn it is run again.",
+        test=f"{WITHIN}test_an_outcome_that_nothing_can_keep_is_not_given_again",
+    ),
+    Mutant(
+        name="an effect within another one stands for it",
+        file="session.py",
+        old="(is_itself or not tool.is_effect)",
+        new="True",
+        promise="A tool that may have done something is not run again.",
+        test=f"{WITHIN}test_a_tool_that_has_an_effect_itself_is_not_run_again_for_one_within_it",
+    ),
+    Mutant(
+        name="what nothing can keep is noted",
+        file="effect.py",
+        old=" and _read(value, Any) is not _NOTHING:",
+        new=":",
+        promise="An outcome that cannot be given again is not noted.",
+        test=f"{WITHIN}test_one_whose_outcome_nothing_can_keep_is_asked_about",
     ),
 )

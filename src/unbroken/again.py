@@ -81,7 +81,7 @@ def _refusal_of_tool(session: Session, call_id: str) -> str | None:
     tool = session.tools.get(call_id)
     if tool is None:
         return "its call is not known"
-    if tool.retry == "ask":
+    if tool.retry == "ask" and tool.note not in session.notes:
         return f"{tool.name} may have done something already"
     if any(_answers(item, call_id) for item in session.items.values()):
         return f"{tool.name} had reported progress already"

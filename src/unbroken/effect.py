@@ -8,9 +8,13 @@ gives its call another id.
 The same call again in the same turn is the same wish: a model has not seen what came of it, or
 loops. It is given the recorded outcome, and one that is made meanwhile waits for the first. Behind
 the person's next words the same call is another wish. One that failed may be tried again.
+
+A function with an effect may also be called by another tool, which is run again if its holder dies
+while it awaits a task. What the effect came to is noted then, and given again.
 """
 
 import asyncio
+import contextlib
 import functools
 import hashlib
 import inspect
@@ -21,10 +25,11 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
-from unbroken.entries import ToolStarted, plain
+from unbroken import typed
+from unbroken.entries import Noted, ToolStarted, plain
 from unbroken.errors import EffectUnknown, LevelUnavailable, UnbrokenError
 from unbroken.live import Level, Live, by_agent_session
-from unbroken.tool import Tool
+from unbroken.tool import Tool, note_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,6 +38,7 @@ Retry = Literal["ask", "query", "safe"]
 AtBound = Literal["refuse", "run"]
 WAIT_S = 0.5  # while the service is away, and between two looks at whether it is
 WAITS = 10  # while it confirms other things
+KEPT_BYTES_MAX = 32 << 10  # of an outcome that is noted; a larger one is not
 AWAY_S = 2.0  # without a confirmation of what it was sent
 
 
@@ -55,6 +61,7 @@ class Effect(msgspec.Struct, frozen=True):
 # What a framework shows to its model in place of ours; see `unbroken.livekit.refusals`.
 refusals: dict[type[UnbrokenError], type[UnbrokenError]] = {}
 
+_NOTHING: Any = object()
 _current: ContextVar[Effect | None] = ContextVar("unbroken_effect", default=None)
 _running: WeakKeyDictionary[Live, dict[str, asyncio.Future[Any]]] = WeakKeyDictionary()  # by key
 
@@ -95,12 +102,18 @@ def effect(
             live = _live(context)
             said = {n: plain(v) for n, v in arguments.items() if n != "self" and v is not context}
             made = _known_key(live, context, tool.__name__)
-            made = made or (key(**said) if key else _key(live, tool.__name__, said))
+            turn = _turn(live, context)
+            made = made or (key(**said) if key else _key(live, tool.__name__, said, turn))
             effect_ = Effect(made, tool.__name__, retry)
             work = functools.partial(_within, effect_, tool, *args, **kwargs)
             if live is None:
                 return await work()
             call_id = context.function_call.call_id
+            if _is_within(live, call_id, tool.__name__):
+                name = note_of(made, turn)
+                if (known := _note(live, name, tool)) is not _NOTHING:
+                    return cast("R", known)
+                work = functools.partial(_noted, live, name, work)
             return await _once(
                 live, made, lambda: _intend(live, call_id, effect_, said, gate), work
             )
@@ -132,6 +145,41 @@ async def _once(
         del running[key]
     promise.set_result(result)
     return result
+
+
+def _is_within(live: Live, call_id: str, name: str) -> bool:
+    """Whether another tool does it."""
+    call = live.session.tools.get(call_id)
+    return call is not None and call.name != name
+
+
+async def _noted(live: Live, name: str, work: Callable[[], Awaitable[R]]) -> R:
+    """Do it, and note what it came to if that can be given again."""
+    result = await work()
+    with contextlib.suppress(Exception):  # whatever it is, it was done
+        value = typed.encode(result)
+        if len(msgspec.json.encode(value)) <= KEPT_BYTES_MAX and _read(value, Any) is not _NOTHING:
+            live.record(Noted(name, value))
+    return result
+
+
+def _note(live: Live, name: str, tool: Callable[..., Any]) -> Any:
+    """What it came to before, or _NOTHING."""
+    hint, notes = getattr(tool, "__annotations__", {}).get("return", Any), live.session.notes
+    return _read(notes[name], Any if isinstance(hint, str) else hint) if name in notes else _NOTHING
+
+
+def _read(value: Any, hint: Any) -> Any:
+    decoder = typed.Decoder(_nobody, lambda _: None)
+    try:
+        found = decoder.of(value, (), hint=hint)
+    except typed.Unfit:
+        return _NOTHING
+    return _NOTHING if decoder.problems else found
+
+
+def _nobody(name: str, _old: Any) -> Any:
+    raise KeyError(name)
 
 
 def _done(live: Live, key: str) -> Tool | None:
@@ -228,10 +276,15 @@ def _known_key(live: Live | None, context: Any, tool: str) -> str | None:
     return call.key if call and call.name == tool else None
 
 
-def _key(live: Live | None, tool: str, said: dict[str, Any]) -> str:
+def _turn(live: Live | None, context: Any) -> str | None:
+    """Of the call in which it is done: the person may have said something since."""
+    call = live.session.tools.get(context.function_call.call_id) if live else None
+    return call.turn if call else live.session.turn if live else None
+
+
+def _key(live: Live | None, tool: str, said: dict[str, Any], turn: str | None) -> str:
     """The same for the same wish in the same turn of the same session."""
     header = live.journal.header if live else None
     session = str(header.session_id or header.new_session_id) if header else ""
-    turn = live.session.turn if live else None
     parts = msgspec.json.encode([session, turn, tool, said], order="sorted")
     return hashlib.sha256(parts).hexdigest()[:32]

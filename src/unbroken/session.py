@@ -299,7 +299,9 @@ class Session:
                 turn=self.turn,
                 began_at=self.earlier.now,
             )
-        tool.key, tool.retry = started.key or tool.key, started.retry or tool.retry
+        is_itself = started.name == tool.name
+        if started.key and (is_itself or not tool.is_effect):
+            tool.key, tool.retry, tool.is_effect = started.key, started.retry, is_itself
 
     def _put(self, put: ItemPut) -> None:
         item_id = put.item["id"]

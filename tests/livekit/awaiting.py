@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import msgspec
 from livekit.agents import AgentSession
 
 from tests.agents.scripted import ScriptedLLM
@@ -25,12 +26,21 @@ class Holder:
     """One process's part of a session, without a room. `said` is what its agents say."""
 
     def __init__(
-        self, env: Any, spool: Any, rules: Any, before: Any = (), *, userdata: Any = None
+        self,
+        env: Any,
+        spool: Any,
+        rules: Any,
+        before: Any = (),
+        *,
+        userdata: Any = None,
+        session_id: Any = None,
     ) -> None:
         """`userdata` makes what the session is given."""
         self.env, self.spool, self.rules = env, spool, rules
         self.before, self.userdata = before, userdata
-        self.live = Live.open(spool, new_header(env, spool), fold(before))
+        self.session_id = session_id or env.new_id()
+        header = msgspec.structs.replace(new_header(env, spool), new_session_id=self.session_id)
+        self.live = Live.open(spool, header, fold(before))
         given = {"userdata": userdata()} if userdata else {}
         self.session: AgentSession[Any] = AgentSession(llm=ScriptedLLM(rules), **given)
         by_agent_session[self.session] = self.live
@@ -86,7 +96,8 @@ class Holder:
     async def next(self, first: Any, *, agents: Any = (), upto: int | None = None) -> "Holder":
         """The holder behind this one, which has died behind that entry, or just now."""
         log = self.entries()[:upto]
-        following = Holder(self.env, self.spool, self.rules, log, userdata=self.userdata)
+        same = {"userdata": self.userdata, "session_id": self.session_id}
+        following = Holder(self.env, self.spool, self.rules, log, **same)
         await following.take(first, agents, flying(self) if upto is None else None)
         return following
 
