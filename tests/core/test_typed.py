@@ -27,6 +27,7 @@ from tests.core.shapes import (
     is_same,
 )
 from unbroken import typed
+from unbroken.archive import PAYLOAD_BYTES_MAX
 from unbroken.plain import DEPTH_MAX
 from unbroken.typed import Decoder, TooMuch, Unfit
 from unbroken.typed.encode import VALUES_MAX
@@ -434,3 +435,47 @@ def test_a_class_says_what_is_not_to_be_kept():
     found = put(there, Login("Ann", "secret"))
     assert there == Login("Ann", "of this process")
     assert found.problems == []
+
+
+def shuffled(n: int) -> dict[str, int]:
+    """Rows in three orders, and some of other keys."""
+    keys = [["name", "age"], ["age", "name"], ["name", "age", "at"], []][n % 7 % 4]
+    return dict.fromkeys(keys, n)
+
+
+ROWS = [
+    [{"name": n, "age": n} for n in range(3)],
+    [shuffled(n) for n in range(40)],
+    {f"k{n}": shuffled(n) for n in range(40)},
+    ([{"b": 1, "a": {"z": 1, "y": 2}}, {"b": 1, "a": {"z": 1, "y": 2}}], {"b": 1, "a": 2}),
+    [{"b": 1, "a": 2}, 5, {"b": 1, "a": 2}, {"a": 1, "b": 2}, {"b": 1, "a": 2}],
+    {"z": {"b": 1, "a": 2}, "y": {"b": 1, "a": 2}},
+    SimpleNamespace(x={"b": 1, "a": 2}, y={"a": 1, "b": 2}, z={"b": 1, "a": 2}),
+]
+
+
+@pytest.mark.parametrize("rows", ROWS, ids=range(len(ROWS)))
+def test_each_row_has_its_order_again(rows):
+    found = decoder()
+    again = found.of(through_the_log(rows), ())
+    assert repr(again) == repr(rows)
+    assert found.problems == []
+
+
+def test_rows_with_the_same_keys_say_their_order_once():
+    rows = [{"name": "Ann", "age": n} for n in range(5_000)]
+    assert msgspec.json.encode(through_the_log(rows)).count(b"$order") == 1
+    assert len(msgspec.json.encode(through_the_log(rows))) < PAYLOAD_BYTES_MAX
+
+
+def test_a_row_that_is_the_same_stays_the_object_that_it_is():
+    there = [{"b": n, "a": n} for n in range(4)]
+    saved = through_the_log([*there[:3], {"b": 9, "a": 9}])
+    again = decoder().of(saved, (), old=there)
+    assert [row is old for row, old in zip(again, there, strict=True)] == [True] * 3 + [False]
+
+
+@pytest.mark.parametrize("order", [["b"], ["a", "a"], [["a"], 1], "ba", {"a": 1}, None, ["b", "x"]])
+def test_an_order_that_cannot_be_costs_nothing_but_the_order(order):
+    saved = [{"b": 1, "a": 2, "$order": order}, {"b": 3, "a": 4}, {"b": 5, "a": 6, "$order": order}]
+    assert decoder().of(saved, ()) == [{"b": 1, "a": 2}, {"b": 3, "a": 4}, {"b": 5, "a": 6}]

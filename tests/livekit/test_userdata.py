@@ -472,6 +472,16 @@ async def test_userdata_that_changes_in_a_thread_meanwhile_costs_one_look(hold):
     assert here == data
 
 
+@pytest.mark.parametrize("make", [dict, Everything])
+async def test_fields_that_hold_dicts_keep_the_order_of_each(hold, make):
+    there = {"name": {"b": 1, "a": 2}, "raw": {"a": 1, "b": 2}, "seen": {"b": 1, "a": 2}}
+    data = dict(there) if make is dict else Everything(**there)
+    second = await hold.then(await hold(data), again := make())
+    assert second.report["userdata"] == "exact"
+    found = again if make is dict else vars(again)
+    assert {name: list(found[name]) for name in there} == {n: list(d) for n, d in there.items()}
+
+
 def test_the_json_of_a_struct_is_plain_where_it_can_be():
     from unbroken.livekit import userdata  # noqa: PLC0415 - only here
 

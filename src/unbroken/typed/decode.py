@@ -13,11 +13,22 @@ import msgspec
 from unbroken.changes import same
 from unbroken.plain import JSON
 from unbroken.typed import hints
-from unbroken.typed.encode import BYTES, CHANGEABLE, ITSELF, SETS, WRITTEN, TooMuch, base_of, encode
+from unbroken.typed.encode import (
+    BYTES,
+    CHANGEABLE,
+    ITSELF,
+    ORDER,
+    SETS,
+    WRITTEN,
+    TooMuch,
+    base_of,
+    encode,
+    said_by_each,
+)
 from unbroken.typed.names import find
 from unbroken.typed.records import Record, State, record_of
 
-_INNER = ("$of", "$more", "$order")  # parts of what has another tag
+_INNER = ("$of", "$more", ORDER)  # parts of what has another tag
 PROBLEMS_MAX = 100  # of one object: further ones are not told apart
 
 Path = tuple[str | int, ...]  # keys as they are written, and places in lists
@@ -123,7 +134,8 @@ class Decoder:
     ) -> Iterator[tuple[Any, Any]]:
         """Those of a dict that can be; the others are named."""
         of_key, of_value = hints.part_of(hint, 0), hints.part_of(hint, 1)
-        for said, part in _in_order(saved):
+        for said in _in_order(saved):
+            part = saved[said]
             try:
                 key = self.key(said, of_key)
                 yield key, self.of(part, (*at, said), hint=of_value, old=there.get(key, MISSING))
@@ -192,7 +204,8 @@ class Decoder:
                 return self._all(saved, at, hint, old)
             tag = next((key for key in saved if key in TAGS), None)
             if tag is None:
-                return dict(self.members(saved, at, old if isinstance(old, dict) else {}, hint))
+                there = old if isinstance(old, dict) else {}
+                return dict(self.members(_each_alone(saved), at, there, hint))
             return TAGS[tag](self, saved, at, hint, old)
         except (Unfit, RecursionError):
             raise
@@ -204,7 +217,7 @@ class Decoder:
         there what came of the first."""
         there = list(old) if isinstance(old, list | tuple | deque) else []
         found: list[Any] = []
-        for k, part in enumerate(saved):
+        for k, part in enumerate(said_by_each(saved)):
             held = there[len(found)] if len(found) < len(there) else MISSING
             if _is_own(part) and not self._is_live(held):
                 held = MISSING  # it stands for another part
@@ -314,13 +327,19 @@ def _is_alike(new: Any, old: Any) -> bool:
     return type(new) is type(old) and getattr(new, "maxlen", None) == getattr(old, "maxlen", None)
 
 
-def _in_order(saved: Mapping[str, JSON]) -> Iterator[tuple[str, JSON]]:
-    """The members of a dict as they stood in it: sorted, unless it says otherwise."""
-    order = saved.get("$order")
+def _in_order(saved: Mapping[str, JSON]) -> Iterator[str]:
+    """The keys of a dict as they stood in it: sorted, unless it says otherwise."""
+    order = saved.get(ORDER)
     named = dict.fromkeys(k for k in order if isinstance(k, str)) if isinstance(order, list) else {}
     for key in (*named, *sorted(saved.keys() - named.keys())):
-        if key in saved and key != "$order":
-            yield key, saved[key]
+        if key in saved and key != ORDER:
+            yield key
+
+
+def _each_alone(saved: Mapping[str, JSON]) -> dict[str, JSON]:
+    keys = list(_in_order(saved))
+    parts = said_by_each(saved[key] for key in keys)
+    return dict(zip(keys, parts, strict=True)) | {ORDER: keys}
 
 
 def _live(name: str) -> str:

@@ -3,7 +3,7 @@
 import base64
 import math
 from collections import OrderedDict, deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -19,6 +19,7 @@ from unbroken.typed.hints import print_of
 from unbroken.typed.names import name_of
 from unbroken.typed.records import record_of
 
+ORDER = "$order"  # of a dict's keys, where it is not that of the alphabet
 ITSELF = "."  # names the object whose fields are written
 VALUES_MAX = 1 << 16  # of one value, as many as an entry holds: each costs a microsecond or two
 AT_ONCE = 16  # as many texts or numbers of a list cost what one of them does
@@ -157,19 +158,59 @@ class Encoder:
         members = dict.copy(value)
         are_keys_plain = set(map(type, members)) <= {str} and _is_plain_text("".join(members))
         if not (are_keys_plain and _are_plain(members.values()) and self._spare(members)):
-            members = {self.key(key): self.of(part) for key, part in members.items()}
+            parts = said_once(map(self.of, members.values()))
+            members = dict(zip(map(self.key, members), parts, strict=True))
         keys = list(members)
-        return members if keys == sorted(keys) else members | {"$order": keys}
+        return members if keys == sorted(keys) else members | {ORDER: keys}
 
     def _all(self, values: Collection[Any]) -> list[JSON]:
         found = list(values)
         if _are_plain(found) and self._spare(found):
             return found
-        return [self.of(part) for part in found]
+        return list(said_once(map(self.of, found)))
 
     def _spare(self, values: Collection[Any]) -> bool:
         self._left -= len(values) // AT_ONCE
         return self._left >= 0
+
+
+def said_once(parts: Iterable[JSON]) -> Iterator[JSON]:
+    """Dicts that stand one behind the other with the same keys say their order once."""
+    before: list[str] = []
+    for part in parts:
+        known, before = before, order_of(part)
+        if not before or len(before) != len(known):
+            yield part
+        elif before == known and ORDER in part:
+            yield {key: value for key, value in part.items() if key != ORDER}
+        elif before != known and ORDER not in part and part.keys() == set(known):
+            yield part | {ORDER: before}
+        else:
+            yield part
+
+
+def said_by_each(parts: Iterable[JSON]) -> Iterator[JSON]:
+    """The opposite: each as if it stood alone."""
+    before: list[str] = []
+    for part in parts:
+        known, found = before, part
+        if isinstance(part, dict) and len(part) == len(known) and part.keys() == set(known):
+            found = part | {ORDER: known}
+        before = order_of(found)
+        if before == sorted(before) and isinstance(found, dict) and ORDER in found:
+            found = {key: value for key, value in found.items() if key != ORDER}
+        yield found
+
+
+def order_of(part: JSON) -> list[str]:
+    """The keys of a dict in their order; nothing of what is none, or says none that can be."""
+    if not isinstance(part, dict):
+        return []
+    order = part.get(ORDER)
+    if order is None:
+        return sorted(part)
+    is_fit = isinstance(order, list) and all(type(key) is str for key in order)
+    return order if is_fit and len(order) == len(part) - 1 else []
 
 
 def type_name(kind: type) -> str:
