@@ -1,12 +1,12 @@
 """Reading what was said: long conversations, long words, keys, and the way back to the list."""
 
-import asyncio
+import re
 
-import httpx
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.visitor import SIZES
+from tests.browser import seeded
+from tests.browser.visitor import SIZES, at_sizes
 
 pytestmark = [
     pytest.mark.e2e,
@@ -16,51 +16,10 @@ pytestmark = [
 
 API = "**/api/**"
 
-TURNS = 500  # two messages each; far beyond one answer of the service
 LONG = "Donaudampfschifffahrtsgesellschaftskapitaen" * 12
-AT = "2026-01-31T12:00:00.123456Z"
-CONVERSATION = {
-    "id": "01999999-9999-7999-8999-999999999999",
-    "title": LONG,
-    "user_id": None,
-    "created_at": AT,
-    "last_at": AT,
-    "calls": 1,
-    "messages": 2,
-    "live": False,
-    "last_message": LONG,
-}
+CONVERSATION = seeded.conversation(title=LONG, last_message=LONG)
 DENIED = {"code": "unauthorized", "detail": "this service asks for its API key"}
 LIVEKIT_GONE = {"code": "room_server_unavailable", "detail": "nobody answers at its address"}
-
-
-async def saved(url: str, room: str) -> str:
-    """A conversation of TURNS turns, in order; its id."""
-    async with httpx.AsyncClient(base_url=url, timeout=60) as client:
-        for n in range(TURNS):
-            said = {"user_message": f"question {n}.", "assistant_message": f"answer {n}."}
-            answer = await client.post(
-                "/api/v1/conversations/save-turn", json={"room_name": room} | said
-            )
-    return str(answer.json()["conversation_id"])
-
-
-@pytest.mark.parametrize("size", SIZES)
-async def test_all_of_a_long_conversation_is_reached_from_its_end(house, come, size):
-    conversation_id = await saved(house.service_url, f"long {size['width']}")
-    person = await come(viewport=size)
-    page = person.page
-    await person.open(f"/conversations/{conversation_id}")
-    turns, older = page.get_by_test_id("turn"), page.get_by_test_id("older")
-    await expect(turns.last).to_contain_text(f"answer {TURNS - 1}.")
-    assert await turns.count() < TURNS
-    while await older.count():
-        await older.dispatch_event("click")
-        await asyncio.sleep(0.1)
-    await expect(turns).to_have_count(TURNS)
-    await expect(turns.first).to_contain_text("question 0.")
-    assert not await person.is_too_wide()
-    assert await page.title() == "question 0. · unbroken"
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -131,54 +90,23 @@ async def test_the_list_keeps_its_place_and_shows_what_is_new(come, size):
     await expect(page.get_by_test_id("conversation-row")).to_have_count(21)
 
 
-def call(id_: str, *, began: str, left: str | None, kept: str | None) -> dict[str, object]:
-    session = {
-        "id": id_,
-        "role": "concierge",
-        "agent_name": "concierge",
-        "agent_identity": "agent-1",
-        "phase": "orphaned",
-        "term": 1,
-        "last_seq": 9,
-        "opened_at": began,
-        "cause": "empty",
-        "end_reason": None,
-        "degraded": None,
-    }
-    times = {"started_at": began, "ended_at": None, "left_at": left, "kept_until": kept}
-    return {"id": id_, "room_name": "room", "end_reason": None, "sessions": [session]} | times
-
-
-def turn(text: str, at: str) -> dict[str, object]:
-    said = {"id": text, "role": "user", "content": text, "created_at": at, "interrupted": False}
-    user = said | {"heard_ms": None, "speaker": None}
-    return {"id": text, "user": user, "assistant": [], "tools": [], "delays_ms": {}}
-
-
 @pytest.mark.parametrize("size", SIZES)
 async def test_a_call_that_waits_for_its_caller_says_until_when(come, size):
     person = await come(viewport=size)
     page = person.page
     left, kept = "2026-01-31T12:00:43.123456Z", "2026-01-31T12:10:43.123456Z"
+    waiting = {"phase": "orphaned", "cause": "empty"}
     calls = [
-        call("01999999-9999-7999-8999-000000000001", began=AT, left=left, kept=kept),
-        call(
-            "01999999-9999-7999-8999-000000000002",
-            began="2026-02-02T09:00:00Z",
-            left=None,
-            kept=None,
-        ),
+        seeded.call(1, left_at=left, kept_until=kept, sessions=waiting),
+        seeded.call(2, started_at="2026-02-02T09:00:00Z", sessions=waiting),
     ]
-    path = f"/conversations/{CONVERSATION['id']}"
-    turns = [turn("Hello.", "2026-01-31T12:00:10Z"), turn("Me again.", "2026-02-02T09:00:10Z")]
-    await page.route(
-        f"**/api/v1{path}", lambda route: route.fulfill(json=CONVERSATION | {"call_list": calls})
-    )
-    await page.route(
-        f"**/api/v1{path}/turns?**",
-        lambda route: route.fulfill(json={"turns": turns, "before": None}),
-    )
-    await person.open(path)
+    turns = [
+        seeded.turn("Hello.", "2026-01-31T12:00:10Z"),
+        seeded.turn("Me again.", "2026-02-02T09:00:10Z"),
+    ]
+    await person.open(await seeded.answer_with(page, seeded.conversation(call_list=calls), *turns))
+    zone = await page.evaluate("Intl.DateTimeFormat().resolvedOptions().timeZone")
+    await expect(page.locator(".page-head")).to_contain_text(f"times of {zone}")
     await expect(page.get_by_test_id("call-length").first).to_have_text("0:43")
     await expect(page.get_by_test_id("kept")).to_contain_text("The caller left; kept open until")
     await expect(page.get_by_test_id("separator")).to_have_count(2)
@@ -189,8 +117,92 @@ async def test_a_call_that_waits_for_its_caller_says_until_when(come, size):
     assert not await person.is_too_wide()
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/conversations/not-an-id"])
-async def test_an_address_that_is_none_is_said_in_our_words(come, path):
+@pytest.mark.parametrize("path", ["/metrics", "/docs", "/convresations"])
+async def test_an_address_that_is_none_is_404_and_said_in_our_words(house, come, path):
+    person = await come()
+    answer = await person.page.goto(f"{house.service_url}{path}")
+    assert answer.status == 404
+    async for size in at_sizes(person):
+        await expect(person.page.get_by_role("heading", name="No such page"), size).to_be_visible()
+    assert await person.page.title() == "Not found · unbroken"
+
+
+@pytest.mark.parametrize("path", ["/conversations/not-an-id", f"/conversations/{seeded.ID}"])
+async def test_a_bad_id_is_said_in_our_words(come, path):
     person = await come()
     await person.open(path)
-    await expect(person.page.get_by_role("heading", name="No such page")).to_be_visible()
+    words = re.compile("No such page|There is nothing here")
+    async for size in at_sizes(person):
+        await expect(person.page.get_by_text(words), size).to_be_visible()
+        await expect(person.page.locator("main"), size).not_to_contain_text("uuid")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_each_tab_has_a_title(come, size):
+    person = await come(viewport=size)
+    path = await seeded.answer_with(person.page, seeded.conversation(call_list=[]))
+    titles = {"/": "Talk", "/conversations": "Conversations", path: "Hello."}
+    for where, title in titles.items():
+        await person.open(where)
+        await expect(person.page).to_have_title(f"{title} · unbroken")
+
+
+async def test_what_was_said_reads_in_its_own_direction_and_stays_within_the_page(come):
+    person = await come()
+    page = person.page
+    arabic = "\u0645\u0631\u062d\u0628\u0627 \u0643\u064a\u0641 \u0627\u0644\u062d\u0627\u0644"
+    tool = {"name": LONG, "arguments": f'{{"{LONG}": "{LONG}"}}', "output": LONG, "is_error": True}
+    found = seeded.conversation(
+        title=LONG, user_id=LONG, call_list=[seeded.call(1, room_name=LONG, ended_at=seeded.AT)]
+    )
+    turns = [seeded.turn(arabic), seeded.turn(LONG, tools=[tool])]
+    await person.open(await seeded.answer_with(page, found, *turns))
+    said = page.locator(".spoken-text")
+    async for size in at_sizes(person):
+        await expect(said.first, size).to_have_text(arabic)
+        assert await said.first.evaluate("(p) => getComputedStyle(p).direction") == "rtl", size
+        assert await said.last.evaluate("(p) => getComputedStyle(p).direction") == "ltr", size
+
+
+async def test_why_a_booking_was_refused_is_read_without_a_click(come):
+    person = await come()
+    page = person.page
+    why = "confirm_booking was not done: the service is away, it has confirmed nothing for 4 s"
+    refused = {"name": "confirm_booking", "arguments": "{}", "output": why, "is_error": True}
+    path = await seeded.answer_with(
+        page, seeded.conversation(call_list=[]), seeded.turn("Yes, please.", tools=[refused])
+    )
+    await person.open(path)
+    async for size in at_sizes(person):
+        await expect(page.get_by_test_id("tool"), size).to_contain_text("failed")
+        await expect(page.get_by_text(why), size).to_be_visible()
+
+
+async def test_a_restore_report_is_read_on_a_phone_too(come):
+    person = await come()
+    page = person.page
+    report = {"history": "exact", "userdata": "degraded: no field seats"}
+    first = {"term": 1, "agent_identity": "agent-1", "taken_at": seeded.AT, "cause": None}
+    untold = {"gap_ms": None, "plan": None, "report": None}
+    told = {"gap_ms": 700, "plan": "resume", "report": report}
+    second = {"term": 2, "agent_identity": "agent-2", "taken_at": seeded.AT, "cause": "crashed"}
+    cut = seeded.message("The light went", role="assistant", interrupted=True, takeover=2)
+    again = seeded.message("The light went round.", role="assistant")
+    path = await seeded.answer_with(
+        page,
+        seeded.conversation(call_list=[seeded.call(1, sessions={"term": 2})]),
+        seeded.turn("A story, please.", assistant=[cut, again]),
+        terms=[first | untold, second | told],
+    )
+    await person.open(path)
+    takeover = page.get_by_test_id("takeover")
+    await expect(takeover).to_contain_text("the one before crashed · nobody for 700 ms")
+    await expect(takeover).to_contain_text("it said the cut sentence again")
+    shown = page.get_by_test_id("report")
+    await shown.locator("summary").click()
+    async for size in at_sizes(person):
+        if await page.get_by_role("link", name="Calls and agents").is_visible():
+            await page.get_by_role("link", name="Calls and agents").click()
+        await expect(page.get_by_test_id("term").last, size).to_be_in_viewport()
+        await expect(shown, size).to_contain_text("no field seats")
+        await expect(shown, size).not_to_contain_text("not applicable")

@@ -4,6 +4,16 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
+const known = new Map<string, Intl.DateTimeFormat>();
+
+/** A format is dear to make: one of each kind is enough. */
+function format(at: number, locale: string | undefined, options: Intl.DateTimeFormatOptions): string {
+  const key = JSON.stringify([locale, options]);
+  const made = known.get(key) ?? new Intl.DateTimeFormat(locale, options);
+  known.set(key, made);
+  return made.format(at);
+}
+
 export function ago(at: number, now: number, locale?: string): string {
   const past = Math.max(0, now - at);
   if (past < MINUTE) return "just now";
@@ -15,30 +25,30 @@ export function ago(at: number, now: number, locale?: string): string {
 /** The year only when it is another one. */
 export function day(at: number, now: number, locale?: string): string {
   const sameYear = new Date(at).getFullYear() === new Date(now).getFullYear();
-  return new Intl.DateTimeFormat(locale, {
+  return format(at, locale, {
     day: "numeric", month: "short", hour: "2-digit", minute: "2-digit",
     ...(sameYear ? {} : { year: "numeric" }),
-  }).format(at);
+  });
 }
 
 export function clock(at: number, locale?: string): string {
-  return new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(at);
+  return format(at, locale, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 }
 
 export function minute(at: number, locale?: string): string {
-  return new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" }).format(at);
+  return format(at, locale, { hour: "2-digit", minute: "2-digit" });
 }
 
 /** The day alone, the year only when it is another one. */
 export function date(at: number, now: number, locale?: string): string {
   const sameYear = new Date(at).getFullYear() === new Date(now).getFullYear();
-  return new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long", ...(sameYear ? {} : { year: "numeric" }) }).format(at);
+  return format(at, locale, { weekday: "long", day: "numeric", month: "long", ...(sameYear ? {} : { year: "numeric" }) });
 }
 
 export const timeZone = (): string => Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 export function exact(at: number, locale?: string): string {
-  return new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "long" }).format(at);
+  return format(at, locale, { dateStyle: "full", timeStyle: "long" });
 }
 
 /** 75_000 is "1:15". */

@@ -17,20 +17,24 @@ import { CallsPanel } from "./CallsPanel";
 import { DelaysPanel } from "./DelaysPanel";
 import { OlderTurns } from "./OlderTurns";
 import { Separator } from "./Separator";
-import { byTurn, takeoversOf } from "./takeovers";
+import { byTurn, type Taken, takeoversOf } from "./takeovers";
 import { TurnView } from "./TurnView";
 import { type Turns, useTurns } from "./useTurns";
 
 const POLL_MS = 2000;
+const NONE: readonly Taken[] = [];
 
 /** A call without an agent is not live, but the next agent may come at any moment. */
 function goesOn({ live, callList }: ConversationDetail): boolean {
   return live || callList.some((call) => call.sessions.some((session) => session.phase !== "ended"));
 }
 
+/** How long its logs are: what was said has not changed while they are the same. */
+const lengthOf = ({ callList }: ConversationDetail): string => callList.flatMap((call) => call.sessions.map((session) => session.lastSeq)).join();
+
 export function ConversationPage({ id }: { readonly id: string }): ReactNode {
   const found = useResource(id, (signal) => getConversation(id, signal), (data) => (data !== null && goesOn(data) ? POLL_MS : null));
-  const said = useTurns(id, found.data !== null && goesOn(found.data));
+  const said = useTurns(id, found.data === null ? null : lengthOf(found.data));
   const error = found.error ?? said.error;
   const retry = (): void => {
     found.reload();
@@ -86,7 +90,7 @@ function Reading({ conversation, said, turns, isStale }: Props): ReactNode {
           {turns.map((turn, n) => (
             <Fragment key={turn.id}>
               <Separator turn={turn} before={turns[n - 1]} calls={conversation.callList} now={now} />
-              <TurnView turn={turn} scale={scale} named={named} takeovers={notes.get(turn.id) ?? []} />
+              <TurnView turn={turn} scale={scale} named={named} takeovers={notes.get(turn.id) ?? NONE} />
             </Fragment>
           ))}
         </section>

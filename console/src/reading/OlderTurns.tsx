@@ -1,6 +1,7 @@
 /** The way to what was said before: pressed, or loaded as soon as it is nearly seen. */
 
 import { type ReactNode, useEffect, useRef } from "react";
+import { useFocusKept } from "../ui/useFocusKept";
 import type { Turns } from "./useTurns";
 
 const AHEAD = "600px";
@@ -8,6 +9,7 @@ const AHEAD = "600px";
 export function OlderTurns({ said }: { readonly said: Turns }): ReactNode {
   const button = useRef<HTMLButtonElement>(null);
   const { older, isLoading } = said;
+  useFocusKept(button);
   useEffect(() => {
     const seen = new IntersectionObserver((entries) => {
       if (entries.some((entry) => entry.isIntersecting) && window.scrollY > 0) older();
@@ -16,7 +18,7 @@ export function OlderTurns({ said }: { readonly said: Turns }): ReactNode {
     return () => seen.disconnect();
   }, [older]);
   return (
-    <button ref={button} type="button" className="button more older" data-testid="older" disabled={isLoading} onClick={older}>
+    <button ref={button} type="button" className="button more older" data-testid="older" aria-disabled={isLoading} onClick={older}>
       {isLoading ? "Loading" : "Show what was said before"}
     </button>
   );

@@ -13,9 +13,10 @@ function output(tool: Tool): string {
   return tool.output === "" ? "none" : pretty(tool.output);
 }
 
+/** Why one failed is read without a click. */
 export function ToolCall({ tool }: { readonly tool: Tool }): ReactNode {
   return (
-    <details className="tool" data-testid="tool">
+    <details className="tool" data-testid="tool" open={tool.isError}>
       <summary>
         <Icon name="tool" />
         <span className="mono">{tool.name}</span>

@@ -1,6 +1,6 @@
 /** One turn: what the person said, which tools ran, what the assistant said, and how long it took. */
 
-import { Fragment, type ReactNode } from "react";
+import { Fragment, memo, type ReactNode } from "react";
 import type { Turn } from "../api/types";
 import { DelayBar } from "./DelayBar";
 import { Spoken } from "./Spoken";
@@ -17,7 +17,8 @@ interface Props {
   readonly takeovers: readonly Taken[];
 }
 
-export function TurnView({ turn, scale, named, takeovers }: Props): ReactNode {
+/** Drawn again only when something of it has changed: there may be thousands. */
+export const TurnView = memo(function TurnView({ turn, scale, named, takeovers }: Props): ReactNode {
   const said = turn.assistant;
   const between = (n: number): ReactNode => takeovers.filter((term) => placeOf(term, said) === n)
     .map((term) => <Takeover key={`${term.sessionId}-${term.term}`} term={term} again={isSaidAgain(term, said)} />);
@@ -32,4 +33,4 @@ export function TurnView({ turn, scale, named, takeovers }: Props): ReactNode {
       <DelayBar delays={turn.delays} scale={scale} />
     </article>
   );
-}
+});

@@ -1,6 +1,6 @@
 /**
- * The turns of a conversation: the newest ones first, older ones when the reader comes to them. While
- * it goes on, only its end is asked for again.
+ * The turns of a conversation: the newest ones first, older ones when the reader comes to them. Only its
+ * end is asked for again, when its logs have grown.
  */
 
 import { useCallback, useEffect, useState } from "react";
@@ -10,7 +10,7 @@ import { useResource } from "../lib/useResource";
 
 const FIRST = 200; // items
 const END = 40;
-const POLL_MS = 2000;
+const RETRY_MS = 2000;
 
 /** One behind the other; of two with one id the newer one, unless its beginning is in front of its page. */
 export function merged(old: readonly Turn[], newer: readonly Turn[]): readonly Turn[] {
@@ -36,11 +36,22 @@ export interface Turns {
   readonly reload: () => void;
 }
 
-export function useTurns(id: string, goesOn: boolean): Turns {
+/** `logs`: how long they are; null while that is not known. */
+export function useTurns(id: string, logs: string | null): Turns {
   const [known, setKnown] = useState<Older<Turn> | null>(null);
   const [isLoading, setLoading] = useState(false);
   const [problem, setProblem] = useState<unknown>(null);
-  const end = useResource(id, (signal) => listTurns(id, known === null ? FIRST : END, null, signal), () => (goesOn ? POLL_MS : null));
+  const end = useResource(id, (signal) => listTurns(id, known === null ? FIRST : END, null, signal));
+  const again = end.reload;
+  useEffect(() => {
+    if (logs !== null) again();
+  }, [logs, again]);
+  const hasFailed = known !== null && end.error !== null && !end.loading;
+  useEffect(() => {
+    if (!hasFailed) return;
+    const timer = setTimeout(again, RETRY_MS);
+    return () => clearTimeout(timer);
+  }, [hasFailed, again]);
 
   useEffect(() => {
     const { data } = end;

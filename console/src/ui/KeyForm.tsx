@@ -1,5 +1,6 @@
-import { type FormEvent, type ReactNode, useEffect, useId, useState } from "react";
+import { type FormEvent, type ReactNode, useEffect, useId, useRef, useState } from "react";
 import { hasApiKey, saveApiKey } from "../api/api";
+import { useFocusKept } from "./useFocusKept";
 
 interface Props {
   /** The refusal; another one is the answer to another key. */
@@ -9,6 +10,8 @@ interface Props {
 
 export function KeyForm({ error, again }: Props): ReactNode {
   const id = useId();
+  const form = useRef<HTMLFormElement>(null);
+  useFocusKept(form);
   const [key, setKey] = useState("");
   const [wasRefused, setRefused] = useState(false);
   useEffect(() => setRefused(hasApiKey()), [error]);
@@ -19,7 +22,7 @@ export function KeyForm({ error, again }: Props): ReactNode {
     again();
   };
   return (
-    <form className="card keyform" onSubmit={submit} data-testid="error">
+    <form ref={form} className="card keyform" onSubmit={submit} data-testid="error">
       <h2>{wasRefused ? "This key is wrong" : "The service asks for a key"}</h2>
       <p className="muted">{wasRefused && "The service does not take it. "}It is the value of UNBROKEN_API_KEY. This tab keeps it until it is closed.</p>
       <label htmlFor={id}>API key</label>
