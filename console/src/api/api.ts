@@ -6,7 +6,7 @@ import {
   parseConversationDetail, parseConversations, parseMessages, parseRoom, parseSessionDetail, parseSystem,
   parseTurns, parseWaiting,
 } from "./parse";
-import type { Conversation, ConversationDetail, Message, Older, Page, Room, SessionDetail, System, Turn, Waiting } from "./types";
+import type { ConversationDetail, ConversationRow, Message, Older, Page, Room, SessionDetail, System, Turn, Waiting } from "./types";
 
 const KEY = "unbroken.api-key";
 /** Told to the window: what was refused before may be read now. */
@@ -118,8 +118,9 @@ export function getWaiting(name: string, signal?: AbortSignal): Promise<{ readon
   return get(`/rooms/${encodeURIComponent(name)}`, parseWaiting, signal);
 }
 
-export function listConversations(after: string | null, signal?: AbortSignal): Promise<Page<Conversation>> {
-  return get(`/conversations?${query({ limit: 20, after })}`, parseConversations, signal);
+/** Newest first; with words those in which all of them were said, or whose callers have them. */
+export function listConversations(words: string, after: string | null, signal?: AbortSignal): Promise<Page<ConversationRow>> {
+  return get(`/conversations?${query({ limit: 20, after, q: words === "" ? null : words })}`, parseConversations, signal);
 }
 
 export function getConversation(id: string, signal?: AbortSignal): Promise<ConversationDetail> {

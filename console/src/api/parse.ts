@@ -2,7 +2,7 @@
 
 import { fields, flag, list, maybe, number, printed, text, time } from "./check";
 import type {
-  Call, Conversation, ConversationDetail, Delays, Message, Older, Page, Report, Room, Session, SessionDetail, System, Term, Tool, Turn, Waiting,
+  Call, Conversation, ConversationDetail, ConversationRow, Delays, Message, Older, Page, Piece, Report, Room, Session, SessionDetail, System, Term, Tool, Turn, Waiting,
 } from "./types";
 
 export function parseRoom(json: unknown): Room {
@@ -46,10 +46,24 @@ function parseConversation(json: unknown, where: string): Conversation {
   };
 }
 
-export function parseConversations(json: unknown): Page<Conversation> {
+function parsePiece(json: unknown, where: string): Piece {
+  const f = fields(json, where);
+  return { text: text(f["text"], `${where}.text`), match: flag(f["match"], `${where}.match`) };
+}
+
+function parseFound(json: unknown, where: string): readonly Piece[] {
+  return list(fields(json, where)["excerpt"], `${where}.excerpt`, parsePiece);
+}
+
+function parseRow(json: unknown, where: string): ConversationRow {
+  const found = maybe(fields(json, where)["found"], `${where}.found`, parseFound);
+  return { ...parseConversation(json, where), found };
+}
+
+export function parseConversations(json: unknown): Page<ConversationRow> {
   const f = fields(json, "answer");
   return {
-    items: list(f["conversations"], "conversations", parseConversation),
+    items: list(f["conversations"], "conversations", parseRow),
     next: maybe(f["next"], "next", text),
   };
 }

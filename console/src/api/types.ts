@@ -30,6 +30,17 @@ export interface Conversation {
   readonly lastMessage: string | null;
 }
 
+/** A part of a line; `match`: it is what was asked for. */
+export interface Piece {
+  readonly text: string;
+  readonly match: boolean;
+}
+
+/** One of the list; `found`: the part of the line that was asked for. */
+export interface ConversationRow extends Conversation {
+  readonly found: readonly Piece[] | null;
+}
+
 export interface Session {
   readonly id: string;
   readonly role: string;

@@ -49,4 +49,17 @@ export function navigate(path: string): void {
   for (const listener of listeners) listener();
 }
 
+/** A value of the address behind "?"; "" if it is not there. */
+export const readQuery = (name: string): string => new URLSearchParams(window.location.search).get(name) ?? "";
+
+/** Keeps it in the address, for a reload and for the way back here; "" takes it out. */
+export function writeQuery(name: string, value: string): void {
+  if (readQuery(name) === value) return;
+  const query = new URLSearchParams(window.location.search);
+  if (value === "") query.delete(name);
+  else query.set(name, value);
+  const rest = query.toString();
+  window.history.replaceState(null, "", `${window.location.pathname}${rest === "" ? "" : `?${rest}`}`);
+}
+
 export const conversationPath = (id: string): string => `/conversations/${encodeURIComponent(id)}`;

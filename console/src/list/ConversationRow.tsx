@@ -1,5 +1,5 @@
 import type { ReactNode } from "react";
-import type { Conversation } from "../api/types";
+import type { Conversation, ConversationRow as Row } from "../api/types";
 import { ago, count, day } from "../lib/format";
 import { conversationPath } from "../lib/router";
 import { Link } from "../ui/Link";
@@ -10,8 +10,14 @@ export function titleOf(conversation: Conversation, now: number): string {
   return conversation.title ?? `Conversation of ${day(conversation.createdAt, now)}`;
 }
 
+/** What was found; else the last thing that was said. */
+function Words({ conversation }: { readonly conversation: Row }): ReactNode {
+  if (conversation.found === null) return conversation.lastMessage ?? "Nothing said yet";
+  return conversation.found.map((piece, n) => (piece.match ? <mark key={n}>{piece.text}</mark> : <span key={n}>{piece.text}</span>));
+}
+
 interface Props {
-  readonly conversation: Conversation;
+  readonly conversation: Row;
   readonly now: number;
 }
 
@@ -23,7 +29,7 @@ export function ConversationRow({ conversation, now }: Props): ReactNode {
         <span className="conversation-when muted">
           {conversation.live ? <LiveBadge /> : <Time at={conversation.lastAt}>{ago(conversation.lastAt, now)}</Time>}
         </span>
-        <span className="conversation-last muted" dir="auto">{conversation.lastMessage ?? "Nothing said yet"}</span>
+        <span className="conversation-last muted" dir="auto"><Words conversation={conversation} /></span>
         <span className="conversation-counts muted small">
           {count(conversation.calls, "call")} · {count(conversation.messages, "message")}
         </span>
