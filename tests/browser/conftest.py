@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import itertools
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -15,18 +16,18 @@ from playwright.async_api import Browser, Page
 
 from agents.speech.hibari import HibariTTS
 from tests.browser.chromium import Microphone, chromium, console
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import SIZES, Visitor
 from tests.e2e.house import ROOT, House
 
 BUILT = ROOT / "src" / "unbroken" / "service" / "console"
 IMAGES = ROOT / "docs" / "images"
-DESKTOP = {"width": 1280, "height": 720}
-PHONE = {"width": 360, "height": 740}
+DESKTOP, PHONE = SIZES
 FRAME_S = 0.15
-SHUTTER_MS = 80  # a screenshot takes about that long
+LAST_MS = 2_000  # of the last frame: time to read it
 FRAMES_MAX = 80
 GIF_WIDTH = 720
 
+Frame: TypeAlias = tuple[float, bytes]  # when it was taken, in seconds
 Come: TypeAlias = Callable[..., Awaitable[Visitor]]
 TakePicture: TypeAlias = Callable[[Page, str], Awaitable[None]]
 
@@ -83,11 +84,13 @@ def film(tmp_path: Path):
 
     @asynccontextmanager
     async def shoot(page: Page, name: str) -> AsyncIterator[None]:
-        frames: list[bytes] = []
+        frames: list[Frame] = []
 
         async def roll() -> None:
             while len(frames) < FRAMES_MAX:
-                frames.append(await page.screenshot(type="jpeg", quality=70, scale="css"))
+                taken_at = asyncio.get_running_loop().time()
+                shot = await page.screenshot(type="jpeg", quality=70, scale="css")
+                frames.append((taken_at, shot))
                 await asyncio.sleep(FRAME_S)
 
         rolling = asyncio.create_task(roll())
@@ -101,12 +104,13 @@ def film(tmp_path: Path):
     return shoot
 
 
-def animate(frames: list[bytes], path: Path) -> None:
+def animate(frames: list[Frame], path: Path) -> None:
     """A GIF that plays in real time, small enough for a README."""
-    pictures = [Image.open(io.BytesIO(frame)).convert("RGB") for frame in frames]
+    pictures = [Image.open(io.BytesIO(frame)).convert("RGB") for _, frame in frames]
     small = [p.resize((GIF_WIDTH, p.height * GIF_WIDTH // p.width)) for p in pictures]
     reduced = [p.quantize(64, dither=Image.Dither.NONE) for p in small]
-    shown_ms = round(FRAME_S * 1_000) + SHUTTER_MS
+    times = [at for at, _ in frames]
+    shown_ms = [round((b - a) * 1_000) for a, b in itertools.pairwise(times)] + [LAST_MS]
     reduced[0].save(
         path, save_all=True, append_images=reduced[1:], duration=shown_ms, loop=0, optimize=True
     )

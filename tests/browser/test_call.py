@@ -110,6 +110,9 @@ async def portraits(person, picture) -> None:
     assert not await person.is_too_wide()
     await expect(page.get_by_test_id("hangup")).to_be_in_viewport()
     await picture(page, "talk-phone")
+    await page.emulate_media(color_scheme="dark")
+    await picture(page, "talk-phone-dark")
+    await page.emulate_media(color_scheme="light")
     await page.set_viewport_size(DESKTOP)
 
 
@@ -133,10 +136,11 @@ async def found_again(person, conversation_id: str, lines, picture) -> None:
     tool = page.get_by_test_id("tool")
     await expect(tool).to_contain_text("keep_note")
     await expect(tool).to_contain_text("done")
-    await page.set_viewport_size(DESKTOP | {"height": 960})
     await picture(page, "conversation")
     await page.set_viewport_size(PHONE)
     assert not await person.is_too_wide()
+    await page.emulate_media(color_scheme="dark")
+    await picture(page, "conversation-phone-dark")
 
 
 async def test_a_blocked_microphone_is_named_and_can_be_allowed_later(come):
