@@ -17,6 +17,7 @@ from agents.loopback import proxy_for
 from agents.worker import run, start
 from tests.agents.scripted import ScriptedLLM
 from tests.e2e.shapes.all import SHAPES
+from tests.e2e.shapes.realtime import REALTIME
 from tests.e2e.shapes.seen import seen
 from tests.e2e.shapes.shape import Shape, Tone
 from unbroken import CallTaken
@@ -26,7 +27,7 @@ LOOK_S = 0.02
 
 
 async def answer(ctx: JobContext) -> None:
-    shape = SHAPES[ctx.job.room.name]
+    shape = (SHAPES | {REALTIME.name: REALTIME})[ctx.job.room.name]
     given = {"llm": ScriptedLLM(shape.rules), "tts": Tone()} | shape.session()
     session = AgentSession[Any](**given)
     ctx.proc.userdata["showing"] = asyncio.create_task(show(ctx, shape, session))

@@ -1,6 +1,7 @@
 """A speech-to-speech model without a voice of its own for given words, as some are."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from livekit import rtc
@@ -16,11 +17,24 @@ from livekit.agents.llm import (
 from livekit.agents.llm.tool_context import ToolContext
 from livekit.agents.types import NOT_GIVEN
 
+RATE = 16_000
+FRAME_BYTES = RATE // 50 * 2
+
+
+def told_or_heard(_heard: str, told: str | None) -> str:
+    """What it is told to say, or that it has heard what was said last."""
+    return told or "I heard you."
+
 
 class Realtime(RealtimeModel):
-    """Says what it is told to, or that it has heard what was said last."""
+    """Answers by `answer`, of what was said last and of what it is told; `sound` gives the sound
+    of a text."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        answer: Callable[[str, str | None], str] = told_or_heard,
+        sound: Callable[[str], bytes] = lambda _text: bytes(RATE // 10 * 2),
+    ) -> None:
         super().__init__(
             capabilities=RealtimeCapabilities(
                 message_truncation=True,
@@ -37,6 +51,7 @@ class Realtime(RealtimeModel):
             )
         )
         self.told: list[Any] = []
+        self.answer, self.sound = answer, sound
 
     def session(self, **_: Any) -> RealtimeSession:
         return _Session(self)
@@ -75,15 +90,20 @@ class _Session(RealtimeSession):
 
     def generate_reply(self, *, instructions: Any = NOT_GIVEN, **_: Any) -> Any:
         self._model.told.append(instructions)
+        said = [item.text_content or "" for item in self._context.messages() if item.role == "user"]
+        text = self._model.answer(said[-1] if said else "", instructions or None)
         made = asyncio.get_running_loop().create_future()
-        made.set_result(self._spoken(instructions or "I heard you."))
+        made.set_result(self._spoken(text))
         return made
 
     def _spoken(self, text: str) -> GenerationCreatedEvent:
         messages, calls = utils.aio.Chan(), utils.aio.Chan()
         words, sound = utils.aio.Chan(), utils.aio.Chan()
         words.send_nowait(text)
-        sound.send_nowait(rtc.AudioFrame(bytes(3_200), 16_000, 1, 1_600))
+        heard = self._model.sound(text)
+        for at in range(0, len(heard), FRAME_BYTES):
+            frame = heard[at : at + FRAME_BYTES]
+            sound.send_nowait(rtc.AudioFrame(frame, RATE, 1, len(frame) // 2))
         kinds = asyncio.get_running_loop().create_future()
         kinds.set_result(["audio", "text"])
         item_id = utils.shortuuid("item_")

@@ -72,6 +72,6 @@ class _Hum(tts.ChunkedStream):
         output_emitter.flush()
 
 
-def hum(text: str) -> bytes:
-    times = np.arange(int(max(1, len(text)) * CHARACTER_S * RATE)) / RATE
+def hum(text: str, rate: int = RATE) -> bytes:
+    times = np.arange(int(max(1, len(text)) * CHARACTER_S * rate)) / rate
     return (np.sin(2 * np.pi * 220 * times) * 6_000).astype("<i2").tobytes()
