@@ -92,8 +92,8 @@ async def converse(holder: Holder, rounds: int) -> End:
             while not is_over(holder, rounds):
                 if said := answer(holder):
                     with contextlib.suppress(RuntimeError):  # just between two agents: once more
-                        holder.session.generate_reply(user_input=said)
-                        while answer(holder) == said:
+                        heard_it = holder.session.generate_reply(user_input=said)
+                        while answer(holder) == said and not heard_it.done():
                             await asyncio.sleep(0.01)
                 await asyncio.sleep(0.01)
     except TimeoutError:
