@@ -38,7 +38,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     turn_id: str | None = None
     metrics: dict[str, Any] | None = None
     takeover: int | None = None  # its agent was lost in it: the term that took over
-    is_corrupt: bool = False  # what is stored is not what was said: `content` is empty
+    is_corrupt: bool = False  # not what was said (`content` is empty then), or not where
 
     @property
     def spot(self) -> Spot:

@@ -16,7 +16,7 @@ from unbroken.stores.sqlite import SqliteStore
 from unbroken.stores.sqlite.database import QUERIES, Database, file_system
 from unbroken.testing.holders import Clock, Holder, numbered
 
-ONCE = {"stage", "stage_index", "keep_index"}  # at the start
+ONCE = {"stage", "stage_index", "keep_index", "views"}  # at the start
 WRITER = """
 import asyncio, sys
 from pathlib import Path

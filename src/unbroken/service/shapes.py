@@ -64,7 +64,7 @@ class Message(BaseModel):
     session_id: UUID
     metrics: dict[str, Any] | None
     takeover: int | None  # the term that took over, if its agent was lost in it
-    corrupt: bool  # what is stored is not what was said
+    corrupt: bool  # not what was said (`content` is empty then), or not where
 
 
 class Piece(BaseModel):
@@ -299,10 +299,14 @@ def message_spot(text: str | None) -> domain.Spot | None:
 
 
 def conversation_cursor(c: domain.Conversation) -> str:
-    return cursor(max(0, c.last_at_us).to_bytes(8, "big"), c.id.bytes)
+    return moment_cursor(c.last_at_us, c.id)
 
 
-def conversation_place(text: str | None) -> tuple[int, UUID] | None:
+def moment_cursor(at_us: int, name: UUID) -> str:
+    return cursor(max(0, at_us).to_bytes(8, "big"), name.bytes)
+
+
+def moment(text: str | None) -> tuple[int, UUID] | None:
     if not text:
         return None
     at, name = opened(text, 8)

@@ -17,6 +17,8 @@ from unbroken.stores.projection import PutMessage, changes, clean, text_of, titl
 from unbroken.stores.sqlite.database import Database, Row, Transaction
 
 PAGE_BYTES_MAX = 4 << 20  # of words in one page; beyond it the page ends early
+CALLS_MAX = 1_000  # of one conversation, the newest
+SESSIONS_MAX = 100  # of one call: one for each role
 LISTS_MAX = 1  # at once: they are long, and agents and single conversations go first
 _LAST_ID = b"\xff" * 16
 _LAST_PLACE = b"\xff" * 8
@@ -77,6 +79,7 @@ class SqliteConversations:
         return found
 
     async def list_calls(self, conversation_id: UUID) -> list[Call]:
+        """The newest CALLS_MAX, oldest first."""
         return await self._database.read(lambda tx: _calls(tx, conversation_id))
 
     async def list_messages(
@@ -208,10 +211,11 @@ def _conversation(row: Row, line: bytes | None, said: bytes | None) -> Conversat
 
 def _message(row: Row, payload: bytes | None) -> Message:
     """`payload`: of one with large parts, or one whose row is damaged."""
+    is_misplaced = bool(row["is_misplaced"])
     put = changes("item", payload or b"", row["at"]) if row["is_damaged"] else None
     if row["is_damaged"] and not isinstance(put, PutMessage):
         return _line(row, None, is_corrupt=True)
-    found = _line(row, payload, is_corrupt=False)
+    found = _line(row, payload, is_corrupt=is_misplaced)
     return _as_put(found, put) if isinstance(put, PutMessage) else found
 
 
@@ -222,6 +226,7 @@ def _as_put(line: Message, put: PutMessage) -> Message:
         id=put.item_id,
         role=put.role,
         content=put.text,
+        at_us=put.at_us,
         interrupted=put.interrupted,
         heard_ms=put.heard_ms,
         speaker=put.speaker,
@@ -237,7 +242,7 @@ def _line(row: Row, payload: bytes | None, *, is_corrupt: bool) -> Message:
         heard_at_us=row["heard_at"],
         id=row["item_id"],
         role=row["role"],
-        content=text_of(payload) if payload else "" if is_corrupt else row["text"],
+        content=text_of(payload) if payload else "" if row["is_damaged"] else row["text"],
         at_us=row["at"],
         interrupted=bool(row["interrupted"]),
         heard_ms=row["heard_ms"],
@@ -250,8 +255,9 @@ def _line(row: Row, payload: bytes | None, *, is_corrupt: bool) -> Message:
 
 
 def _calls(tx: Transaction, conversation_id: UUID) -> list[Call]:
-    rows = tx.all("list_calls", conversation_id=conversation_id)
-    return [_call(row, tx.all("list_sessions", call_id=row["call_id"])) for row in rows]
+    rows = tx.all("list_calls", conversation_id=conversation_id, limit=CALLS_MAX)[::-1]
+    asked = [{"call_id": row["call_id"], "limit": SESSIONS_MAX} for row in rows]
+    return [_call(row, tx.all("list_sessions", **a)) for row, a in zip(rows, asked, strict=True)]
 
 
 def _call(row: Row, sessions: list[Row]) -> Call:

@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 from uuid import UUID
 
 from unbroken.env import NETWORK_FILE_SYSTEMS, Env, file_system
@@ -26,6 +26,7 @@ from unbroken.errors import ArchiveUnavailable, Corrupt, SettingsInvalid
 from unbroken.stores import queries
 from unbroken.stores.sqlite import indexing
 from unbroken.stores.sqlite.clock import STEP_US, StoreClock
+from unbroken.stores.sqlite.shapes import Shapes
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,8 @@ AHEAD_US_MAX = 60_000_000  # the longest lease; no dispatch is put off for longe
 TENANT = 1
 FREE_BYTES_MIN = 4 << 20  # below it a batch might not be kept
 _SUM_BYTES = 6
-DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+# SQLITE_ERROR: a statement of ours does not fit the tables, or a value is not what was stored.
+DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
 
 Row = Mapping[str, Any]
@@ -53,27 +55,33 @@ T = TypeVar("T")
 class Transaction:
     """A connection inside `begin immediate`, or one that only reads. `now_us` is its time."""
 
-    def __init__(self, connection: sqlite3.Connection, now_us: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, now_us: int, shapes: Shapes) -> None:
         self.now_us = now_us
         self._connection = connection
+        self._shapes = shapes
 
     def all(self, query: str, **values: Any) -> list[Row]:
-        """Run all statements of `query`; the rows of the last one."""
-        rows: list[Row] = []
+        """Run all statements of `query`; the rows of the last one. Raises Corrupt."""
+        rows: list[sqlite3.Row] = []
         bound = {"now": self.now_us, "tenant": TENANT, **{k: _bound(v) for k, v in values.items()}}
         for statement in QUERIES[query]:
             rows = self._connection.execute(statement, bound).fetchall()
-        return rows
+        names = rows[0].keys() if rows else ()
+        for row in rows:
+            self._shapes.check(query, names, row)
+        return cast(list[Row], rows)
 
     def one(self, query: str, **values: Any) -> Row | None:
         rows = self.all(query, **values)
         return rows[0] if rows else None
 
     def each(self, query: str, **values: Any) -> Iterator[Row]:
-        """The rows of a single statement, one at a time."""
+        """The rows of a single statement, one at a time. Raises Corrupt."""
         (statement,) = QUERIES[query]
         bound = {"tenant": TENANT, **{k: _bound(v) for k, v in values.items()}}
-        yield from self._connection.execute(statement, bound)
+        for row in self._connection.execute(statement, bound):
+            self._shapes.check(query, row.keys(), row)
+            yield row
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -106,6 +114,7 @@ class Database:
         self._urgent = ThreadPoolExecutor(1, thread_name_prefix="unbroken-agents")
         self._reading = threading.local()
         self._open: list[sqlite3.Connection] = []
+        self._shapes = Shapes()
         self._was_refused = False  # the last write, by the file or its disk
         self.system_id = ""
         self.own_holder = UUID(int=0)  # who holds what is saved over REST; told to nobody
@@ -170,12 +179,16 @@ class Database:
     async def _run(self, threads: ThreadPoolExecutor, work: Callable[..., T], *given: Any) -> T:
         try:
             return await asyncio.get_running_loop().run_in_executor(threads, work, *given)
+        except sqlite3.IntegrityError as error:  # our statements keep to the constraints
+            raise Corrupt(f"the database is damaged: {error}") from error
         except sqlite3.Error as error:
             if is_of_values(error):
                 raise  # ours to mend, not to try again
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGED:
                 raise Corrupt(f"the database is damaged: {error}") from error
             raise ArchiveUnavailable(f"the database did not answer: {error}") from error
+        except UnicodeDecodeError as error:  # in what SQLite says is wrong
+            raise Corrupt("the database is damaged: its tables have other names") from error
 
     def _start(self) -> None:
         connection = self._connect("rwc")
@@ -189,6 +202,8 @@ class Database:
                 connection.execute(statement)
         self._write(self._migrate)
         self._write(lambda tx: tx.all("keep_index"))
+        self._shapes = Shapes(self._write(lambda tx: tx.all("list_columns")))
+        self._write(lambda tx: tx.all("views"))
         self._write(lambda tx: tx.all("put_store", system_id=str(self._env.new_id())))
         self._write(lambda tx: tx.all("bound_times", most=AHEAD_US_MAX))
         (store,) = self._write(lambda tx: tx.all("get_store"))
@@ -238,7 +253,7 @@ class Database:
         ahead_us = self._clock.ahead_us()
         connection.execute("begin immediate")
         try:
-            tx = Transaction(connection, self._clock.now_us() + ahead_us)
+            tx = Transaction(connection, self._clock.now_us() + ahead_us, self._shapes)
             if abs(ahead_us) > STEP_US:
                 tx.all("shift_times", step=ahead_us)
             done = work(tx)
@@ -256,9 +271,11 @@ class Database:
         connection: sqlite3.Connection | None = getattr(self._reading, "connection", None)
         if connection is None:
             connection = self._reading.connection = self._connect("ro")
+            for view in QUERIES["views"]:
+                connection.execute(view)
         connection.execute("begin")
         try:
-            return work(Transaction(connection, self._clock.now_us()))
+            return work(Transaction(connection, self._clock.now_us(), self._shapes))
         finally:
             if connection.in_transaction:
                 connection.execute("rollback")

@@ -17,6 +17,7 @@ from unbroken.stores.projection import LeaveParticipant, PutParticipant, as_json
 from unbroken.stores.sqlite import calls, going, said
 from unbroken.stores.sqlite.appending import TTL_MS_MIN, Appending, end_session
 from unbroken.stores.sqlite.database import Database, Row, Transaction
+from unbroken.stores.sqlite.shapes import stored_json
 from unbroken.stores.sqlite.taking import SAVED
 from unbroken.stores.sqlite.waiting import Awaited, await_agent
 
@@ -324,7 +325,7 @@ def _room(row: Row) -> Room:
         sid=row["sid"],
         user_id=row["user_id"],
         created_at_us=row["created_at"],
-        agents=tuple(json.loads(row["agents"] or "[]")),
+        agents=tuple(stored_json(row["agents"] or "[]", tuple[str, ...])),
     )
 
 

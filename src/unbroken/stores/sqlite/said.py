@@ -4,6 +4,7 @@ import msgspec
 
 from unbroken.dispatch import Said, is_kept
 from unbroken.stores.sqlite.database import Transaction
+from unbroken.stores.sqlite.shapes import stored_json
 
 
 def note(tx: Transaction, session_id: bytes, said: Said | None) -> None:
@@ -18,5 +19,5 @@ def get(tx: Transaction, session_id: bytes) -> Said | None:
     row = tx.one("get_said", session_id=session_id)
     if row is None:
         return None
-    attributes = msgspec.json.decode(row["said_attributes"], type=dict[str, str])
+    attributes = stored_json(row["said_attributes"], dict[str, str])
     return Said(row["said_metadata"], attributes)

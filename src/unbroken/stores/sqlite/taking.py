@@ -5,7 +5,7 @@ from uuid import UUID
 import msgspec
 
 from unbroken.archive import TakeRequest
-from unbroken.errors import InvalidInput, NotFound
+from unbroken.errors import Corrupt, InvalidInput, NotFound
 from unbroken.stores.sqlite import calls, said
 from unbroken.stores.sqlite.database import Row, Transaction
 
@@ -64,13 +64,15 @@ def _again(tx: Transaction, request: TakeRequest, held: Row) -> Row:
 
 def _grant(tx: Transaction, term: Row) -> Row:
     grant = tx.one("get_grant", **dict(term))
-    assert grant is not None  # noqa: S101 - a term has a session, and that a call
+    if grant is None:
+        raise Corrupt("the database is damaged: a term has no session, or that no call")
     return grant
 
 
 def _refused(tx: Transaction, call: Row, role: str) -> NotTaken:
     session = tx.one("session_of_role", call_id=call["call_id"], role=role)
-    assert session is not None  # noqa: S101 - `take` made it if there was none
+    if session is None:  # `take` made it if there was none
+        raise Corrupt("the database is damaged: a session is not where it was put")
     return NotTaken(UUID(bytes=session["session_id"]), bool(session["is_over"]))
 
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from unbroken.errors import Corrupt
 from unbroken.stores.projection import clean
 from unbroken.stores.sqlite.database import Database
 
@@ -17,8 +18,10 @@ class SqliteUsers:
         self._database = database
 
     async def get(self, user_id: str) -> User | None:
-        """None: nobody knows this user yet."""
+        """None: nobody knows this user yet. Raises Corrupt."""
         row = await self._database.read(lambda tx: tx.one("get_user", user_id=user_id))
+        if row and not row["is_whole"]:
+            raise Corrupt(f"what was kept of user {user_id} is damaged")
         return User(id=row["user_id"], name=row["name"], context=row["context"]) if row else None
 
     async def put(self, user: User) -> None:

@@ -41,10 +41,13 @@ from answer a join input i using (k) where sessions.session_id = a.session_id an
  and (sessions.mark_n is null or (i.mark_n, i.mark_at) > (sessions.mark_n, sessions.mark_at));
 update answer set is_full = (select count(*) >= :side_max or coalesce(sum(length(e.payload)), 0) >= :side_bytes_max
                              from side_entries e where e.session_id = answer.session_id) where outcome in ('fenced', 'ended');
-insert into side_entries (session_id, term, holder, seq, tenant, reason, kind, flags, at, payload, received_at)
-select i.session_id, i.term, i.holder, b.seq, :tenant, case when i.term = 0 then 'unowned' when a.outcome = 'ended' then 'ended' else 'late' end, b.kind, b.flags, b.at, b.payload, :now
+insert into side_entries (session_id, term, holder, seq, tenant, reason, kind, flags, at, payload, received_at, sum)
+select x.*, row_sum(term, holder, seq, cast(reason as blob), cast(kind as blob), flags, at, sha256(payload), received_at)
+from (select i.session_id, i.term, i.holder, b.seq, :tenant,
+  case when i.term = 0 then 'unowned' when a.outcome = 'ended' then 'ended' else 'late' end as reason,
+  b.kind, b.flags, b.at, b.payload, :now as received_at
 from answer a join input i using (k) join batch b using (k) where a.outcome in ('fenced', 'ended') and b.seq > a.seq
- and not a.is_full on conflict do nothing;
+ and not a.is_full) x where true on conflict do nothing;
 delete from input;
 delete from batch;
 delete from answer returning k, session_id, outcome, seq, last_seq, degraded, is_lost, call_id,
@@ -52,7 +55,7 @@ delete from answer returning k, session_id, outcome, seq, last_seq, degraded, is
 
 -- name: list_entries
 -- is_whole: as it was stored.
-select seq, term, kind, at, flags, payload, sha256, (payload is null or sha256(payload) = sha256)
+select seq, term, kind, at, flags, payload, sha256, iif(payload is null, erased_at is not null, sha256(payload) = sha256)
   and (head is null or head = row_sum(seq, term, cast(kind as blob), flags, at)) as is_whole
 from entries
 where session_id = :session_id and seq > :after and seq <= :upto order by seq limit :limit;
@@ -61,5 +64,7 @@ where session_id = :session_id and seq > :after and seq <= :upto order by seq li
 select chain, last_seq from sessions where session_id = :session_id;
 
 -- name: list_side_entries
-select term, holder, seq, reason, kind, flags, at, payload, received_at, 1 as is_whole from side_entries
+select term, holder, seq, reason, kind, flags, at, payload, received_at,
+  sum is null or sum = row_sum(term, holder, seq, cast(reason as blob), cast(kind as blob), flags, at, sha256(payload), received_at) as is_whole
+from side_entries
 where session_id = :session_id and (term, holder, seq) > (:after_term, :after_holder, :after_seq) order by term, holder, seq limit :limit;

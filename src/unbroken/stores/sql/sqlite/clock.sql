@@ -11,7 +11,10 @@ update calls set started_at = started_at + :step where ended_at is null;
 update inbox set sent_at = sent_at + :step where delivered_at is null;
 update conversations set last_at = last_at + :step where conversation_id in (select conversation_id from calls where ended_at is null);
 update conversations set last_at = :now where tenant = :tenant and last_at > :now;
-update messages set heard_at = heard_at + :step where conversation_id in (select conversation_id from calls where ended_at is null);
+update messages set heard_at = heard_at + :step,
+  spot = iif(spot = row_sum(session_id, conversation_id, seq, place, heard_at),
+             row_sum(session_id, conversation_id, seq, place, heard_at + :step), spot)
+where conversation_id in (select conversation_id from calls where ended_at is null);
 update waiting set opened_at = opened_at + :step, due_at = due_at + :step, asked_at = asked_at + :step, since = since + :step;
 
 -- name: bound_times

@@ -25,13 +25,15 @@ select c.conversation_id, c.user_id, iif(c.title_sum <> row_sum(cast(c.title as 
   (select count(*) from messages m where m.tenant = c.tenant and m.conversation_id = c.conversation_id and m.role in ('user', 'assistant')) as messages,
   exists (select 1 from calls k join sessions s using (call_id) join hosts h using (host_id)
           where k.tenant = c.tenant and k.conversation_id = c.conversation_id and s.agent_name is not null and s.phase in ('live', 'offered') and h.lease_until > :now) as is_live,
-  (select iif(m.head <> row_sum(cast(m.item_id as blob), cast(m.role as blob), cast(m.text as blob), m.interrupted, cast(m.speaker as blob), m.at, m.heard_ms, cast(m.metrics as blob)), null, m.text)
-   from messages m where m.tenant = c.tenant and m.conversation_id = c.conversation_id and m.role in ('user', 'assistant')
+  (select iif(m.is_damaged or m.is_misplaced, null, m.text)
+   from lines m where m.tenant = c.tenant and m.conversation_id = c.conversation_id and m.role in ('user', 'assistant')
    order by m.heard_at desc, m.session_id desc, m.place desc limit 1) as last_message,
   (select whole(e.payload, e.sha256) from (
-    select m.session_id, m.seq from messages m where m.tenant = c.tenant and m.conversation_id = c.conversation_id and m.role in ('user', 'assistant')
+    select m.session_id, iif(m.is_misplaced, null, m.seq) as seq from lines m
+    where m.tenant = c.tenant and m.conversation_id = c.conversation_id and m.role in ('user', 'assistant')
     order by m.heard_at desc, m.session_id desc, m.place desc limit 1) join entries e using (session_id, seq) where e.flags & 4) as last_apart,
-  (select whole(e.payload, e.sha256) from calls k join sessions s using (call_id) join messages m on m.session_id = s.session_id and m.role = 'user'
+  (select whole(e.payload, e.sha256) from calls k join sessions s using (call_id) join lines m on m.session_id = s.session_id and m.role = 'user'
+    and m.is_misplaced is not 1
     join entries e on e.session_id = m.session_id and e.seq = m.seq
    where c.title is null and k.tenant = c.tenant and k.conversation_id = c.conversation_id and e.flags & 4
    order by m.heard_at, m.session_id, m.place limit 1) as title_apart
@@ -50,17 +52,20 @@ select c.conversation_id, c.user_id, iif(c.title_sum <> row_sum(cast(c.title as 
   (select count(*) from messages m where m.tenant = c.tenant and m.conversation_id = c.conversation_id and m.role in ('user', 'assistant')) as messages,
   exists (select 1 from calls k join sessions s using (call_id) join hosts h using (host_id)
           where k.tenant = c.tenant and k.conversation_id = c.conversation_id and s.agent_name is not null and s.phase in ('live', 'offered') and h.lease_until > :now) as is_live,
-  (select iif(m.head <> row_sum(cast(m.item_id as blob), cast(m.role as blob), cast(m.text as blob), m.interrupted, cast(m.speaker as blob), m.at, m.heard_ms, cast(m.metrics as blob)), null, m.text)
-   from messages m where m.tenant = c.tenant and m.conversation_id = c.conversation_id and m.role in ('user', 'assistant')
+  (select iif(m.is_damaged or m.is_misplaced, null, m.text)
+   from lines m where m.tenant = c.tenant and m.conversation_id = c.conversation_id and m.role in ('user', 'assistant')
    order by m.heard_at desc, m.session_id desc, m.place desc limit 1) as last_message,
   (select whole(e.payload, e.sha256) from (
-    select m.session_id, m.seq from messages m where m.tenant = c.tenant and m.conversation_id = c.conversation_id and m.role in ('user', 'assistant')
+    select m.session_id, iif(m.is_misplaced, null, m.seq) as seq from lines m
+    where m.tenant = c.tenant and m.conversation_id = c.conversation_id and m.role in ('user', 'assistant')
     order by m.heard_at desc, m.session_id desc, m.place desc limit 1) join entries e using (session_id, seq) where e.flags & 4) as last_apart,
-  (select whole(e.payload, e.sha256) from calls k join sessions s using (call_id) join messages m on m.session_id = s.session_id and m.role = 'user'
+  (select whole(e.payload, e.sha256) from calls k join sessions s using (call_id) join lines m on m.session_id = s.session_id and m.role = 'user'
+    and m.is_misplaced is not 1
     join entries e on e.session_id = m.session_id and e.seq = m.seq
    where c.title is null and k.tenant = c.tenant and k.conversation_id = c.conversation_id and e.flags & 4
    order by m.heard_at, m.session_id, m.place limit 1) as title_apart
 from conversations c where c.tenant = :tenant and c.conversation_id = :conversation_id;
 
 -- name: list_user_conversations
-select conversation_id, iif(title_sum <> row_sum(cast(title as blob)), null, title) as title, last_at from conversations where tenant = :tenant and user_id = :user_id order by last_at desc limit :limit;
+select conversation_id, iif(title_sum <> row_sum(cast(title as blob)), null, title) as title, last_at from conversations
+where tenant = :tenant and user_id = :user_id order by last_at desc limit :limit;

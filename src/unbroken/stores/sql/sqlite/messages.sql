@@ -1,3 +1,11 @@
+-- name: views
+-- Once per connection. is_damaged: what it says is not what was stored; is_misplaced: where it stands.
+create temp view lines as select *,
+  head <> row_sum(cast(item_id as blob), cast(role as blob), cast(text as blob), interrupted, cast(speaker as blob), at, heard_ms,
+                  cast(metrics as blob)) as is_damaged,
+  spot <> row_sum(session_id, conversation_id, seq, place, heard_at) as is_misplaced
+from messages;
+
 -- name: spots_of
 select item_id, place, heard_at from messages where session_id = :session_id and item_id in (select value from json_each(:item_ids));
 
@@ -18,12 +26,14 @@ select heard_at from messages where tenant = :tenant and conversation_id = :conv
 
 -- name: put_message
 -- A known id keeps its place, and when it was heard: who has read it finds it there again.
-insert into messages (tenant, session_id, conversation_id, seq, place, heard_at, item_id, role, text, interrupted, speaker, at, heard_ms, metrics, head)
+insert into messages (tenant, session_id, conversation_id, seq, place, heard_at, item_id, role, text, interrupted, speaker, at, heard_ms, metrics, head, spot)
 values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
-  row_sum(cast(?7 as blob), cast(?8 as blob), cast(?9 as blob), ?10, cast(?11 as blob), ?12, ?13, cast(?14 as blob)))
+  row_sum(cast(?7 as blob), cast(?8 as blob), cast(?9 as blob), ?10, cast(?11 as blob), ?12, ?13, cast(?14 as blob)),
+  row_sum(?2, ?3, ?4, ?5, ?6))
 on conflict (session_id, item_id) do update
    set seq = excluded.seq, role = excluded.role, text = excluded.text, interrupted = excluded.interrupted, speaker = excluded.speaker,
-       at = excluded.at, heard_ms = excluded.heard_ms, metrics = excluded.metrics, head = excluded.head;
+       at = excluded.at, heard_ms = excluded.heard_ms, metrics = excluded.metrics, head = excluded.head,
+       spot = excluded.spot;
 
 -- name: remove_messages
 delete from messages where session_id = :session_id and item_id in (select value from json_each(:item_ids));
@@ -32,20 +42,25 @@ delete from messages where session_id = :session_id and item_id in (select value
 select item_id, heard_at from messages where session_id = :session_id order by place;
 
 -- name: move_message
-update messages set place = :place where session_id = :session_id and item_id = :item_id;
+update messages set place = :place, spot = iif(spot = row_sum(session_id, conversation_id, seq, place, heard_at),
+  row_sum(session_id, conversation_id, seq, :place, heard_at), spot)
+where session_id = :session_id and item_id = :item_id;
 
 -- name: list_messages
 -- Newest first. takeover: the term that wrote it down on its way in, as the agent that said it was lost.
 -- is_damaged: a bit of it has flipped; apart: of those, and of those with large parts. A message belongs to the turn of the last user message at or before it.
-select m.session_id, m.place, m.heard_at, m.item_id, m.seq, m.role, m.text, m.interrupted, m.speaker, m.at, m.heard_ms, m.metrics,
-  (select u.item_id from messages u where u.session_id = m.session_id and u.role = 'user' and u.place <= m.place order by u.place desc limit 1) as turn_id,
+select m.session_id, m.place, m.heard_at, m.item_id, m.seq, m.role, m.text, m.interrupted, m.speaker,
+  m.at, m.heard_ms, m.metrics,
+  (select iif(u.is_damaged or u.is_misplaced, null, u.item_id) from lines u
+   where u.session_id = m.session_id and u.role = 'user' and u.place <= m.place order by u.place desc limit 1) as turn_id,
   (select t.term from terms t where m.interrupted and t.session_id = m.session_id and t.term > 1 and m.seq between t.first_seq and coalesce(t.end_seq, m.seq)
     and not exists (select 1 from entries e where e.session_id = m.session_id and e.seq between t.first_seq and m.seq and e.kind = 'recovered')) as takeover,
-  m.head <> row_sum(cast(m.item_id as blob), cast(m.role as blob), cast(m.text as blob), m.interrupted, cast(m.speaker as blob), m.at, m.heard_ms, cast(m.metrics as blob)) as is_damaged,
+  m.is_damaged, m.is_misplaced,
   (select whole(e.payload, e.sha256) from entries e where e.session_id = m.session_id and e.seq = m.seq
-    and (e.flags & 4 or m.head <> row_sum(cast(m.item_id as blob), cast(m.role as blob), cast(m.text as blob), m.interrupted, cast(m.speaker as blob), m.at, m.heard_ms, cast(m.metrics as blob)))) as apart
-from messages m
-where m.tenant = :tenant and m.conversation_id = :conversation_id and (m.heard_at, m.session_id, m.place) < (:before_at, :before_session, :before_place)
+    and (e.flags & 4 or m.is_damaged) and m.is_misplaced is not 1) as apart
+from lines m
+where m.tenant = :tenant and m.conversation_id = :conversation_id
+  and (m.heard_at, m.session_id, m.place) < (:before_at, :before_session, :before_place)
   and (:all_items or m.role in ('user', 'assistant'))
 order by m.heard_at desc, m.session_id desc, m.place desc limit :limit;
 
@@ -54,15 +69,18 @@ select item_id from messages where session_id = :session_id order by place desc 
 
 -- name: list_items
 -- As list_messages, with the payloads of tools.
-select m.session_id, m.place, m.heard_at, m.item_id, m.seq, m.role, m.text, m.interrupted, m.speaker, m.at, m.heard_ms, m.metrics,
-  (select u.item_id from messages u where u.session_id = m.session_id and u.role = 'user' and u.place <= m.place order by u.place desc limit 1) as turn_id,
+select m.session_id, m.place, m.heard_at, m.item_id, m.seq, m.role, m.text, m.interrupted, m.speaker,
+  m.at, m.heard_ms, m.metrics,
+  (select iif(u.is_damaged or u.is_misplaced, null, u.item_id) from lines u
+   where u.session_id = m.session_id and u.role = 'user' and u.place <= m.place order by u.place desc limit 1) as turn_id,
   (select t.term from terms t where m.interrupted and t.session_id = m.session_id and t.term > 1 and m.seq between t.first_seq and coalesce(t.end_seq, m.seq)
     and not exists (select 1 from entries e where e.session_id = m.session_id and e.seq between t.first_seq and m.seq and e.kind = 'recovered')) as takeover,
-  m.head <> row_sum(cast(m.item_id as blob), cast(m.role as blob), cast(m.text as blob), m.interrupted, cast(m.speaker as blob), m.at, m.heard_ms, cast(m.metrics as blob)) as is_damaged,
+  m.is_damaged, m.is_misplaced,
   (select whole(e.payload, e.sha256) from entries e where e.session_id = m.session_id and e.seq = m.seq
-    and (e.flags & 4 or m.head <> row_sum(cast(m.item_id as blob), cast(m.role as blob), cast(m.text as blob), m.interrupted, cast(m.speaker as blob), m.at, m.heard_ms, cast(m.metrics as blob)))) as apart,
+    and (e.flags & 4 or m.is_damaged) and m.is_misplaced is not 1) as apart,
   (select whole(e.payload, e.sha256) from entries e where e.session_id = m.session_id and e.seq = m.seq
-    and m.role in ('function_call', 'function_call_output')) as payload
-from messages m
-where m.tenant = :tenant and m.conversation_id = :conversation_id and (m.heard_at, m.session_id, m.place) < (:before_at, :before_session, :before_place)
+    and m.role in ('function_call', 'function_call_output') and m.is_misplaced is not 1) as payload
+from lines m
+where m.tenant = :tenant and m.conversation_id = :conversation_id
+  and (m.heard_at, m.session_id, m.place) < (:before_at, :before_session, :before_place)
 order by m.heard_at desc, m.session_id desc, m.place desc limit :limit;

@@ -150,7 +150,7 @@ from sessions where session_id = :session_id and tenant = :tenant;
 
 -- name: list_sessions
 select session_id, call_id, role, agent_name, agent_identity, phase, term, last_seq, opened_at, cause, end_reason, degraded, orphaned_at
-from sessions where call_id = :call_id order by session_id;
+from sessions where call_id = :call_id order by session_id limit :limit;
 
 -- name: get_session_of_identity
 select s.session_id from calls c join sessions s using (call_id)

@@ -7,3 +7,8 @@ select system_id, own_holder from store;
 -- name: touch_store
 -- A write that changes nothing.
 update store set created_at = created_at;
+
+-- name: list_columns
+-- Of our tables; those of the search index are SQLite's own.
+select c.name, c.type, c."notnull" or c.pk as is_owed from sqlite_schema t join pragma_table_info(t.name) c
+where t.type = 'table' and t.name not like 'search%';
