@@ -4,7 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import structlog
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import AliasChoices, BaseModel, Field
 
 from unbroken.service import shapes
@@ -50,6 +50,7 @@ class ErrorShape(BaseModel):
 
 class Errors(BaseModel):
     errors: list[ErrorShape]
+    next: str | None
 
 
 @router.post("/participant-connected")
@@ -87,20 +88,23 @@ async def log_error(report: ErrorReport, parts: Given) -> Reported:
     return Reported(id=kept.id)
 
 
-@router.get("/errors")
-async def list_errors(parts: Given, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Errors:
-    """Newest first."""
-    found = await parts.store.reports.list(limit=limit)
-    return Errors(
-        errors=[
-            ErrorShape(
-                id=report.id,
-                room_name=report.room_name,
-                error_type=report.error_type,
-                message=report.message,
-                stack_trace=report.stack_trace,
-                at=shapes.iso(report.at_us),
-            )
-            for report in found
-        ]
+@router.get("/errors", response_model=Errors)
+async def list_errors(
+    parts: Given, limit: Annotated[int, Query(ge=1, le=100)] = 20, after: str | None = None
+) -> Response:
+    """Newest first. Pass `next` back as `after` until it is null. Of one that the disk has damaged
+    the type is `corrupt`."""
+    found = await parts.store.reports.list(limit=limit, before=shapes.moment(after))
+    following = shapes.moment_cursor(found[-1].at_us, found[-1].id) if found else None
+    return shapes.json_of(Errors(errors=[_shown(report) for report in found], next=following))
+
+
+def _shown(report: Report) -> ErrorShape:
+    return ErrorShape(
+        id=report.id,
+        room_name=report.room_name,
+        error_type=report.error_type,
+        message=report.message,
+        stack_trace=report.stack_trace,
+        at=shapes.iso(report.at_us),
     )

@@ -100,7 +100,7 @@ async def list_conversations(
     next page."""
     found = await parts.store.conversations.list_conversations(
         limit=limit + 1,
-        before=shapes.conversation_place(after),
+        before=shapes.moment(after),
         user_id=user_id,
         terms=_terms(q),
     )
@@ -109,7 +109,7 @@ async def list_conversations(
 
 @router.get("/{conversation_id}")
 async def get_conversation(conversation_id: UUID, parts: Given) -> shapes.ConversationDetail:
-    """With its calls, and the sessions of each."""
+    """With its last 1,000 calls, and 100 sessions of each."""
     return await _detail(parts, conversation_id)
 
 

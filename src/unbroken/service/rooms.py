@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Path
+from fastapi import APIRouter, Body, Path, Query
 from pydantic import BaseModel, Field
 
 from unbroken.errors import Conflict, InvalidInput, NotFound
@@ -19,6 +19,7 @@ from unbroken.stores.sqlite.waiting import Waiting as Awaiting
 router = APIRouter(prefix="/api/v1/rooms", tags=["rooms"])
 
 AGENTS_MAX = 8  # of one room
+LISTED_MAX = 1_000  # rooms in one answer
 AGENTS = "agent-"  # how LiveKit begins the identities that it gives to agents
 
 # A name may hold a slash, so it is the rest of the path but for the last word.
@@ -66,6 +67,7 @@ class Room(BaseModel):
 
 class Rooms(BaseModel):
     rooms: list[Room]
+    next: str | None
 
 
 class Joining(BaseModel):
@@ -117,11 +119,19 @@ async def open_room(new: NewRoom, parts: Given) -> OpenRoom:
 
 
 @router.get("")
-async def list_rooms(parts: Given) -> Rooms:
-    """The rooms that LiveKit has now."""
-    live = await parts.livekit.list()
+async def list_rooms(
+    parts: Given,
+    limit: Annotated[int, Query(ge=1, le=LISTED_MAX)] = 100,
+    after: str | None = None,
+) -> Rooms:
+    """The rooms that LiveKit has now, by name. Pass `next` back as `after` until it is null."""
+    behind = _name(after)
+    live = sorted(await parts.livekit.list(), key=lambda room: room.name)
+    live = [room for room in live if room.name > behind]
+    page = live[:limit]
     waits = await _waits(parts, await parts.store.waiting.list())
-    return Rooms(rooms=[_live(room, waits) for room in live])
+    following = shapes.cursor(page[-1].name.encode()) if len(live) > limit else None
+    return Rooms(rooms=[_live(room, waits) for room in page], next=following)
 
 
 @router.post("/{name:path}/token")
@@ -177,6 +187,14 @@ async def get_room(name: RoomName, parts: Given) -> Room:
 async def close_room(name: RoomName, parts: Given) -> None:
     """Send everybody out. The conversation stays."""
     await parts.opening.close(name)
+
+
+def _name(cursor: str | None) -> str:
+    """The last one of the page before. Raises InvalidInput."""
+    try:
+        return shapes.opened(cursor, 0)[1].decode() if cursor else ""
+    except UnicodeDecodeError as error:
+        raise InvalidInput("not a cursor of ours") from error
 
 
 async def _waits(parts: Given, found: dict[str, Awaiting]) -> dict[str, Waiting]:

@@ -1,11 +1,16 @@
 """Errors that agents report, for whoever watches over them."""
 
+from collections.abc import Iterator
 from uuid import UUID
 
 import msgspec
 
+from unbroken.errors import Corrupt
 from unbroken.stores.projection import clean
-from unbroken.stores.sqlite.database import Database
+from unbroken.stores.sqlite.database import Database, Row, Transaction
+
+PAGE_CHARS_MAX = 1 << 20
+_END = ((1 << 63) - 1, UUID(bytes=b"\xff" * 16))
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,20 +39,33 @@ class SqliteReports:
             )
         )
 
-    async def list(self, *, limit: int) -> list[Report]:
-        """Newest first."""
-        rows = await self._database.read(lambda tx: tx.all("list_errors", limit=limit))
-        return [
-            Report(
-                id=UUID(bytes=row["error_id"]),
-                room_name=row["room_name"],
-                error_type=row["error_type"],
-                message=row["message"],
-                stack_trace=row["stack_trace"],
-                at_us=row["at"],
-            )
-            for row in rows
-        ]
+    async def list(self, *, limit: int, before: tuple[int, UUID] | None = None) -> list[Report]:
+        """Newest first, from behind (time, id) on; ends early where they are very long. Of one
+        that is damaged only its id and time are told."""
+        at, name = before or _END
+        asked = {"limit": limit, "before_at": at, "before_id": name}
+
+        def work(tx: Transaction) -> Iterator[Report]:
+            size = 0
+            for row in tx.each("list_errors", **asked):
+                yield (report := _report(row))
+                size += len(report.message) + len(report.stack_trace or "")
+                if size >= PAGE_CHARS_MAX:
+                    return
+
+        return await self._database.read(lambda tx: [*work(tx)])
+
+
+def _report(row: Row) -> Report:
+    is_whole = bool(row["is_whole"])
+    return Report(
+        id=UUID(bytes=row["error_id"]),
+        room_name=row["room_name"] if is_whole else None,
+        error_type=row["error_type"] if is_whole else Corrupt.code,
+        message=row["message"] if is_whole else "",
+        stack_trace=row["stack_trace"] if is_whole else None,
+        at_us=row["at"],
+    )
 
 
 def _clean(text: str | None) -> str | None:

@@ -99,7 +99,7 @@ update calls set ended_at = null, end_reason = null where call_id = :call_id and
 
 -- name: list_calls
 select call_id, conversation_id, room_name, started_at, ended_at, end_reason from calls
-where tenant = :tenant and conversation_id = :conversation_id order by started_at, call_id;
+where tenant = :tenant and conversation_id = :conversation_id order by started_at desc, call_id desc limit :limit;
 
 -- name: set_call_summary
 update calls set summary = :summary where call_id = :call_id;
