@@ -68,3 +68,14 @@ def test_a_bad_variable_is_named(tmp_path):
     )
     assert said.returncode != 0
     assert "SettingsInvalid: UNBROKEN_PORT" in said.stderr
+
+
+def test_a_short_secret_of_livekits_is_no_warning_at_each_request(tmp_path):
+    short = {"LIVEKIT_API_SECRET": "secret", "LIVEKIT_URL": "ws://127.0.0.1:9"}
+    with started(tmp_path, **short) as (_, port), httpx.Client(trust_env=False) as client:
+        for _ in range(2):
+            answer = client.get(f"http://127.0.0.1:{port}/api/v1/rooms")
+            assert answer.json()["code"] == "room_server_unavailable"
+    log = (tmp_path / "log").read_text()
+    assert "service started" in log
+    assert "Warning" not in log
