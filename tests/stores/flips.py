@@ -48,7 +48,7 @@ class Flips:
             self._said = [_payloads(await self._take(client, room)) for room, *_ in self._sessions]
 
     async def wrong_after(self, bit: int) -> list[str]:
-        """Everything that is neither what was stored nor named as damaged."""
+        """What is told and was never said, and not named as damaged; and errors without a name."""
         self._hurt_by(bit)
         try:
             async with self._opened(self._hurt) as client:
@@ -105,7 +105,7 @@ class Flips:
             if answer.json()["code"] not in ("corrupt", "not_found"):
                 yield f"{path}: {answer.text}"
             return
-        true = set(_texts(self._before[path]))
+        true = {text for shown in self._before.values() for text in _texts(shown)}
         for text in _texts(answer.json()):
             if text not in true:
                 yield f"{path}: {text!r}"
@@ -147,4 +147,4 @@ def _texts(shown: Any, key: str = "") -> Iterator[str]:
             for value in shown:
                 yield from _texts(value, key)
         case str() if key in SAID:
-            yield f"{key} {shown}"
+            yield shown

@@ -90,8 +90,5 @@ with found as (
   where hex(d.conversation_id) in (select value from json_each(:ids)) group by d.n),
 best as (
   select m.*, row_number() over (partition by m.conversation_id order by f.terms desc, f.n desc) as rank
-  from found f join messages m on m.session_id = f.of and m.item_id = f.name)
-select conversation_id, item_id, role, text,
-  head <> row_sum(cast(item_id as blob), cast(role as blob), cast(text as blob), interrupted,
-                  cast(speaker as blob), at, heard_ms, cast(metrics as blob)) as is_damaged
-from best where rank = 1;
+  from found f join lines m on m.session_id = f.of and m.item_id = f.name)
+select conversation_id, item_id, role, text, is_damaged from best where rank = 1;
