@@ -294,9 +294,9 @@ async def test_what_waits_when_the_thread_is_quick_again_is_written_in_order(
 
 
 def test_each_slow_write_asks_for_twice_as_many_quick_ones():
-    known, slow_us, counts = speed.Speed(), speed.SLOW_WRITE_US + 1, []
+    known, counts = speed.Speed(), []
     for _ in range(3):
-        known.here(slow_us)
+        known.slow_down()
         counts.append(0)
         while known.is_slow:
             known.there(speed.SLOW_WRITE_US)
@@ -306,7 +306,7 @@ def test_each_slow_write_asks_for_twice_as_many_quick_ones():
 
 def test_a_slow_write_in_the_thread_begins_the_count_again():
     known = speed.Speed()
-    known.here(speed.SLOW_WRITE_US + 1)
+    known.slow_down()
     for _ in range(speed.QUICK_WRITES - 1):
         known.there(0)
     known.there(speed.SLOW_WRITE_US + 1)

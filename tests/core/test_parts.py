@@ -34,7 +34,7 @@ def spool(host, tmp_path) -> Spool:
 async def journal(request, spool, host):
     made = Journal.create(spool, new_header(host, spool))
     if request.param == "in the thread":
-        made._speed.here(1_000_000_000)
+        made._speed.slow_down()
     yield made
     made.close("left")
 

@@ -13,11 +13,10 @@ class Speed:
         self.is_slow = False
         self._needed = self._left = 0
 
-    def here(self, took_us: int) -> None:
-        """The loop made a write."""
-        if took_us > SLOW_WRITE_US:
-            self.is_slow = True
-            self._left = self._needed = max(QUICK_WRITES, 2 * self._needed)
+    def slow_down(self) -> None:
+        """The loop made a write that took longer than SLOW_WRITE_US."""
+        self.is_slow = True
+        self._left = self._needed = max(QUICK_WRITES, 2 * self._needed)
 
     def there(self, took_us: int) -> None:
         """The thread made one."""

@@ -16,8 +16,6 @@ What is written and not yet synced stays in memory, too: a file whose fsync fail
 believed again, and these frames begin the next one (see `parts`). At UNSYNCED_BYTES_MAX a sync is
 begun; what comes while four times as much waits for a disk that does not answer is not kept, and
 if that sync fails, the disk level is gone for good.
-
-An entry that could not be recorded has its n all the same: `skip`.
 """
 
 import asyncio
@@ -32,9 +30,9 @@ from unbroken.ack import Ack
 from unbroken.env import File
 from unbroken.errors import JournalUnwritable
 from unbroken.frames import BOUND, CLOSED, ENTRY, MARK, Frame, Header, encode_frame, encode_header
+from unbroken.journal import speed
 from unbroken.journal.parts import Done, Job, Parts, Synced, leave_nothing, write
 from unbroken.journal.records import Records
-from unbroken.journal.speed import Speed
 from unbroken.spool import Spool
 from unbroken.trouble import Trouble
 
@@ -70,7 +68,7 @@ class Journal:
         self._blobs: list[str] = []  # not yet synced
         self._unwritable: OSError | None = None
         self._unsyncable: OSError | None = None
-        self._speed = Speed()
+        self._speed = speed.Speed()
         self._executor: ThreadPoolExecutor | None = None
         self._job: Job | None = None
         self._retry: asyncio.TimerHandle | None = None
@@ -246,7 +244,8 @@ class Journal:
             self._torn = done
             self._flush()
         self.put_us = self._env.boot_us()
-        self._speed.here(self.put_us - began_us)
+        if self.put_us - began_us > speed.SLOW_WRITE_US:
+            self._speed.slow_down()
 
     def _make_room(self) -> bool:
         self._try()
@@ -259,7 +258,8 @@ class Journal:
             return
         began_us = self._env.boot_us()
         self._flush()
-        self._speed.here(self._env.boot_us() - began_us)
+        if self._env.boot_us() - began_us > speed.SLOW_WRITE_US:
+            self._speed.slow_down()
 
     def _flush(self) -> None:
         while self._pending:
