@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +24,7 @@ SAID = {"title", "last_message", "content", "payload", "message", "stack_trace",
 
 
 class Flips:
-    """`fill` it once, then ask `wrong_after` of any of its `bits`."""
+    """`fill` it once, then ask `wrong_after` of any of its bits."""
 
     def __init__(self, folder: Path) -> None:
         self._whole, self._hurt = folder / "whole", folder / "hurt"
@@ -31,7 +32,7 @@ class Flips:
         self._sessions: list[tuple[str, UUID, UUID]] = []
         self._before: dict[str, Any] = {}
         self._said: list[list[bytes]] = []
-        self.bits: list[int] = []
+        self._content = b""
 
     async def fill(self) -> None:
         async with self._opened(self._whole) as client:
@@ -39,13 +40,19 @@ class Flips:
             for number in range(CALLS):
                 await self._call(client, f"room {number}")
             await _around(client)
-        content = (self._whole / FILE).read_bytes()
-        self.bits = [8 * at + bit for at, byte in enumerate(content) if byte for bit in range(8)]
+        self._content = (self._whole / FILE).read_bytes()
         async with self._opened(self._whole) as client:
             self._before = {path: (await client.get(path)).json() for path in self._paths()}
         self._hurt_by(None)
         async with self._opened(self._hurt) as client:
             self._said = [_payloads(await self._take(client, room)) for room, *_ in self._sessions]
+
+    def bits(self, draw: Random) -> Iterator[int]:
+        """Any number of them, where something stands."""
+        while True:
+            bit = draw.randrange(8 * len(self._content))
+            if self._content[bit // 8]:
+                yield bit
 
     async def wrong_after(self, bit: int) -> list[str]:
         """What is told and was never said, and not named as damaged; and errors without a name."""
