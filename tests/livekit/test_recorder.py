@@ -188,7 +188,7 @@ async def test_a_large_text_goes_apart_as_ever(keep):
 
 async def test_several_large_fields_are_written_each_alone(keep):
     half = LARGE[:6_000]
-    kept = keep({"one": half, "two": half})
+    kept = keep({"one": half, "two": list(half)})
     kept.scan()
     assert (await kept.logged()).userdata == kept.data
     assert await kept.live.durable("process")
