@@ -1,7 +1,6 @@
 """POST /sessions/take, POST /journal, PUT /blobs: what agents and keepers send."""
 
 import hashlib
-from uuid import UUID
 
 import msgspec
 import pytest
@@ -15,19 +14,12 @@ from unbroken.archive import (
     TakeRequest,
     encode,
 )
-from unbroken.errors import CallTaken, InvalidInput, NotFound, UnbrokenError
+from unbroken.errors import InvalidInput
+from unbroken.remote import refusal
 from unbroken.testing.contracts import ArchiveContract
 from unbroken.testing.holders import Holder, numbered
 
 TAKE, JOURNAL = "/api/v1/sessions/take", "/api/v1/journal"
-
-ERRORS = {"not_found": NotFound, "invalid_input": InvalidInput}
-
-
-def refusal(problem: dict[str, str]) -> UnbrokenError:
-    if problem["code"] == CallTaken.code:
-        return CallTaken(problem["detail"], session_id=UUID(problem["session_id"]))
-    return ERRORS[problem["code"]](problem["detail"])
 
 
 class OverHttp:
@@ -39,7 +31,7 @@ class OverHttp:
     async def take(self, request: TakeRequest) -> Taken:
         answer = await self.client.post(TAKE, content=encode(request))
         if answer.status_code in {404, 409, 422}:
-            raise refusal(answer.json())
+            raise refusal("the service", answer.status_code, answer.content)
         assert answer.status_code == 200, answer.text
         return msgspec.msgpack.decode(answer.content, type=Taken)
 
