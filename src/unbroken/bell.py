@@ -17,11 +17,12 @@ class Waking:
         self.count = 0  # how often somebody was to be woken
         self._waiting: set[asyncio.Future[None]] = set()
         self._bell: Bell | None = None
+        self._is_closed = False
 
     def listen(self, env: Env, path: str) -> None:
-        """From here on other processes wake us by ringing `path`. Without room for a bell, or a
-        descriptor, they do not."""
-        if self._bell is None:
+        """From here on other processes wake us by ringing `path`, until we are closed. Without
+        room for a bell, or a descriptor, they do not."""
+        if self._bell is None and not self._is_closed:
             with contextlib.suppress(OSError):
                 self._bell = env.open_bell(path)
                 asyncio.get_running_loop().add_reader(self._bell.descriptor, self._rung)
@@ -49,6 +50,7 @@ class Waking:
 
     def close(self) -> None:
         """Nobody rings any more; who waits here waits to his end."""
+        self._is_closed = True
         if self._bell:
             asyncio.get_running_loop().remove_reader(self._bell.descriptor)
             self._bell.close()

@@ -92,3 +92,10 @@ async def test_a_closed_bell_holds_no_descriptor(path):
     waking.close()
     waking.close()
     assert open_files(str(Path(path).parent)) == before
+
+
+async def test_who_is_closed_listens_no_more(path):
+    waking = Waking()
+    waking.close()
+    waking.listen(Host(), path)
+    assert not Path(path).exists()

@@ -64,8 +64,9 @@ class Journals:
 
     def read_waited(self) -> None:
         """Read on in those whose holder waits until something is stored."""
-        for tail in self._waited():
-            self._read(tail, self._share())
+        waited, share = self._waited(), self._share()
+        for tail in waited:
+            self._read(tail, share)
 
     def forget(self) -> None:
         """Journals that nobody can need any more: not while a request about them is on its way."""
