@@ -10,6 +10,7 @@ from unbroken import entries
 from unbroken.archive import WireEntry
 from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.entries import ItemsRemoved, ParticipantChanged, ParticipantJoined, Payload
+from unbroken.errors import Corrupt
 from unbroken.search import terms_of
 from unbroken.stores.sqlite import SqliteStore
 from unbroken.testing.holders import Clock, Holder, item
@@ -140,6 +141,25 @@ async def test_a_damaged_index_is_made_anew_and_loses_nobody_a_line(tmp_path, wh
         await said(store, "two", "the second line")
         assert len(await found(store, "line")) == 2
         assert await found(store, "second") == ["the second line"]
+
+
+async def test_a_damaged_row_makes_nobody_wait_for_a_new_index(tmp_path, caplog):
+    async with opened(tmp_path) as store:
+        await said(store, "one", "the first line")
+    change(tmp_path, "update conversations set conversation_id = x'00'")
+    async with opened(tmp_path) as store:
+        change(tmp_path, "update searched set conversation_id = x'00'")
+        with pytest.raises(Corrupt):
+            await found(store, "line")
+    assert "made anew" not in caplog.text
+
+
+async def test_a_line_that_stands_where_it_was_not_said_is_shown_to_nobody(tmp_path):
+    async with opened(tmp_path) as store:
+        await said(store, "one", "the first line")
+    change(tmp_path, "update messages set heard_at = heard_at + 1")
+    async with opened(tmp_path) as store:
+        assert await found(store, "line") == [""]
 
 
 @asynccontextmanager

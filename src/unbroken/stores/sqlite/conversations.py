@@ -47,14 +47,15 @@ class SqliteConversations:
         found."""
         at, last = (before[0], before[1].bytes) if before else (_LAST_AT, _LAST_ID)
         asked = {"limit": limit, "user_id": user_id, "before_at": at, "before_id": last}
-        asked["terms"] = _matching(terms)
+        matching = asked["terms"] = _matching(terms)
         async with self._listing:
-            if not terms:
+            if matching is None:
                 return await self._listed(asked)
             try:
                 return await self._with_lines(await self._listed(asked), terms)
             except Corrupt:
-                await self._database.index_anew()
+                if not await self._database.mend_index(matching):
+                    raise
                 return await self._with_lines(await self._listed(asked), terms)
 
     async def _listed(self, asked: dict[str, Any]) -> list[Conversation]:

@@ -172,9 +172,15 @@ class Database:
         """As `read`, for agents: never behind what people read."""
         return await self._run(self._urgent, self._read, work)
 
-    async def index_anew(self) -> None:
-        """What is searched is damaged: make it of what is not. Raises as `write`."""
-        await self.write(_index_anew)
+    async def mend_index(self, terms: str) -> bool:
+        """Whether it was the index that could not be asked for these; then it is made anew.
+        Raises as `write`."""
+        try:
+            await self.read(lambda tx: tx.all("ask_index", terms=terms))
+        except Corrupt:
+            await self.write(_index_anew)
+            return True
+        return False
 
     async def _run(self, threads: ThreadPoolExecutor, work: Callable[..., T], *given: Any) -> T:
         try:

@@ -4,6 +4,7 @@ SQLite checks types when it writes, not when it reads: a flipped bit in the head
 number of a text, or one id of another length.
 """
 
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -32,7 +33,7 @@ class Shapes:
             is_id[name] = is_id.get(name, True) and kind is bytes and name.endswith(_IDS)
         self._are_ids = {name for name, yes in is_id.items() if yes}
 
-    def check(self, query: str, names: Sequence[str], row: Sequence[Any]) -> None:
+    def check(self, query: str, names: Sequence[str], row: sqlite3.Row) -> None:
         """Raises Corrupt."""
         kinds = (query, *map(type, row))
         if kinds not in self._known:
@@ -40,10 +41,10 @@ class Shapes:
             self._known.add(kinds)
             self._ids[query] = [name for name in names if name in self._are_ids]
         for name in self._ids[query]:
-            if row[name] is not None and len(row[name]) != ID_BYTES:  # type: ignore[call-overload]  # a sqlite3.Row
+            if row[name] is not None and len(row[name]) != ID_BYTES:
                 raise Corrupt(f"the database is damaged: {name} is none")
 
-    def _compare(self, names: Sequence[str], row: Sequence[Any]) -> None:
+    def _compare(self, names: Sequence[str], row: sqlite3.Row) -> None:
         for name, value in zip(names, row, strict=True):
             if name in self._types and type(value) not in self._types[name]:
                 raise Corrupt(f"the database is damaged: {name} is {type(value).__name__}")

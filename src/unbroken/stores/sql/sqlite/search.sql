@@ -82,6 +82,10 @@ insert into search (rowid, words)
   select d.n, caller(cast(c.user_id as blob), cast(c.title as blob), null)
     from searched d join conversations c on c.conversation_id = d.of and d.name = '';
 
+-- name: ask_index
+-- Nothing but the index: whether it can be read.
+select count(f.rowid) as count from json_each(:terms) t join search f on f.words match t.value;
+
 -- name: found_lines
 -- Of each conversation the line that has the most terms, of those the newest.
 with found as (
@@ -91,4 +95,4 @@ with found as (
 best as (
   select m.*, row_number() over (partition by m.conversation_id order by f.terms desc, f.n desc) as rank
   from found f join lines m on m.session_id = f.of and m.item_id = f.name)
-select conversation_id, item_id, role, text, is_damaged from best where rank = 1;
+select conversation_id, item_id, role, text, is_damaged or is_misplaced as is_damaged from best where rank = 1;
