@@ -5,7 +5,6 @@ import hashlib
 import re
 
 import msgspec
-import pytest
 
 from unbroken import entries
 from unbroken.archive import WireEntry
@@ -384,20 +383,3 @@ async def test_a_call_is_as_long_as_its_people_were_there(client, archive):
     (call,) = (await client.get(path)).json()["call_list"]
     assert call["ended_at"] is None
     assert call["started_at"] < call["left_at"] < call["kept_until"]
-
-
-async def test_conversations_are_found_by_words(client, archive):
-    await a_call(archive)
-    found = await client.get(f"{API}/conversations", params={"q": "TABLE"})
-    (row,) = found.json()["conversations"]
-    pieces = row["found"]["excerpt"]
-    assert any(piece["match"] and "table" in piece["text"].lower() for piece in pieces)
-    for question in ("nothing-like-it", 'table" OR "x', "?"):
-        answer = await client.get(f"{API}/conversations", params={"q": question})
-        assert answer.json()["conversations"] == [], question
-
-
-@pytest.mark.parametrize(("question", "status"), [("", 422), (" ", 400), ("x" * 501, 422)])
-async def test_a_question_without_words_or_too_long_is_refused(client, question, status):
-    answer = await client.get(f"{API}/conversations", params={"q": question})
-    assert answer.status_code == status
