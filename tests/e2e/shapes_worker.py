@@ -59,13 +59,14 @@ def write(ctx: JobContext, suffix: str, state: dict[str, Any]) -> None:
     folder = Path(os.environ["UNBROKEN_TEST_STATE"])
     path = folder / f"{ctx.job.room.name}.{os.getpid()}.{suffix}"
     new = path.with_suffix(".new")
-    new.write_text(json.dumps(state | {"at": time.time()}))
+    shown = state | {"at": time.time(), "identity": ctx.local_participant_identity}
+    new.write_text(json.dumps(shown))
     new.rename(path)
 
 
 async def main() -> None:
     server = AgentServer(
-        num_idle_processes=3, load_fnc=lambda: 0.1, load_threshold=2.0, host="127.0.0.1", port=0,
+        num_idle_processes=5, load_fnc=lambda: 0.1, load_threshold=2.0, host="127.0.0.1", port=0,
         http_proxy=proxy_for(os.environ["LIVEKIT_URL"], os.environ), initialize_process_timeout=30,
     )  # fmt: skip
     server.rtc_session(answer, agent_name=os.environ["UNBROKEN_AGENT_NAME"])

@@ -17,7 +17,10 @@ from livekit.agents.llm import ChatContext, Toolset
 
 from tests.e2e.shapes.shape import Shape, Tone, listening, speaking
 
-STORY = "Once there was a lighthouse. The light went round all night. A boat found its way home."
+STORY = (
+    "Once there was a lighthouse. The light went round all night. The sea was dark and wide. "
+    "A boat found its way home."
+)
 
 
 # A basic agent: greets, answers, has a tool.
@@ -45,7 +48,8 @@ BASIC = Shape(
         ("story", STORY),
         ("", "You said {heard}."),
     ),
-    talk=("What is the weather like?",),
+    greets="do for you",
+    talk=(("What is the weather like?", "sunny in Delft"),),
     last="Tell me a story.",
     killed="in the middle of a sentence",
     at=speaking("The light went"),
@@ -87,7 +91,7 @@ ATTRIBUTES = Shape(
         ("is it", {"tool": "check"}),
         ("", "All right."),
     ),
-    talk=("Turn it on.",),
+    talk=(("Turn it on.", "light is on"),),
     killed="when a tool had changed it",
     at=listening,
     back="`light_on` and a dict of its own",
@@ -116,7 +120,7 @@ RETRIEVAL = Shape(
     what="puts retrieved text into its context before each reply",
     first=Retrieving,
     rules=(("open", STORY), ("", "Yes.")),
-    talk=("When do you open today?",),
+    talk=(("When do you open today?", "way home"),),
     last="When do you open tomorrow?",
     killed="while it answers from what it found",
     at=speaking("The light went"),
@@ -156,7 +160,7 @@ DYNAMIC_TOOLS = Shape(
         ("open", {"tool": "open_safe"}),
         ("", "That is not possible."),
     ),
-    talk=("Open it.", "Lock it."),
+    talk=(("Open it.", "safe is open"), ("Lock it.", "key is away")),
     killed="right behind it",
     at=listening,
     back="the tools that it had left",
@@ -190,7 +194,7 @@ TOOLSETS = Shape(
     first=lambda: Agent(instructions="Tell the time.", tools=[Desk()]),
     session=lambda: {"tools": [day]},
     rules=(("time", {"tool": "time"}), ("day", {"tool": "day"}), ("", STORY)),
-    talk=("What time is it?",),
+    talk=(("What time is it?", "noon"),),
     last="Tell me a story.",
     killed="in the middle of a sentence",
     at=speaking("The light went"),
@@ -214,7 +218,7 @@ MODALITY = Shape(
     what="has instructions for voice and others for text",
     first=Modal,
     rules=(("story", STORY), ("", "Certainly.")),
-    talk=("Hello.",),
+    talk=(("Hello.", "Certainly"),),
     last="Tell me a story.",
     killed="in the middle of a sentence",
     at=speaking("The light went"),
@@ -228,6 +232,11 @@ MODALITY = Shape(
 # A caller who says nothing is asked again.
 
 
+ASKED_AGAIN = (
+    "Are you still there? I do not hear you any more, not a single word. Or shall I call later?"
+)
+
+
 class Patient(Agent):
     def __init__(self) -> None:
         super().__init__(instructions="Ask again.")
@@ -239,7 +248,7 @@ class Patient(Agent):
 def ask_again(_ctx: JobContext, session: AgentSession[Any]) -> None:
     def changed(event: UserStateChangedEvent) -> None:
         if event.new_state == "away":
-            session.say("Are you still there? I do not hear you any more. Or shall I call later?")
+            session.say(ASKED_AGAIN)
 
     session.on("user_state_changed", changed)
 
@@ -251,6 +260,7 @@ INACTIVE = Shape(
     session=lambda: {"user_away_timeout": 2.0},
     begin=ask_again,
     rules=(("", "You said {heard}."),),
+    greets="Which day",
     killed="while it asks again",
     at=speaking("Are you still"),
     back="nothing else is kept by it",
@@ -285,7 +295,7 @@ STRUCTURED = Shape(
     what="writes a style in front of its replies, and does not speak it (own nodes)",
     first=Styled,
     rules=(("story", "cheerful: " + STORY), ("", "cheerful: You said {heard}.")),
-    talk=("Hello.",),
+    talk=(("Hello.", "You said Hello"),),
     last="Tell me a story.",
     killed="in the middle of a sentence",
     at=speaking("The light went"),
@@ -320,7 +330,7 @@ LANGUAGE = Shape(
     what="changes its language: instructions, an attribute, `tts.update_options`",
     first=Polyglot,
     rules=(("french", {"tool": "speak", "arguments": {"language": "fr"}}), ("", "D'accord.")),
-    talk=("In French, please.",),
+    talk=(("In French, please.", "Bien sûr"),),
     killed="right behind it",
     at=listening,
     back="language and instructions; not what `tts.update_options` was told",
@@ -359,7 +369,7 @@ PUSH_TO_TALK = Shape(
     first=Walkie,
     begin=push_to_talk,
     rules=(("button", {"tool": "stop_listening"}), ("", "Roger.")),
-    talk=("Use the button.",),
+    talk=(("Use the button.", "Press the button"),),
     killed="while the button is up",
     at=listening,
     back="manual turns, and that nobody is listened to",
@@ -370,15 +380,20 @@ PUSH_TO_TALK = Shape(
 
 # It hangs up.
 
+GOODBYE = "Goodbye, and thank you for your call. I hope that I could help you. Have a nice day."
+
 HANG_UP = Shape(
     name="hang-up",
     what="hangs up by itself (`EndCallTool`)",
-    first=lambda: Agent(instructions="Be kind.", tools=[EndCallTool(delete_room=False)]),
+    first=lambda: Agent(
+        instructions="Be kind.",
+        tools=[EndCallTool(delete_room=False, end_instructions=GOODBYE)],
+    ),
     rules=(("bye", {"tool": "end_call"}), ("", "You said {heard}.")),
-    talk=("Hello.",),
+    talk=(("Hello.", "You said Hello"),),
     last="Bye.",
     killed="while it says goodbye",
-    at=speaking("goodbye"),
+    at=speaking("Goodbye"),
     back="nobody: the call is over",
     told="nothing",
     goes_on=False,

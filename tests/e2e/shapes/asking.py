@@ -54,7 +54,11 @@ FRONT_DESK = Shape(
         ("example", {"tool": "told", "arguments": {"value": "ann@example.org"}}),
         ("", "I see."),
     ),
-    talk=("An appointment, please.", "I am Ann", "Wait a moment."),
+    talk=(
+        ("An appointment, please.", "your name"),
+        ("I am Ann", "your address"),
+        ("Wait a moment.", "I see"),
+    ),
     killed="inside the second task",
     at=listening,
     back="the second task; the first one's answer is not asked again",

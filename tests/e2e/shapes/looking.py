@@ -5,7 +5,7 @@ from livekit.agents import Agent, function_tool
 from tests.agents.scripted import ScriptedLLM
 from tests.e2e.shapes.shape import Shape, speaking
 
-PREAMBLE = "Let me look that up for you, one moment please. "
+PREAMBLE = "Let me look that up for you, one moment please, it takes a little while. "
 PRICE = "It costs ten euros."
 PRICE_RULES = (("price", {"tool": "price", "arguments": {}}), ("", "You said {heard}."))
 

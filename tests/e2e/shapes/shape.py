@@ -25,7 +25,8 @@ class Shape:
     session: Callable[[], dict[str, Any]] = dict
     begin: Callable[[JobContext, AgentSession[Any]], None] | None = None
     rules: tuple[tuple[str, Any], ...] = ()
-    talk: tuple[str, ...] = ()  # what the caller says, each line when the last was answered
+    greets: str = ""  # what it says by itself at first, as a pattern; "": nothing
+    talk: tuple[tuple[str, str], ...] = ()  # what the caller says, and is answered
     last: str | None = None  # and behind it, not answered yet
     killed: str  # in words
     at: Callable[[State], bool]
@@ -41,7 +42,8 @@ def listening(state: State) -> bool:
 
 
 def speaking(text: str) -> Callable[[State], bool]:
-    """While the agent says it."""
+    """While the agent says it, or what follows in the same breath: at least three seconds, as a
+    loaded machine stalls for one."""
     return lambda state: state["state"] == "speaking" and text in state["spoken"]
 
 
