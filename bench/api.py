@@ -23,10 +23,10 @@ import httpx
 from bench import figures
 from bench.report import Noise, Run
 from tests.service.servers import free_port
-from unbroken.archive import HostBatch, WireEntry
+from unbroken.archive.http import RemoteArchive, http_client
+from unbroken.archive.port import HostBatch, WireEntry
 from unbroken.env import Host
 from unbroken.errors import ArchiveUnavailable
-from unbroken.remote import RemoteArchive, http_client
 from unbroken.service.connections import connections_max
 from unbroken.testing.holders import TTL_MS, Holder, item
 

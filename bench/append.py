@@ -15,10 +15,10 @@ from bench import figures, scan
 from bench.report import Noise, Run
 from bench.shipping import keeper, open_live, open_spool, puts, service, until_stored
 from tests.e2e.house import House
-from unbroken import entries
-from unbroken.entries import ItemPut
 from unbroken.env import Host
-from unbroken.live import Live
+from unbroken.live.live import Live
+from unbroken.log import entries
+from unbroken.log.entries import ItemPut
 
 # Length of the call, calls, items measured in each: a call grows by at most half of its length,
 # except the shortest.

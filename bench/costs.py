@@ -15,7 +15,7 @@ from typing import Any
 from livekit.agents import JobContext
 
 from unbroken.journal import Journal
-from unbroken.live import Live
+from unbroken.live.live import Live
 from unbroken.livekit.hooks import Hooks
 from unbroken.livekit.safety import Safety
 

@@ -19,7 +19,7 @@ from bench.report import Noise, Run
 from tests.e2e.caller import Caller
 from tests.e2e.house import House
 from tests.e2e.test_failover import Victim, assert_same
-from unbroken.session import fold
+from unbroken.log.session import fold
 
 KILLS, KILLS_QUICK = 30, 2
 CYCLE_S = 30.0  # of which a part is speaking; thirty of them are fifteen minutes

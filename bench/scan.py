@@ -11,9 +11,9 @@ from bench import figures
 from bench.shipping import message, open_live
 from tests.agents.scripted import ScriptedLLM
 from unbroken.env import Host
-from unbroken.live import Live
+from unbroken.journal.spool import Spool
+from unbroken.live.live import Live
 from unbroken.livekit.hooks import Hooks
-from unbroken.spool import Spool
 
 CELLS = ((10, 25, 20), (1_000, 5, 100), (5_000, 2, 250))  # items, calls, events in each
 QUICK = ((10, 2, 10), (1_000, 1, 30))

@@ -12,12 +12,12 @@ from typing import Literal
 from livekit.agents.llm import ChatMessage
 
 from tests.e2e.house import House
-from unbroken.entries import ItemPut
 from unbroken.env import Host
-from unbroken.frames import Header
-from unbroken.live import Live
-from unbroken.livekit import items
-from unbroken.spool import Spool
+from unbroken.journal.frames import Header
+from unbroken.journal.spool import Spool
+from unbroken.live.live import Live
+from unbroken.livekit.state import items
+from unbroken.log.entries import ItemPut
 
 HANG_S = 60
 END_S = 10
@@ -54,7 +54,7 @@ def keeper(house: House, spool: str) -> Iterator[None]:
     proxies = {name for name in os.environ if "proxy" in name.lower()}
     environ = {k: v for k, v in os.environ.items() if k not in proxies}
     environ |= {"UNBROKEN_SPOOL": spool, "UNBROKEN_ARCHIVE": house.service_url}
-    command = [sys.executable, "-m", "unbroken.keep"]
+    command = [sys.executable, "-m", "unbroken.keeper"]
     with (house.folder / "keeper.log").open("ab") as log:
         process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
     try:

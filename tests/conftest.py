@@ -7,7 +7,7 @@ import pytest
 from agents.speech.hibari import HibariTTS
 from agents.speech.moonshine import MoonshineSTT
 from tests.e2e.house import House, standing_house
-from unbroken.live import by_room
+from unbroken.live.live import by_room
 
 RULES = [
     ["story", "Once there was a lighthouse. " + "The light went round and round all night. " * 6],

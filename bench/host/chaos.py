@@ -18,9 +18,9 @@ from bench.host.store import Store
 from tests.core.conftest import new_header
 from unbroken.env import Host
 from unbroken.errors import LevelUnavailable
-from unbroken.live import BEAT_S, Live
-from unbroken.mark import Mark
-from unbroken.spool import Spool
+from unbroken.journal.spool import Spool
+from unbroken.live.live import BEAT_S, Live
+from unbroken.log.mark import Mark
 
 SESSIONS, KEEPERS = 20, 2
 ROUND_S = 75.0

@@ -17,13 +17,13 @@ from bench.host.stepped import CLOCK
 from bench.host.store import Store
 from tests.core.conftest import new_header
 from tests.service.servers import CHECKOUT
+from unbroken.archive.http import RemoteArchive
+from unbroken.archive.taking import request_of
 from unbroken.env import Host
 from unbroken.errors import ArchiveUnavailable, CallTaken
-from unbroken.frames import Header
-from unbroken.live import Live
-from unbroken.ownership import request_of
-from unbroken.remote import RemoteArchive
-from unbroken.spool import Spool
+from unbroken.journal.frames import Header
+from unbroken.journal.spool import Spool
+from unbroken.live.live import Live
 
 HOUR, YEAR = 3_600, 365 * 86_400
 STEPS_S = (HOUR, -HOUR, 0, YEAR, 0, -60 * YEAR, 0, 40, 0, -5, 0, 4, 0)

@@ -19,11 +19,12 @@ from bench.host.checker import Claim
 from bench.host.parts import Service, keeper, started
 from bench.host.store import Store
 from tests.core.conftest import new_header
-from unbroken import entries
-from unbroken.entries import Noted
+from unbroken.archive.http import RemoteArchive
+from unbroken.archive.taking import bound, request_of
 from unbroken.env import Host
 from unbroken.errors import JournalUnreadable
-from unbroken.frames import (
+from unbroken.journal import Journal, JournalReader
+from unbroken.journal.frames import (  # fmt: skip
     CLOSED,
     ENTRY,
     Frame,
@@ -32,12 +33,11 @@ from unbroken.frames import (
     decode_header,
     encode_frame,
     encode_header,
-)  # fmt: skip
-from unbroken.journal import Journal, JournalReader
-from unbroken.live import Live
-from unbroken.ownership import bound, request_of
-from unbroken.remote import RemoteArchive
-from unbroken.spool import Spool
+)
+from unbroken.journal.spool import Spool
+from unbroken.live.live import Live
+from unbroken.log import entries
+from unbroken.log.entries import Noted
 
 SMALL = 12  # entries of the journal whose every bit is flipped
 LOOKS = 12  # a keeper looks again and again, and may search a slice at each look

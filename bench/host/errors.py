@@ -33,10 +33,10 @@ from unbroken.errors import (
     LevelUnavailable,
     SettingsInvalid,
 )
-from unbroken.frames import ENTRY
 from unbroken.journal import JournalReader
-from unbroken.live import Level, Live
-from unbroken.spool import JOURNAL, Spool
+from unbroken.journal.frames import ENTRY
+from unbroken.journal.spool import JOURNAL, Spool
+from unbroken.live.live import Level, Live
 
 ERRORS = (
     *(errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EAGAIN, errno.EFBIG),

@@ -21,9 +21,9 @@ from bench.host.touched import TouchedHost
 from tests.core.conftest import new_header
 from unbroken.env import Host
 from unbroken.errors import JournalUnwritable
-from unbroken.live import Live
-from unbroken.spool import JOURNAL, Spool
-from unbroken.tend import tend
+from unbroken.journal.spool import JOURNAL, Spool
+from unbroken.live.heartbeat import tend
+from unbroken.live.live import Live
 
 FIRST, CALLS_MAX = 100, 1_500  # calls before the first measure, and at most
 ENTRIES = 5

@@ -15,7 +15,7 @@ from bench.host.checker import Claim
 from bench.host.parts import Child, Part, Service, keeper, started
 from bench.host.store import Store
 from unbroken.env import Host
-from unbroken.spool import Spool
+from unbroken.journal.spool import Spool
 
 KILLS_MAX = 250  # a round; then all that they left is checked
 KEEPER_EACH = 3  # in every second round the keeper dies with every third holder

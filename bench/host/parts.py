@@ -82,9 +82,9 @@ class Service(Part):
 
 
 def keeper(spool: str, url: str) -> Part:
-    """`python -m unbroken.keep`, not yet started."""
+    """`python -m unbroken.keeper`, not yet started."""
     return Part(
-        [sys.executable, "-m", "unbroken.keep"],
+        [sys.executable, "-m", "unbroken.keeper"],
         Path(f"{spool}.keeper.log"),
         UNBROKEN_SPOOL=spool,
         UNBROKEN_ARCHIVE=url,
@@ -106,7 +106,7 @@ def keeper_of(folder: str) -> int | None:
     """The process that ships this spool, whoever started it."""
     for place in Path("/proc").glob("[0-9]*"):
         try:
-            is_keeper = b"unbroken.keep\0" in (place / "cmdline").read_bytes()
+            is_keeper = b"unbroken.keeper\0" in (place / "cmdline").read_bytes()
             variables = (place / "environ").read_bytes().split(b"\0") if is_keeper else []
         except OSError:
             continue

@@ -23,14 +23,14 @@ from bench.host.parts import Child, Service, keeper, started
 from bench.host.store import Store
 from bench.host.touched import TouchedHost
 from tests.core.conftest import new_header
+from unbroken.archive.http import RemoteArchive
+from unbroken.archive.taking import bound, take
 from unbroken.env import Host
 from unbroken.errors import LevelUnavailable
 from unbroken.journal import Journal
-from unbroken.live import Live
-from unbroken.mark import Mark
-from unbroken.ownership import bound, take
-from unbroken.remote import RemoteArchive
-from unbroken.spool import Spool
+from unbroken.journal.spool import Spool
+from unbroken.live.live import Live
+from unbroken.log.mark import Mark
 
 WAYS = ("before", "half", "after")
 LIVES = ("takes", "provisional", "slow disk", "failed sync")

@@ -7,7 +7,7 @@ import random
 from functools import lru_cache
 from typing import Any
 
-from unbroken.entries import Noted
+from unbroken.log.entries import Noted
 
 LARGE_EACH, LARGE_AT = 41, 4  # the 4th, the 45th and so on are too large for an entry
 LARGE_CHARS = 40_000

@@ -20,9 +20,9 @@ from bench.host.parts import Child, Service, end_keepers, keeper_of, started
 from bench.host.store import Store
 from tests.core.conftest import new_header
 from unbroken.env import Host
-from unbroken.live import Live
-from unbroken.spool import Spool
-from unbroken.tend import tend
+from unbroken.journal.spool import Spool
+from unbroken.live.heartbeat import tend
+from unbroken.live.live import Live
 
 AGENTS, BUSY_EACH = 6, 3
 ENTRY_S = 0.2

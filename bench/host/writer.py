@@ -7,13 +7,13 @@ from collections.abc import Callable
 from bench.host import said
 from tests.core.conftest import new_header
 from tests.core.faults import FaultyHost
+from unbroken.archive.http import RemoteArchive
+from unbroken.archive.taking import bound, take
 from unbroken.env import Host
 from unbroken.journal import Journal
-from unbroken.live import Live
-from unbroken.mark import Mark
-from unbroken.ownership import bound, take
-from unbroken.remote import RemoteArchive
-from unbroken.spool import Spool
+from unbroken.journal.spool import Spool
+from unbroken.live.live import Live
+from unbroken.log.mark import Mark
 
 SLOW_S = 0.02  # one write as slow as this moves the journal to a thread
 SLOW_EACH = 5

@@ -14,7 +14,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a key of an instance that is gone is given again",
-        file="livekit/keys.py",
+        file="livekit/state/keys.py",
         old="n = self._newest.get(name, 0) + 1",
         new="n = sum(k.partition(NTH)[0] == name for k in self.values()) + 1",
         promise="No two instances of a class ever have one key.",
@@ -22,7 +22,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a second instance has no factory",
-        file="livekit/factories.py",
+        file="livekit/state/factories.py",
         old="for name in (key, made.type, name_in(key)):",
         new="for name in (key, key):",
         promise="The n-th instance of a class is made by the class's factory.",
@@ -30,7 +30,7 @@ MUTANTS = (
     ),
     Mutant(
         name="two classes of one name are one",
-        file="livekit/factories.py",
+        file="livekit/state/factories.py",
         old="for name in (key, made.type, name_in(key)):",
         new="for name in (key, name_in(key)):",
         promise="An agent is made by its own class, also where another one has its name.",
@@ -38,7 +38,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a class that can never be made is taken",
-        file="livekit/factories.py",
+        file="livekit/state/factories.py",
         old="            if may_refuse:\n",
         new="            if False:\n",
         promise="A developer learns at the first start what no successor could make.",
@@ -47,7 +47,7 @@ MUTANTS = (
     ),
     Mutant(
         name="an argument that is a client is written down",
-        file="livekit/arguments.py",
+        file="livekit/state/arguments.py",
         old="return LOST if _is_live(encoded) else encoded",
         new="return encoded",
         promise="What belongs to its process is named, and never given again as something else.",
@@ -55,7 +55,7 @@ MUTANTS = (
     ),
     Mutant(
         name="the prompt of the old version counts",
-        file="livekit/instructions.py",
+        file="livekit/state/instructions.py",
         old='    return "those of this version"',
         new="    return None",
         promise="The report says whose prompt the agent has.",
@@ -63,7 +63,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a switch waits for the next turn",
-        file="livekit/options.py",
+        file="livekit/state/options.py",
         old="        switch(*args, **kwargs)\n        changed()\n",
         new="        switch(*args, **kwargs)\n",
         promise="What is switched between two turns is in the log at once.",
@@ -71,7 +71,7 @@ MUTANTS = (
     ),
     Mutant(
         name="credentials are settings",
-        file="livekit/models.py",
+        file="livekit/state/models.py",
         old=" and not SECRET.search(p.name)",
         new="",
         promise="No credentials are in the log.",

@@ -7,7 +7,7 @@ LISTS = "livekit/test_lists.py::"
 MUTANTS = (
     Mutant(
         name="an item joins the context by an entry of its own",
-        file="mirror.py",
+        file="live/mirror.py",
         old="whose = agent if is_new and seen.id in joining else None",
         new="whose = None",
         promise="No prefix of the log has a tool's output in the history alone.",
@@ -15,7 +15,7 @@ MUTANTS = (
     ),
     Mutant(
         name="the end of a context is behind the item of the history",
-        file="session.py",
+        file="log/session.py",
         old="context.ids[-1] if put.is_last and context.ids else put.after",
         new="put.after",
         promise="A repaired item is the newest of its context.",
@@ -24,7 +24,7 @@ MUTANTS = (
     ),
     Mutant(
         name="only the end of a list is looked at",
-        file="tracked.py",
+        file="live/tracked.py",
         old="first, upto = self._slice(count, min(len(self.seen), len(items)))",
         new="first = upto = 0",
         promise="An edit in place is seen wherever it is.",
@@ -32,7 +32,7 @@ MUTANTS = (
     ),
     Mutant(
         name="an id that stands twice moves what is behind it",
-        file="mirror.py",
+        file="live/mirror.py",
         old="            if seen.is_again:\n                continue",
         new="            pass",
         promise="An id that stands twice costs its own place.",
@@ -40,7 +40,7 @@ MUTANTS = (
     ),
     Mutant(
         name="other arguments are not named",
-        file="livekit/arguments.py",
+        file="livekit/state/arguments.py",
         old="if digest.of(before.get(name)) != digest.of(now.get(name))",
         new="if False",
         promise="What an agent was made with is compared.",
@@ -64,7 +64,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a list that no log can hold is written whole again and again",
-        file="livekit/lists.py",
+        file="livekit/state/lists.py",
         old="(self._in_vain.discard if is_equal else self._in_vain.add)(field)",
         new="self._in_vain.discard(field)",
         promise="What was written whole in vain is not written whole again.",

@@ -10,7 +10,7 @@ ROUND_TRIP = (
 MUTANTS = (
     Mutant(
         name="what is not equal is exact",
-        file="report.py",
+        file="recovery/report.py",
         old="        if is_equal and doubt is None:\n",
         new="        if doubt is None:\n",
         promise="`exact` is what was compared and is equal.",
@@ -18,7 +18,7 @@ MUTANTS = (
     ),
     Mutant(
         name="what was judged as it was put back is not looked at",
-        file="report.py",
+        file="recovery/report.py",
         old="is_equal = judged[name] is None if name in judged else live.get(name) == wanted",
         new="is_equal = name in judged or live.get(name) == wanted",
         promise="Userdata and attributes that differ are named.",
@@ -26,7 +26,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a digest is of the order of keys",
-        file="digest.py",
+        file="log/digest.py",
         old='_ENCODER = msgspec.json.Encoder(order="sorted")',
         new="_ENCODER = msgspec.json.Encoder()",
         promise="Two values are equal if their digests are.",
@@ -34,7 +34,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a list's digest is not cut where the list is",
-        file="digest.py",
+        file="log/digest.py",
         old="        del self._states[keep:]\n",
         new="        pass\n",
         promise="The digest of a list is that of what stands in it now.",
@@ -42,7 +42,7 @@ MUTANTS = (
     ),
     Mutant(
         name="an edit of an item leaves the digests of its lists",
-        file="session.py",
+        file="log/session.py",
         old="                chain.cut(ids.index(item_id))\n",
         new="                pass\n",
         promise="An item that was edited changes the digest of each list that it is in.",
@@ -50,7 +50,7 @@ MUTANTS = (
     ),
     Mutant(
         name="an item that the history lost is gone from contexts, too",
-        file="session.py",
+        file="log/session.py",
         old="if not any(item_id in context.ids for context in self.contexts.values())",
         new="if True",
         promise="What is removed of the history stays in the contexts that have it.",
@@ -58,7 +58,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a context refers to an item of the history that is another",
-        file="mirror.py",
+        file="live/mirror.py",
         old="return item.id if self._session.items.get(item.id) == encoded else encoded",
         new="return item.id if item.id in self._session.items else encoded",
         promise="An item that is another in the context than in the history comes back so.",
@@ -66,7 +66,7 @@ MUTANTS = (
     ),
     Mutant(
         name="another order is no change",
-        file="mirror.py",
+        file="live/mirror.py",
         old="    if [i for i in before if i in stayed] != [i for i in now if i in stayed]:\n",
         new="    if False:\n",
         promise="A history in another order is recorded as it changes.",
@@ -74,7 +74,7 @@ MUTANTS = (
     ),
     Mutant(
         name="what is removed of the history stays in the log",
-        file="mirror.py",
+        file="live/mirror.py",
         old="            yield ItemsRemoved(tuple(gone))\n",
         new="            pass\n",
         promise="What is removed of the history is recorded as it changes.",
@@ -82,7 +82,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a context has items of its own where the history has the same",
-        file="livekit/contexts.py",
+        file="livekit/state/contexts.py",
         old="there[i.id] if there.get(i.id) == i else i",
         new="i",
         promise="History and context hold the very same item, as LiveKit has it.",
@@ -90,7 +90,7 @@ MUTANTS = (
     ),
     Mutant(
         name="calls of tools that the agent has not are left out of its context",
-        file="livekit/contexts.py",
+        file="livekit/state/contexts.py",
         old="exclude_invalid_function_calls=False",
         new="exclude_invalid_function_calls=True",
         promise="A context comes back with each of its items.",
@@ -98,7 +98,7 @@ MUTANTS = (
     ),
     Mutant(
         name="an emptied prompt is none",
-        file="livekit/restore.py",
+        file="livekit/restore/restore.py",
         old="        if field in self.session.options:\n",
         new="        if self.session.options.get(field):\n",
         promise="Instructions that a call took away stay away.",
@@ -106,7 +106,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a removed key comes back",
-        file="livekit/state.py",
+        file="livekit/state/objects.py",
         old="    for name in saved.gone - {SHARED}:\n        target.pop(",
         new="    for name in ():\n        target.pop(",
         promise="What was removed of userdata and attributes is not there again.",
@@ -115,7 +115,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a tool that was taken away is there again",
-        file="livekit/tools.py",
+        file="livekit/state/tools.py",
         old="    removed = set(began) - set(last)\n",
         new="    removed = set[str]()\n",
         promise="Tools that a call took away stay away.",

@@ -45,7 +45,7 @@ MUTANTS = (
     ),
     Mutant(
         name="strangers are sent the successor",
-        file="service/watch_dispatch.py",
+        file="service/watch/failover.py",
         old=" and await self._store.ownership.whose(orphan.call, people) is not False",
         new="",
         promise="A successor is sent only where people of its call are.",

@@ -21,7 +21,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a flipped bit in the header costs the session",
-        file="frames.py",
+        file="journal/frames.py",
         old="(body := _body(data, PREFIX.size) or _mended(data, PREFIX.size))",
         new="(body := _body(data, PREFIX.size))",
         promise="A header with one flipped bit is known as it was.",
@@ -90,6 +90,6 @@ MUTANTS = (
         old="pid == env.pid() or env.started(pid) != pid_start",
         new="pid == env.pid() or env.started(pid) is None",
         promise="Only the process that wrote the journal is ever killed.",
-        test="core/test_tend.py::test_a_process_that_is_not_the_keeper_is_left_alone",
+        test="core/test_heartbeat.py::test_a_process_that_is_not_the_keeper_is_left_alone",
     ),
 )

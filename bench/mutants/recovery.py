@@ -2,7 +2,7 @@
 
 from bench.mutants.mutant import Mutant
 
-FACTS = "core/test_recovery.py::"
+FACTS = "core/test_plan.py::"
 FLYING = "livekit/test_in_flight.py::"
 RECOVER = "livekit/test_recover.py::"
 AGAIN = "livekit/test_effects_again.py::"
@@ -12,7 +12,7 @@ TASKS = "livekit/test_tasks.py::"
 MUTANTS = (
     Mutant(
         name="a tool of an earlier turn is forgotten",
-        file="recovery.py",
+        file="recovery/plan.py",
         old="        if not (is_settled or tool.call_id in known):",
         new="        if tool.turn == session.turn and not (is_settled or tool.call_id in known):",
         promise="A tool that was running beyond its turn is known as unknown.",
@@ -20,7 +20,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a filler is taken for the answer",
-        file="recovery.py",
+        file="recovery/plan.py",
         old="(speech is None or speech.is_said)",
         new="speech is None",
         promise="A question behind a filler is answered.",
@@ -28,7 +28,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a preamble is taken for the answer",
-        file="recovery.py",
+        file="recovery/plan.py",
         old="    if speech and speech.goes_on:\n        return True\n",
         new="",
         promise="A question behind a preamble is answered.",
@@ -36,7 +36,7 @@ MUTANTS = (
     ),
     Mutant(
         name="an aside gets into the context",
-        file="recovery.py",
+        file="recovery/plan.py",
         old=" and not facts.is_aside:",
         new=":",
         promise="What was to stay out of the chat context stays out.",
@@ -44,7 +44,7 @@ MUTANTS = (
     ),
     Mutant(
         name="what was heard is apologised for",
-        file="recovery.py",
+        file="recovery/plan.py",
         old="if facts.is_whole or not facts.heard:",
         new="if not facts.heard:",
         promise="With nothing left to say there is silence.",
@@ -52,7 +52,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a tool's own error is told to the model",
-        file="recovery.py",
+        file="recovery/plan.py",
         old="    output = end.output if end.told is None else end.told\n",
         new="    output = end.output\n",
         promise="A failed tool's output is what LiveKit would have given.",
@@ -60,7 +60,7 @@ MUTANTS = (
     ),
     Mutant(
         name="an older item begins a turn",
-        file="session.py",
+        file="log/session.py",
         old='if role == "user" and item_id not in self.placed:',
         new='if role == "user":',
         promise="The same wish has the same key.",
@@ -68,7 +68,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a model that loops has it done again",
-        file="effect.py",
+        file="live/effect.py",
         old="    if was_done := _done(live, key):",
         new="    if was_done := None:",
         promise="The same call in the same turn is done once.",
@@ -76,7 +76,7 @@ MUTANTS = (
     ),
     Mutant(
         name="two calls at once are done twice",
-        file="effect.py",
+        file="live/effect.py",
         old="    if first := running.get(key):",
         new="    if first := None:",
         promise="A call that comes while the same one is being done waits for it.",
@@ -84,7 +84,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a stopped turn is answered",
-        file="livekit/ignored.py",
+        file="livekit/speech/ignored.py",
         old="                self._in_flight.ignored(count)\n",
         new="                pass\n",
         promise="Words that the application ignored stay ignored.",
@@ -92,7 +92,7 @@ MUTANTS = (
     ),
     Mutant(
         name="cleared words come back",
-        file="livekit/ignored.py",
+        file="livekit/speech/ignored.py",
         old="            self._in_flight.ignored()\n",
         new="",
         promise="Words that were cleared stay cleared.",
@@ -100,7 +100,7 @@ MUTANTS = (
     ),
     Mutant(
         name="an application's own words are the model's",
-        file="livekit/replies.py",
+        file="livekit/speech/replies.py",
         old="            self._said[speech.id] = self._aside\n",
         new="            pass\n",
         promise="What an application says by itself is known as that.",
@@ -108,7 +108,7 @@ MUTANTS = (
     ),
     Mutant(
         name="an answer in the making is owed to nobody",
-        file="livekit/replies.py",
+        file="livekit/speech/replies.py",
         old="            self._owed = [*self._owed, (speech, self._current_agent())]",
         new="            self._owed = [*self._owed]",
         promise="An answer that was being thought is thought again.",
@@ -116,7 +116,7 @@ MUTANTS = (
     ),
     Mutant(
         name="an answer is owed until LiveKit is done with it",
-        file="livekit/speech.py",
+        file="livekit/speech/speech.py",
         old="            self._replies.given(self._before.speech)\n",
         new="            pass\n",
         promise="An answer that was heard is not given again, however soon the kill comes.",
@@ -124,7 +124,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a task's question is taken for an answer that is owed",
-        file="livekit/replies.py",
+        file="livekit/speech/replies.py",
         old="not all(agent in self._waiting() for agent in owing)",
         new="True",
         promise="A task that has asked its question waits for the person, also in a successor.",
@@ -132,7 +132,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a session without a voice ends the call",
-        file="livekit/recover.py",
+        file="livekit/restore/recover.py",
         old="    except Exception:  # noqa: BLE001 - LiveKit's where",
         new="    except ZeroDivisionError:  # LiveKit's where",
         promise="Recovery speaks by whatever the session can speak with.",
@@ -140,7 +140,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a planner is waited for for ever",
-        file="livekit/recover.py",
+        file="livekit/restore/recover.py",
         old="            plan = await asyncio.wait_for(plan, PLAN_S)",
         new="            plan = await plan",
         promise="A planner that hangs is replaced by the default plan.",
@@ -148,7 +148,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a custom plan that fails leaves silence",
-        file="livekit/recover.py",
+        file="livekit/restore/recover.py",
         old="    await perform(default_plan(facts), session, facts)\n",
         new="",
         promise="A custom plan that fails is replaced by the default plan.",
@@ -156,7 +156,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a sentence ends behind Dr.",
-        file="segments.py",
+        file="log/segments.py",
         old="        if not _goes_on(text[begin:at], text[at : at + 1]):",
         new="        if True:",
         promise="Abbreviations, initials and numbers of lists end no sentence.",
@@ -164,7 +164,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a word is cut",
-        file="segments.py",
+        file="log/segments.py",
         old="    return text[:cut]\n",
         new="    return text[:place]\n",
         promise="No word and no character is cut.",
@@ -172,7 +172,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a repaired item is not as LiveKit has it",
-        file="livekit/restore.py",
+        file="livekit/restore/restore.py",
         old="live.record(_as_livekits(put))",
         new="live.record(put)",
         promise="What was under way is restored exactly, and the report says so.",

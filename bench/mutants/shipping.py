@@ -119,11 +119,11 @@ MUTANTS = (
     ),
     Mutant(
         name="an answer may drip for ever",
-        file="remote.py",
+        file="archive/http.py",
         old="asyncio.timeout(within_s)",
         new="asyncio.timeout(None)",
         promise="One deadline holds for a whole request.",
-        test="core/test_remote.py::test_an_answer_that_drips_is_given_up_as_a_whole",
+        test="core/test_archive_http.py::test_an_answer_that_drips_is_given_up_as_a_whole",
     ),
     Mutant(
         name="a sleeping keeper counts its sleep",
@@ -135,11 +135,11 @@ MUTANTS = (
     ),
     Mutant(
         name="the beat waits for the keeper's start",
-        file="tend.py",
+        file="keeper/start.py",
         old="            self._thread.start()\n",
         new="            self._thread.run()\n",
         promise="The beat of an agent waits for nothing but its own clock.",
-        test="core/test_tend.py::test_a_start_that_hangs_costs_no_beat_and_one_thread",
+        test="core/test_heartbeat.py::test_a_start_that_hangs_costs_no_beat_and_one_thread",
     ),
     Mutant(
         name="the keeper rings nobody",
@@ -151,7 +151,7 @@ MUTANTS = (
     ),
     Mutant(
         name="who waits rings nobody",
-        file="live.py",
+        file="live/live.py",
         old="            self._env.ring(self._spool.keeper_bell)\n",
         new="            pass\n",
         promise="A keeper ships at once what somebody waits for.",

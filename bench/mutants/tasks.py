@@ -59,7 +59,7 @@ MUTANTS = (
     ),
     Mutant(
         name="what may have been done is done again",
-        file="again.py",
+        file="recovery/again.py",
         old='    if tool.retry == "ask" and',
         new='    if tool.retry == "never" and',
         promise="A tool that asks before it repeats is not run again.",
@@ -83,7 +83,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a call that is run again is another wish",
-        file="effect.py",
+        file="live/effect.py",
         old="            made = _known_key(live, context, tool.__name__)\n",
         new="            made = None\n",
         promise="The same wish has the same key, in whatever turn it is run again.",
@@ -91,7 +91,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a live object is given as a result",
-        file="livekit/outcome.py",
+        file="livekit/state/outcome.py",
         old="    if decoder.problems:\n",
         new="    if False:\n",
         promise="A result that only its process had is named, never made up.",
@@ -99,7 +99,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a tool's outcome goes into the task beside it",
-        file="recovery.py",
+        file="recovery/plan.py",
         old="whose = tool.agent if tool.end and tool.agent else facts.agent",
         new="whose = facts.agent",
         promise="What a tool came to is in its own agent's context.",
@@ -131,7 +131,7 @@ MUTANTS = (
     ),
     Mutant(
         name="code behind its last task finds what it had changed",
-        file="livekit/restore.py",
+        file="livekit/restore/restore.py",
         old="        return self.session.earlier.at(self._at, field, newest)\n",
         new="        return newest\n",
         promise="What code changes behind its last task is changed once.",
@@ -163,7 +163,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a field that came later is there earlier",
-        file="earlier.py",
+        file="log/earlier.py",
         old="    was.gone |= _names(now.value) - _names(was.value)\n",
         new="",
         promise="Code that is run again finds what it had found, and nothing else.",
@@ -171,7 +171,7 @@ MUTANTS = (
     ),
     Mutant(
         name="what was earlier takes room without a bound",
-        file="earlier.py",
+        file="log/earlier.py",
         old="        while self._bytes > BYTES_MAX:\n",
         new="        while False:\n",
         promise="What was earlier takes bounded room.",
@@ -211,20 +211,20 @@ MUTANTS = (
     ),
     Mutant(
         name="what was told of a call is forgotten at the next takeover",
-        file="session.py",
+        file="log/session.py",
         old='        if role == "assistant":\n            self._tell(self.cut_tools)\n',
         new="",
         promise="Of a call that was cut off people are told once.",
-        test="core/test_recovery.py"
+        test="core/test_plan.py"
         "::test_a_tool_is_unknown_until_its_outcome_is_or_somebody_spoke_of_it",
     ),
     Mutant(
         name="a call that was cut off and made again is told of",
-        file="session.py",
+        file="log/session.py",
         old="if (cut.name, cut.arguments) == wish)",
         new="if False)",
         promise="A call that was cut off and made again is not told of.",
-        test="core/test_recovery.py"
+        test="core/test_plan.py"
         "::test_a_tool_is_unknown_until_its_outcome_is_or_somebody_spoke_of_it",
     ),
     Mutant(
@@ -237,7 +237,7 @@ MUTANTS = (
     ),
     Mutant(
         name="an effect within a tool that is run again is done again",
-        file="effect.py",
+        file="live/effect.py",
         old="                if (known := _note(live, name, tool)) is not _NOTHING:\n",
         new="                if (known := _NOTHING) is not _NOTHING:\n",
         promise="An effect within a tool that is run again is given its outcome.",
@@ -245,7 +245,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a tool whose effect came to its end is asked about",
-        file="again.py",
+        file="recovery/again.py",
         old=" and tool.note not in session.notes",
         new="",
         promise="A tool is run again where it is known what it has done.",
@@ -253,7 +253,7 @@ MUTANTS = (
     ),
     Mutant(
         name="an effect within a tool has another key in another turn",
-        file="effect.py",
+        file="live/effect.py",
         old="    return call.turn if call else",
         new="    return",
         promise="The same wish has the same key, in whatever turn it is run again.",
@@ -261,7 +261,7 @@ MUTANTS = (
     ),
     Mutant(
         name="an effect within another one stands for it",
-        file="session.py",
+        file="log/session.py",
         old="(is_itself or not tool.is_effect)",
         new="True",
         promise="A tool that may have done something is not run again.",
@@ -269,7 +269,7 @@ MUTANTS = (
     ),
     Mutant(
         name="what nothing can keep is noted",
-        file="effect.py",
+        file="live/effect.py",
         old=" and _read(value, Any) is not _NOTHING:",
         new=":",
         promise="An outcome that cannot be given again is not noted.",

@@ -9,7 +9,7 @@ SAVED_AGAIN = "core/test_saved_again.py::"
 MUTANTS = (
     Mutant(
         name="combining marks are dropped",
-        file="words.py",
+        file="log/words.py",
         old='if kind[0] in "LNM":',
         new='if kind[0] in "LN":',
         promise="Words that differ in a vowel sign are different words.",
@@ -17,7 +17,7 @@ MUTANTS = (
     ),
     Mutant(
         name="operators are dropped",
-        file="words.py",
+        file="log/words.py",
         old='if kind in ("Sm", "Sc") or char in _MARKS:',
         new="if char in _MARKS:",
         promise="C is not C++.",
@@ -25,7 +25,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a minus is a hyphen",
-        file="words.py",
+        file="log/words.py",
         old="text = found.sub(operator, text)",
         new="pass",
         promise="-5 is not 5.",
@@ -33,7 +33,7 @@ MUTANTS = (
     ),
     Mutant(
         name="vowel points never count",
-        file="words.py",
+        file="log/words.py",
         old="return all(one <= other or other <= one for one, other in pairs)",
         new="return bool(list(pairs))",
         promise="Where both texts have vowel points, these count.",
@@ -41,7 +41,7 @@ MUTANTS = (
     ),
     Mutant(
         name="any reply may be a beginning",
-        file="utterance.py",
+        file="log/utterance.py",
         old='    if cut.role != "assistant" or cut.whole is None or other.whole is not None:',
         new='    if cut.role != "assistant":',
         promise="Only a reply that was cut is a part of what was written.",
@@ -49,7 +49,7 @@ MUTANTS = (
     ),
     Mutant(
         name="what is saved again at the end is there twice",
-        file="utterance.py",
+        file="log/utterance.py",
         old="        withdrawn = tuple(filter(None, repetition.recorded[-lines:]))",
         new="        withdrawn: tuple[str, ...] = ()",
         promise="A conversation that is saved again is there once.",
@@ -57,7 +57,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a way's own lines are a repetition",
-        file="utterance.py",
+        file="log/utterance.py",
         old="if self._all[p].ways != {way} and",
         new="if",
         promise="Who is the only one to report is taken at his word.",
@@ -65,7 +65,7 @@ MUTANTS = (
     ),
     Mutant(
         name="two lines in order are a repetition",
-        file="utterance.py",
+        file="log/utterance.py",
         old="REPEATED_MIN = 3",
         new="REPEATED_MIN = 2",
         promise="What is said before, here and there, is no repetition.",
@@ -73,7 +73,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a successor knows no line of its predecessor",
-        file="live.py",
+        file="live/live.py",
         old="Utterances(said_in(self.session))",
         new="Utterances()",
         promise="What a predecessor recorded is known.",

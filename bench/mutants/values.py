@@ -37,7 +37,7 @@ MUTANTS = (
     ),
     Mutant(
         name="fields that share no name are written in one piece",
-        file="changes.py",
+        file="log/changes.py",
         old="if are_dicts and (not at or before.keys() & now.keys()):",
         new="if are_dicts and before.keys() & now.keys():",
         promise="A field that no entry can hold costs itself.",
@@ -45,7 +45,7 @@ MUTANTS = (
     ),
     Mutant(
         name="state that is too large is called safe",
-        file="live.py",
+        file="live/live.py",
         old="return upto is not None or not self._unkept",
         new="return True",
         promise="durable is never True while a field, as it is, is in no entry.",
@@ -53,7 +53,7 @@ MUTANTS = (
     ),
     Mutant(
         name="changes go on behind one that was lost",
-        file="livekit/recorder.py",
+        file="livekit/state/recorder.py",
         old="return any(map(self._live.is_lost, self._written))",
         new="return False",
         promise="Where an entry of userdata was lost, all of it is written anew.",
@@ -61,7 +61,7 @@ MUTANTS = (
     ),
     Mutant(
         name="the successor's empty value takes the place of what it could not put back",
-        file="livekit/kept.py",
+        file="livekit/state/kept.py",
         old="        for place in self._places:\n            now = _with(",
         new="        for place in ():\n            now = _with(",
         promise="What could not be put back stays in the log for a version that can.",
@@ -70,7 +70,7 @@ MUTANTS = (
     ),
     Mutant(
         name="what was kept hides what the application sets anew",
-        file="livekit/kept.py",
+        file="livekit/state/kept.py",
         old="self._places = [place for place in self._places if _is_as_it_began(now, place)]",
         new="pass",
         promise="What the application sets takes the place of what was kept.",
@@ -79,7 +79,7 @@ MUTANTS = (
     ),
     Mutant(
         name="factories run before userdata is back",
-        file="livekit/restore.py",
+        file="livekit/restore/restore.py",
         old="self._put_back_userdata(session, self._making.held)\n",
         new="pass\n",
         promise="Factories see userdata.",
@@ -88,7 +88,7 @@ MUTANTS = (
     ),
     Mutant(
         name="an agent that userdata holds is not the session's",
-        file="livekit/making.py",
+        file="livekit/restore/making.py",
         old="            self._take(key, there)\n",
         new="            raise NotMade(key)\n",
         promise="Agents held in userdata come back as the agents of this session.",
@@ -97,7 +97,7 @@ MUTANTS = (
     ),
     Mutant(
         name="what LiveKit sets on an agent is kept",
-        file="livekit/attributes.py",
+        file="livekit/state/attributes.py",
         old="if n not in livekits()})",
         new="})",
         promise="Only what an agent's own class sets on it is kept.",

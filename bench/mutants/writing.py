@@ -5,7 +5,7 @@ from bench.mutants.mutant import Mutant
 MUTANTS = (
     Mutant(
         name="a frame is taken without its checksum",
-        file="frames.py",
+        file="journal/frames.py",
         old="return body if zlib.crc32(body) == crc else None",
         new="return body",
         promise="What is read was written: a flipped bit is never taken for an entry.",
@@ -13,7 +13,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a later wish hides an earlier one",
-        file="ack.py",
+        file="journal/ack.py",
         old="self._words[_WANTED] = max(n, self._words[_WANTED])",
         new="self._words[_WANTED] = n",
         promise="Whoever waits for an entry is shipped at once, whoever else waits.",
@@ -21,7 +21,7 @@ MUTANTS = (
     ),
     Mutant(
         name="more losses than the ack file holds go unseen",
-        file="ack.py",
+        file="journal/ack.py",
         old="if found - count > len(_LOST_RING):",
         new="if found - count > 1 << 60:",
         promise="An agent learns of every lost entry, or that it cannot know which.",
@@ -128,7 +128,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a deposed holder waits in vain",
-        file="live.py",
+        file="live/live.py",
         old='if level == "service" and self.is_fenced:',
         new='if level == "disk" and self.is_fenced:',
         promise="Fenced is not acked: durable says so.",
@@ -136,7 +136,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a lost entry is called safe",
-        file="live.py",
+        file="live/live.py",
         old="            self._refuse_lost(level, upto)\n",
         new="",
         promise="durable is never True of an entry that is lost.",
@@ -144,7 +144,7 @@ MUTANTS = (
     ),
     Mutant(
         name="one loss spoils every later wait",
-        file="losses.py",
+        file="live/losses.py",
         old="(run for run in self._runs if not run.told)",
         new="(run for run in self._runs)",
         promise="One lost entry does not make every later durable raise.",
@@ -152,7 +152,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a tool runs although its intent is not safe",
-        file="effect.py",
+        file="live/effect.py",
         old='if not is_safe and gate.at_bound == "refuse":',
         new='if is_safe and gate.at_bound == "refuse":',
         promise="No effect is done before its intent is as safe as asked.",

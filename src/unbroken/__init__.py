@@ -1,8 +1,7 @@
 """Durable state for LiveKit voice agents. Kill the agent mid-sentence: the conversation goes on."""
 
-from unbroken.client import BackendClient
+from unbroken.backend_client import BackendClient
 from unbroken.conversation import LLMMessage
-from unbroken.effect import Effect, current_effect, effect
 from unbroken.errors import (
     ArchiveUnavailable,
     CallTaken,
@@ -18,11 +17,12 @@ from unbroken.errors import (
     Unauthorized,
     UnbrokenError,
 )
-from unbroken.lag import Lag, LevelLag
-from unbroken.live import Level
-from unbroken.manager import StateManager
-from unbroken.saved import Saved
-from unbroken.session import Participant
+from unbroken.live.effect import Effect, current_effect, effect
+from unbroken.live.lag import Lag, LevelLag
+from unbroken.live.live import Level
+from unbroken.live.saved import Saved
+from unbroken.log.session import Participant
+from unbroken.state_manager import StateManager
 from unbroken.version import __version__
 
 __all__ = [

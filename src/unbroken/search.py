@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from unbroken.words import words
+from unbroken.log.words import words
 
 TERMS_MAX = 16  # of one question; further ones are not looked for
 INDEXED_CHARS_MAX = 32 << 10  # of one line: what it says beyond is not found

@@ -5,7 +5,7 @@ from typing import Any
 
 from playwright.async_api import Page, Route
 
-from unbroken.remote import RemoteArchive
+from unbroken.archive.http import RemoteArchive
 from unbroken.testing.holders import Holder, item
 
 BATCH = 500

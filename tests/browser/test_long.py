@@ -8,7 +8,7 @@ from playwright.async_api import expect
 
 from tests.browser import seeded
 from tests.browser.visitor import SIZES
-from unbroken.remote import RemoteArchive
+from unbroken.archive.http import RemoteArchive
 
 pytestmark = [
     pytest.mark.e2e,

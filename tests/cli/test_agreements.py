@@ -9,8 +9,8 @@ import pytest
 from agents.persona import EMBEDDED_MODEL
 from unbroken.cli import folders, model
 from unbroken.env import Host
+from unbroken.journal.spool import Spool
 from unbroken.service.settings import Settings
-from unbroken.spool import Spool
 
 
 def test_the_embedded_model_has_one_name():

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from unbroken.archive import Archive, HostAnswer, HostBatch, Taken, TakeRequest
+from unbroken.archive.port import Archive, HostAnswer, HostBatch, Taken, TakeRequest
 from unbroken.env import Host
 from unbroken.errors import UnbrokenError
 

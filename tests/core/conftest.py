@@ -9,9 +9,9 @@ import pytest
 from tests.core.archives import Between, Later
 from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.env import Env
-from unbroken.frames import Header
 from unbroken.journal import speed
-from unbroken.spool import Spool
+from unbroken.journal.frames import Header
+from unbroken.journal.spool import Spool
 from unbroken.stores.sqlite import SqliteStore
 
 

@@ -5,11 +5,20 @@ from pathlib import Path
 import msgspec
 
 from tests.core.conftest import new_header
-from unbroken import entries
-from unbroken.entries import Noted
 from unbroken.env import Env
-from unbroken.frames import BOUND, CLOSED, ENTRY, MARK, Frame, Header, encode_frame, encode_header
-from unbroken.spool import Spool
+from unbroken.journal.frames import (
+    BOUND,
+    CLOSED,
+    ENTRY,
+    MARK,
+    Frame,
+    Header,
+    encode_frame,
+    encode_header,
+)
+from unbroken.journal.spool import Spool
+from unbroken.log import entries
+from unbroken.log.entries import Noted
 
 
 def entry(n: int, *, at_us: int = 1_000, kind: str = "note", flags: int = 0) -> bytes:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from unbroken.ack import WORDS, Ack
 from unbroken.env import Host
+from unbroken.journal.ack import WORDS, Ack
 
 RING = 14  # losses whose n can be told
 

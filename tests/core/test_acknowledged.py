@@ -7,12 +7,12 @@ import msgspec
 from tests.core.conftest import new_header
 from tests.core.faults import FaultyHost
 from tests.core.test_keeper import Doubtful, log_of, until
-from unbroken import entries
-from unbroken.archive import HostAnswer, HostBatch
-from unbroken.entries import Noted
+from unbroken.archive.port import HostAnswer, HostBatch
+from unbroken.journal.spool import Spool
 from unbroken.keeper import Keeper
-from unbroken.live import Live
-from unbroken.spool import Spool
+from unbroken.live.live import Live
+from unbroken.log import entries
+from unbroken.log.entries import Noted
 
 
 async def test_no_acknowledgement_is_ahead_of_the_store(spool, store, env):

@@ -1,11 +1,11 @@
 """The backlog of a holder has no gap: what cannot be read is named where it stood."""
 
 from tests.core.files import dead_header, entry, lay
-from unbroken import entries
-from unbroken.cause import ENDING
-from unbroken.entries import Noted
 from unbroken.journal import PartsReader
 from unbroken.keeper.backlog import Backlog
+from unbroken.log import entries
+from unbroken.log.cause import ENDING
+from unbroken.log.entries import Noted
 
 
 def test_what_cannot_be_read_between_two_entries_is_named_between_them(spool, env):

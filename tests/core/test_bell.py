@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.core.files import open_files
-from unbroken.bell import Waking
 from unbroken.env import Host
+from unbroken.journal.bell import Waking
 
 LONG_S = 60.0
 

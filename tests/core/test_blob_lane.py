@@ -6,11 +6,11 @@ import pytest
 
 from tests.core.test_keeper import log_of, until
 from tests.core.test_shipping import new_live
-from unbroken.entries import Noted
 from unbroken.errors import ArchiveUnavailable, InvalidInput, TooLarge
 from unbroken.keeper import Keeper
 from unbroken.keeper.blobs import OF_ONE_MAX, UPLOADS_MAX, WAIT_US
 from unbroken.keeper.tail import RESHIP_US
+from unbroken.log.entries import Noted
 
 LARGE = 50_000
 

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.core.conftest import new_header
-from unbroken.by_room import CLIENT
-from unbroken.live import Live, by_room
-from unbroken.spool import Spool
+from unbroken.journal.spool import Spool
+from unbroken.live.by_room import CLIENT
+from unbroken.live.live import Live, by_room
 
 
 @pytest.fixture

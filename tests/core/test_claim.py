@@ -8,14 +8,14 @@ import pytest
 from tests.core.archives import Between, Later
 from tests.core.conftest import new_header
 from tests.core.test_keeper import log_of, until
-from unbroken.ack import FENCED
-from unbroken.archive import HostBatch
-from unbroken.entries import Noted
+from unbroken.archive.port import HostBatch
+from unbroken.archive.taking import request_of
 from unbroken.errors import CallTaken, InvalidInput, NotFound, TooLarge
+from unbroken.journal.ack import FENCED
 from unbroken.keeper import Keeper
 from unbroken.keeper.claim import PATIENCE_US, SLOW_S
-from unbroken.live import Live
-from unbroken.ownership import request_of
+from unbroken.live.live import Live
+from unbroken.log.entries import Noted
 
 
 def new_live(spool, env, room: str, **said) -> Live:

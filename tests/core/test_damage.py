@@ -12,14 +12,22 @@ import pytest
 
 from tests.core.conftest import new_header
 from tests.core.files import bound, closed, dead_header, entry, lay, lay_bytes, mark, open_files
-from unbroken import entries
-from unbroken.entries import Noted
+from unbroken.archive.taking import request_of
 from unbroken.env import Host
-from unbroken.frames import BOUND, ENTRY, Frame, Header, decode_header, encode_frame, encode_header
+from unbroken.journal.frames import (
+    BOUND,
+    ENTRY,
+    Frame,
+    Header,
+    decode_header,
+    encode_frame,
+    encode_header,
+)
 from unbroken.keeper import Keeper
 from unbroken.keeper import tail as tails
-from unbroken.live import Live
-from unbroken.ownership import request_of
+from unbroken.live.live import Live
+from unbroken.log import entries
+from unbroken.log.entries import Noted
 
 HANG_S = 60
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.core.told import Told
-from unbroken.destination import Destination
+from unbroken.archive.destination import Destination
 
 URL = "http://127.0.0.1:9"
 

@@ -4,10 +4,10 @@ from random import Random
 
 import msgspec
 
-from unbroken.attributes import Attributes
-from unbroken.changes import Change, diff, same
-from unbroken.earlier import BYTES_MAX, Earlier
-from unbroken.entries import UserdataChanged
+from unbroken.log.attributes import Attributes
+from unbroken.log.changes import Change, diff, same
+from unbroken.log.earlier import BYTES_MAX, Earlier
+from unbroken.log.entries import UserdataChanged
 
 
 def drawn(draw: Random, depth: int = 0):

@@ -5,8 +5,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unbroken import entries
-from unbroken.entries import ALTERED, KINDS, ItemPut, Noted, Unknown, decode, encode, plain
+from unbroken.log import entries
+from unbroken.log.entries import ALTERED, KINDS, ItemPut, Noted, Unknown, decode, encode, plain
 
 JSONISH = st.recursive(
     st.none()

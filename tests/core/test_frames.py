@@ -2,7 +2,7 @@
 
 import pytest
 
-from unbroken.frames import ENTRY, Frame, decode_frame, encode_frame
+from unbroken.journal.frames import ENTRY, Frame, decode_frame, encode_frame
 
 
 def test_no_flipped_bit_is_read_as_what_was_never_written():

@@ -10,16 +10,16 @@ import pytest
 from tests.core.conftest import new_header
 from tests.core.faults import FaultyHost
 from tests.core.files import open_files
-from unbroken.entries import Noted
 from unbroken.errors import (
     JournalUnwritable,
     LevelUnavailable,
     SettingsInvalid,
 )
-from unbroken.frames import CLOSED, ENTRY, MARK, Frame
 from unbroken.journal import PENDING_BYTES_MAX, Journal, JournalReader, speed, writer
-from unbroken.live import Live
-from unbroken.spool import Spool
+from unbroken.journal.frames import CLOSED, ENTRY, MARK, Frame
+from unbroken.journal.spool import Spool
+from unbroken.live.live import Live
+from unbroken.log.entries import Noted
 
 pytestmark = pytest.mark.usefixtures("at_once")
 

@@ -12,16 +12,16 @@ import httpx
 import pytest
 
 from tests.core.conftest import new_header
-from unbroken import entries
-from unbroken.archive import HostAnswer, HostBatch, Taken, TakeRequest
-from unbroken.cause import REFUSED
-from unbroken.entries import Noted
+from unbroken.archive.port import HostAnswer, HostBatch, Taken, TakeRequest
+from unbroken.archive.taking import bound, request_of
 from unbroken.errors import ArchiveUnavailable, TooLarge
 from unbroken.journal import Journal
 from unbroken.keeper import Keeper
-from unbroken.live import Live
-from unbroken.ownership import bound, request_of
-from unbroken.session import fold
+from unbroken.live.live import Live
+from unbroken.log import entries
+from unbroken.log.cause import REFUSED
+from unbroken.log.entries import Noted
+from unbroken.log.session import fold
 
 HANG_S = 60
 
@@ -216,7 +216,7 @@ async def test_an_archive_that_takes_less_gets_less(spool, store, env):
 
 async def test_a_backlog_of_many_calls_is_caught_up_over_http(spool, env, tmp_path):
     """The largest request that a keeper makes is one that the service takes."""
-    from unbroken.remote import RemoteArchive  # noqa: PLC0415
+    from unbroken.archive.http import RemoteArchive  # noqa: PLC0415
     from unbroken.service.app import create_app  # noqa: PLC0415
     from unbroken.service.settings import Settings  # noqa: PLC0415
 

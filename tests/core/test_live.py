@@ -12,20 +12,19 @@ import pytest
 from tests.core.conftest import new_header
 from tests.core.faults import FaultyHost
 from tests.core.test_keeper import until
-from unbroken import live as live_module
-from unbroken import trouble
-from unbroken.ack import ENDED, FENCED, Ack
-from unbroken.entries import Noted, decode
 from unbroken.errors import JournalUnwritable, LevelUnavailable
-from unbroken.frames import CLOSED, ENTRY
-from unbroken.journal import JournalReader
+from unbroken.journal import JournalReader, trouble
+from unbroken.journal.ack import ENDED, FENCED, Ack
+from unbroken.journal.frames import CLOSED, ENTRY
+from unbroken.journal.spool import Spool
+from unbroken.journal.trouble import Trouble
 from unbroken.keeper import Keeper
 from unbroken.keeper import keeper as keeper_module
-from unbroken.live import Live
-from unbroken.losses import RUNS_MAX
-from unbroken.spool import Spool
+from unbroken.live import live as live_module
+from unbroken.live.live import Live
+from unbroken.live.losses import RUNS_MAX
+from unbroken.log.entries import Noted, decode
 from unbroken.stores.sqlite import SqliteStore
-from unbroken.trouble import Trouble
 
 pytestmark = pytest.mark.usefixtures("at_once")
 

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from tests.core.conftest import new_header
+from unbroken.journal.spool import Spool
 from unbroken.keeper import Keeper
-from unbroken.live import Live
-from unbroken.spool import Spool
+from unbroken.live.live import Live
 from unbroken.testing.holders import Clock
 
 HANG_S = 60

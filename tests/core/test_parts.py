@@ -10,12 +10,12 @@ import pytest
 
 from tests.core.conftest import new_header
 from tests.core.faults import FaultyHost
-from unbroken.entries import Noted
 from unbroken.errors import LevelUnavailable
-from unbroken.frames import ENTRY, Frame
 from unbroken.journal import Journal, JournalReader, writer
-from unbroken.live import Live
-from unbroken.spool import PARTS_MAX, Spool
+from unbroken.journal.frames import ENTRY, Frame
+from unbroken.journal.spool import PARTS_MAX, Spool
+from unbroken.live.live import Live
+from unbroken.log.entries import Noted
 
 pytestmark = pytest.mark.usefixtures("at_once")
 

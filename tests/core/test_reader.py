@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tests.core.files import bound, closed, dead_header, entry, lay, lay_bytes, mark
 from unbroken.env import Host
 from unbroken.errors import JournalUnreadable
-from unbroken.frames import (
+from unbroken.journal import JournalReader, PartsReader
+from unbroken.journal.frames import (
     CLOSED,
     ENTRY,
     Frame,
@@ -20,7 +21,6 @@ from unbroken.frames import (
     encode_header,
     resync,
 )
-from unbroken.journal import JournalReader, PartsReader
 from unbroken.journal.reader import CHECK_BYTES, SEARCH_BYTES
 
 COUNT = 8

@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 
 from tests.core.conftest import new_header
-from unbroken.apart import BLOB_BYTES_MAX, put_together, references
-from unbroken.archive import PAYLOAD_BYTES_MAX
-from unbroken.changes import Change
-from unbroken.entries import (
+from unbroken.errors import LevelUnavailable
+from unbroken.journal import JournalReader
+from unbroken.journal.frames import ENTRY, MARK, Frame
+from unbroken.live.live import Live
+from unbroken.log.changes import Change
+from unbroken.log.entries import (
     ALTERED,
     BLOBS,
+    PAYLOAD_BYTES_MAX,
     ItemPut,
     ItemsRemoved,
     Lost,
@@ -23,13 +26,10 @@ from unbroken.entries import (
     UserdataChanged,
     decode,
 )
-from unbroken.errors import LevelUnavailable
-from unbroken.frames import ENTRY, MARK, Frame
-from unbroken.journal import JournalReader
-from unbroken.live import Live
-from unbroken.mark import CHARACTERS_MAX, Mark, Speech
-from unbroken.mark import decode as decode_mark
-from unbroken.plain import CUT, plain
+from unbroken.log.large import BLOB_BYTES_MAX, put_together, references
+from unbroken.log.mark import CHARACTERS_MAX, Mark, Speech
+from unbroken.log.mark import decode as decode_mark
+from unbroken.log.plain import CUT, plain
 
 pytestmark = pytest.mark.usefixtures("at_once")
 

@@ -1,9 +1,16 @@
 """Exact is what was compared: the live objects with the log, and the log with the new objects."""
 
-from unbroken import digest
-from unbroken.entries import AgentEntered, Digested, ItemPut, UserdataChanged
-from unbroken.report import EXACT, NOT_AS_IT_WAS, NOT_COMPARED, NOT_RECORDED, expected, report
-from unbroken.session import Session, is_instructions
+from unbroken.log import digest
+from unbroken.log.entries import AgentEntered, Digested, ItemPut, UserdataChanged
+from unbroken.log.session import Session, is_instructions
+from unbroken.recovery.report import (
+    EXACT,
+    NOT_AS_IT_WAS,
+    NOT_COMPARED,
+    NOT_RECORDED,
+    expected,
+    report,
+)
 
 SAID = {"id": "a", "type": "message", "role": "user", "content": ["hello"]}
 

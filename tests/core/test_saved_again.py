@@ -6,10 +6,10 @@ from collections import Counter
 import pytest
 
 from tests.core.conftest import new_header
-from unbroken import utterance
-from unbroken.entries import text_of
-from unbroken.live import Live
-from unbroken.utterance import KNOWN_MAX, NEAR, Utterance, Utterances
+from unbroken.live.live import Live
+from unbroken.log import utterance
+from unbroken.log.entries import text_of
+from unbroken.log.utterance import KNOWN_MAX, NEAR, Utterance, Utterances
 
 TEXTS = ["yes", "no", "yes", "Sure?", "I see.", "two tickets", "-5", "+5", "👍", "की"]
 Line = tuple[str, str]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from unbroken.segments import ends_sentence, sentences, whole_words
+from unbroken.log.segments import ends_sentence, sentences, whole_words
 
 FAMILY = "👩\u200d👩\u200d👧\u200d👦"
 

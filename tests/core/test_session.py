@@ -2,8 +2,8 @@
 
 from hypothesis import strategies as st
 
-from unbroken.changes import Change
-from unbroken.entries import (
+from unbroken.log.changes import Change
+from unbroken.log.entries import (
     AgentEntered,
     ContextChanged,
     Ended,
@@ -19,7 +19,7 @@ from unbroken.entries import (
     Unknown,
     UserdataChanged,
 )
-from unbroken.session import Session
+from unbroken.log.session import Session
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3),

@@ -9,16 +9,16 @@ from tests.core.archives import Between
 from tests.core.conftest import new_header
 from tests.core.files import closed, dead_header, entry, lay, open_files
 from tests.core.test_keeper import log_of, until
-from unbroken.ack import DEGRADED
-from unbroken.archive import HostAnswer, HostBatch
-from unbroken.cause import CRASHED
-from unbroken.entries import Noted
+from unbroken.archive.port import HostAnswer, HostBatch
 from unbroken.errors import ArchiveUnavailable, InvalidInput, TooLarge, Unauthorized
+from unbroken.journal.ack import DEGRADED
+from unbroken.journal.trouble import Trouble, describe
 from unbroken.keeper import Keeper
 from unbroken.keeper.beat import KeeperBeat
 from unbroken.keeper.shipping import BYTES_MIN
-from unbroken.live import Live
-from unbroken.trouble import Trouble, describe
+from unbroken.live.live import Live
+from unbroken.log.cause import CRASHED
+from unbroken.log.entries import Noted
 
 
 def new_live(spool, env, room: str) -> Live:

@@ -12,7 +12,7 @@ from tests.core.faults import FaultyHost
 from unbroken.env import Host
 from unbroken.errors import JournalUnreadable, JournalUnwritable, SettingsInvalid
 from unbroken.journal import Journal
-from unbroken.spool import IDS_MAX, Spool
+from unbroken.journal.spool import IDS_MAX, Spool
 
 pytestmark = pytest.mark.usefixtures("at_once")
 
@@ -91,7 +91,7 @@ def test_what_is_no_file_makes_nobody_wait(folder, make):
 
 def test_all_that_start_at_once_have_one_id(folder):
     code = (
-        "import sys; from unbroken.env import Host; from unbroken.spool import Spool\n"
+        "import sys; from unbroken.env import Host; from unbroken.journal.spool import Spool\n"
         "print(*(Spool.open(Host(), f'{sys.argv[1]}/{n}').host_id() for n in range(50)))"
     )
     command = [sys.executable, "-c", code, str(folder)]

@@ -11,14 +11,14 @@ import pytest
 from tests.core.archives import Between, Later
 from tests.core.conftest import new_header
 from tests.core.test_keeper import log_of, until
-from unbroken import entries
+from unbroken.archive.taking import bound, request_of
 from unbroken.blobs.object_store import ObjectBlobs
-from unbroken.entries import Ended, Noted
 from unbroken.journal import Journal
 from unbroken.keeper import Keeper
 from unbroken.keeper.claim import PATIENCE_US
-from unbroken.live import Live
-from unbroken.ownership import bound, request_of
+from unbroken.live.live import Live
+from unbroken.log import entries
+from unbroken.log.entries import Ended, Noted
 from unbroken.stores.sqlite import SqliteStore
 
 

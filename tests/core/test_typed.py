@@ -27,8 +27,8 @@ from tests.core.shapes import (
     is_same,
 )
 from unbroken import typed
-from unbroken.archive import PAYLOAD_BYTES_MAX
-from unbroken.plain import DEPTH_MAX
+from unbroken.log.entries import PAYLOAD_BYTES_MAX
+from unbroken.log.plain import DEPTH_MAX
 from unbroken.typed import Decoder, TooMuch, Unfit
 from unbroken.typed.encode import VALUES_MAX
 from unbroken.typed.hints import fits, print_of

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.conftest import new_header
-from unbroken.entries import text_of
-from unbroken.live import Live
-from unbroken.session import is_spoken
+from unbroken.live.live import Live
+from unbroken.log.entries import text_of
+from unbroken.log.session import is_spoken
 
 WAYS = ("livekit", "history", "turn")
 
@@ -89,7 +89,7 @@ async def test_other_words_are_another_line(spool, env):
 
 @given(st.data())
 async def test_any_interleaving_of_two_turns(data):
-    from unbroken.utterance import Utterances  # noqa: PLC0415
+    from unbroken.log.utterance import Utterances  # noqa: PLC0415
 
     known, lines = Utterances(), 0
     texts = ["yes", "yes", "no"]

@@ -3,7 +3,7 @@
 
 import pytest
 
-from unbroken.words import COMPARED_CHARS_MAX, alike, begins, words
+from unbroken.log.words import COMPARED_CHARS_MAX, alike, begins, words
 
 SAME = [
     ("Yes.", "yes"),

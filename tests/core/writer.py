@@ -4,10 +4,10 @@ import asyncio
 import sys
 
 from tests.core.conftest import new_header
-from unbroken.entries import Noted
 from unbroken.env import Host
-from unbroken.live import Live
-from unbroken.spool import Spool
+from unbroken.journal.spool import Spool
+from unbroken.live.live import Live
+from unbroken.log.entries import Noted
 
 
 def say(what: object) -> None:

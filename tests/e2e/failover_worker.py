@@ -28,9 +28,11 @@ from agents.worker import build_server, run, start
 from tests.agents.scripted import ScriptedLLM, _ScriptedStream
 from unbroken.errors import ArchiveUnavailable
 from unbroken.journal import Journal
-from unbroken.livekit import Call, Restored, items, options, restore, userdata
+from unbroken.livekit import Call, Restored
 from unbroken.livekit import room as rooms
 from unbroken.livekit.hooks import Hooks
+from unbroken.livekit.restore import restore
+from unbroken.livekit.state import items, options, userdata
 from unbroken.people import is_person
 
 THINK_S = 4

@@ -19,8 +19,8 @@ import httpx
 import pytest
 
 from unbroken.env import Host
-from unbroken.frames import ENTRY, Frame
 from unbroken.journal import JournalReader
+from unbroken.journal.frames import ENTRY, Frame
 
 ROOT = Path(__file__).parents[2]
 HANG_S = 60
@@ -113,7 +113,7 @@ class House:
         for entry in Path("/proc").iterdir():
             with contextlib.suppress(OSError):
                 command = (entry / "cmdline").read_bytes() if entry.name.isdigit() else b""
-                if b"unbroken.keep" in command and target in (entry / "environ").read_text():
+                if b"unbroken.keeper" in command and target in (entry / "environ").read_text():
                     return int(entry.name)
         return None
 

@@ -20,7 +20,7 @@ from agents.speech.hibari import HibariTTS
 from tests.agents.sound import words_told
 from tests.e2e.caller import Caller
 from tests.e2e.house import AGENT, House, standing_house
-from unbroken.remote import RemoteArchive
+from unbroken.archive.http import RemoteArchive
 from unbroken.testing.holders import Holder, entry
 
 pytestmark = pytest.mark.e2e

@@ -8,7 +8,7 @@ from tests.e2e.house import standing_house
 from tests.e2e.shapes.drive import Drive
 from tests.e2e.shapes.realtime import REALTIME
 from tests.e2e.shapes.seen import PARTS
-from unbroken.livekit.restore import NEVER
+from unbroken.livekit.restore.restore import NEVER
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

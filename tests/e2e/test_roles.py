@@ -15,7 +15,7 @@ from livekit import api, rtc
 
 from tests.e2e.house import House, standing_house
 from tests.e2e.test_failover import is_dead, until
-from unbroken.remote import RemoteArchive
+from unbroken.archive.http import RemoteArchive
 from unbroken.testing.holders import Holder
 
 pytestmark = pytest.mark.e2e

@@ -6,9 +6,9 @@ from bench.host import checker, said
 from bench.host.attack import Attack
 from bench.host.checker import Claim
 from bench.host.store import Store
-from unbroken import entries
 from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.env import Host
+from unbroken.log import entries
 from unbroken.stores.sqlite import SqliteStore
 from unbroken.testing.holders import Holder, entry
 

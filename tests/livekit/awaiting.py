@@ -9,15 +9,15 @@ from livekit.agents import AgentSession
 from tests.agents.scripted import ScriptedLLM
 from tests.core.conftest import new_header
 from tests.livekit.speaking import flying
-from unbroken.entries import Recovered, decode
-from unbroken.frames import ENTRY
 from unbroken.journal import JournalReader
-from unbroken.live import Live, by_agent_session
-from unbroken.livekit import recover, restore
+from unbroken.journal.frames import ENTRY
+from unbroken.live.live import Live, by_agent_session
 from unbroken.livekit.hooks import Hooks
-from unbroken.mark import Mark
-from unbroken.recovery import default_plan, facts_of
-from unbroken.session import Session, fold
+from unbroken.livekit.restore import recover, restore
+from unbroken.log.entries import Recovered, decode
+from unbroken.log.mark import Mark
+from unbroken.log.session import Session, fold
+from unbroken.recovery.plan import default_plan, facts_of
 
 QUIET_LOOKS = 2
 

@@ -7,13 +7,14 @@ from livekit.agents import Agent, AgentSession
 
 from tests.agents.scripted import ScriptedLLM
 from tests.core.conftest import new_header
-from unbroken.frames import ENTRY
 from unbroken.journal import JournalReader
-from unbroken.live import Live, by_agent_session
-from unbroken.livekit import factories, recover, restore
+from unbroken.journal.frames import ENTRY
+from unbroken.live.live import Live, by_agent_session
 from unbroken.livekit.hooks import Hooks
-from unbroken.recovery import facts_of
-from unbroken.session import Session, fold
+from unbroken.livekit.restore import recover, restore
+from unbroken.livekit.state import factories
+from unbroken.log.session import Session, fold
+from unbroken.recovery.plan import facts_of
 
 SETTLE_S = 0.1  # a hand-over has to be through before one speaks again
 

@@ -11,8 +11,8 @@ from livekit.agents import AgentSession
 
 from unbroken.env import Host
 from unbroken.keeper import Keeper
-from unbroken.live import by_room
-from unbroken.livekit.agent import Call
+from unbroken.live.live import by_room
+from unbroken.livekit.call import Call
 from unbroken.livekit.last_words import CALLBACK
 
 ROOM = "the-rooms-own"

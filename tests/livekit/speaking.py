@@ -11,13 +11,14 @@ from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN
 from livekit.agents.voice import io
 
 from tests.livekit.holders import Holder
-from unbroken import mark
-from unbroken.entries import ItemPut, decode
-from unbroken.frames import ENTRY, MARK
 from unbroken.journal import JournalReader
-from unbroken.livekit import factories, recover, restore
-from unbroken.recovery import default_plan, facts_of, in_flight
-from unbroken.session import fold
+from unbroken.journal.frames import ENTRY, MARK
+from unbroken.livekit.restore import recover, restore
+from unbroken.livekit.state import factories
+from unbroken.log import mark
+from unbroken.log.entries import ItemPut, decode
+from unbroken.log.session import fold
+from unbroken.recovery.plan import default_plan, facts_of, in_flight
 
 RATE = 16_000
 SOUND_S = 20  # of each utterance: no test waits so long

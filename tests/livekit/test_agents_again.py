@@ -13,8 +13,8 @@ from livekit.agents.llm import ChatContext
 from tests.livekit.holders import Holder
 from tests.livekit.job import Job, Roomless, call_in
 from unbroken.errors import InvalidInput
-from unbroken.livekit.factories import Maker, factories_of
-from unbroken.livekit.keys import Keys
+from unbroken.livekit.state.factories import Maker, factories_of
+from unbroken.livekit.state.keys import Keys
 
 RULES = [
     ("help", {"tool": "to_help", "arguments": {}}),
@@ -301,7 +301,9 @@ async def test_a_hand_over_to_what_nothing_can_make_is_warned_about_once(start, 
         await first.say("hi")
         first.session.update_agent(Desk())
         await first.say("hi")
-    warned = [r.getMessage() for r in caplog.records if r.name == "unbroken.livekit.factories"]
+    warned = [
+        r.getMessage() for r in caplog.records if r.name == "unbroken.livekit.state.factories"
+    ]
     begin, end = "would not go on in a successor:", "**restored.arguments())})"
     help_, client = warned
     assert help_ == (
@@ -317,7 +319,7 @@ async def test_a_hand_over_to_what_nothing_can_make_is_warned_about_once(start, 
 async def test_a_hand_over_to_what_can_be_made_warns_of_nothing(start, caplog):
     first = await start(Desk(), agents=[Help])
     await first.say("help", "desk", "help")
-    assert [r for r in caplog.records if r.name == "unbroken.livekit.factories"] == []
+    assert [r for r in caplog.records if r.name == "unbroken.livekit.state.factories"] == []
 
 
 @pytest.mark.parametrize("kind", [NeedsClient, NeedsAnything])

@@ -8,7 +8,7 @@ from livekit.agents import Agent, AgentTask, function_tool
 
 from tests.core.shapes import Line, Mood
 from tests.livekit.holders import Holder
-from unbroken.livekit import attributes
+from unbroken.livekit.state import attributes
 
 RULES = [
     ("light", {"tool": "switch", "arguments": {}}),

@@ -9,9 +9,10 @@ from livekit.agents import Agent
 from tests.agents.scripted import ScriptedLLM
 from tests.core.conftest import store
 from tests.livekit.job import CONVERSATION, Job, Person, QuietHost, Roomless, call_in, shipped
-from unbroken import CallTaken, ownership
+from unbroken import CallTaken
+from unbroken.archive import taking
+from unbroken.journal.spool import Spool
 from unbroken.livekit import callers, joining
-from unbroken.spool import Spool
 
 __all__ = ["store"]
 
@@ -29,7 +30,7 @@ def soon(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def however_busy(monkeypatch):
-    monkeypatch.setattr(joining, "take", functools.partial(ownership.take, wait_s=60))
+    monkeypatch.setattr(joining, "take", functools.partial(taking.take, wait_s=60))
     monkeypatch.setattr(joining, "PATIENT_S", 60)
 
 

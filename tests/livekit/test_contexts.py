@@ -8,8 +8,8 @@ from livekit.agents import Agent, AgentSession, function_tool
 from tests.agents.scripted import ScriptedLLM
 from tests.livekit.holders import Holder
 from tests.livekit.test_log_equality import Conversation
-from unbroken.entries import ContextChanged, ItemsRemoved
-from unbroken.livekit.lists import WRITTEN_WHOLE
+from unbroken.livekit.state.lists import WRITTEN_WHOLE
+from unbroken.log.entries import ContextChanged, ItemsRemoved
 
 RULES = [("till", {"tool": "to_till", "arguments": {}}), ("", "You said {heard}.")]
 

@@ -9,8 +9,8 @@ from tests.agents.scripted import ScriptedLLM
 from tests.core.conftest import store
 from tests.livekit.job import Job, QuietHost, Roomless, call_in
 from unbroken import CallTaken
-from unbroken.ack import ENDED, FENCED
-from unbroken.livekit import agent as agents
+from unbroken.journal.ack import ENDED, FENCED
+from unbroken.livekit import call as agents
 from unbroken.livekit import deposed
 
 __all__ = ["store"]

@@ -9,7 +9,7 @@ from tests.agents.scripted import ScriptedLLM
 from tests.core.conftest import store
 from tests.livekit.job import Job, QuietHost, Roomless, call_in, shipped
 from unbroken.dispatch import KEPT_BYTES_MAX, Pointer, Said, with_pointer
-from unbroken.spool import Spool
+from unbroken.journal.spool import Spool
 
 __all__ = ["store"]
 

@@ -11,10 +11,10 @@ from livekit.agents.llm.utils import build_legacy_openai_schema
 from tests.agents.scripted import ScriptedLLM
 from tests.core.conftest import new_header, store
 from unbroken import LevelUnavailable, current_effect, effect
-from unbroken.ack import ENDED, FENCED
 from unbroken.errors import JournalUnwritable
+from unbroken.journal.ack import ENDED, FENCED
 from unbroken.keeper import Keeper
-from unbroken.live import Live, by_agent_session
+from unbroken.live.live import Live, by_agent_session
 from unbroken.livekit.hooks import Hooks
 
 __all__ = ["store"]

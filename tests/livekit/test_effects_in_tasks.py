@@ -9,8 +9,8 @@ from livekit.agents import RunContext, function_tool
 from tests.livekit.awaiting import Holder
 from tests.livekit.test_tasks import RULES, AskAddress, AskName, Desk, Name
 from unbroken import current_effect, effect
-from unbroken.effect import KEPT_BYTES_MAX
-from unbroken.recovery import Bridge
+from unbroken.live.effect import KEPT_BYTES_MAX
+from unbroken.recovery.plan import Bridge
 
 
 class Till(Desk):

@@ -10,8 +10,8 @@ from livekit.agents.voice import SpeechHandle, generation, room_io
 
 from tests.agents.scripted import ScriptedLLM
 from tests.livekit.speaking import Ears, Microphone, until
-from unbroken import recovery
 from unbroken.livekit import fragile
+from unbroken.recovery import plan
 
 RULES = [("look", {"tool": "look", "arguments": {}}), ("", "Yes.")]
 
@@ -121,7 +121,7 @@ async def test_progress_has_a_call_of_its_own():
 
 
 def test_words_of_a_cut_handoff():
-    assert f'"{recovery.NOT_HANDED_OVER}"' in inspect.getsource(generation)
+    assert f'"{plan.NOT_HANDED_OVER}"' in inspect.getsource(generation)
 
 
 def test_put_by_time():

@@ -10,7 +10,7 @@ from livekit.agents import Agent, AgentSession, AgentTask, function_tool
 
 from tests.agents.scripted import ScriptedLLM
 from tests.core.conftest import new_header
-from unbroken.live import Live
+from unbroken.live.live import Live
 from unbroken.livekit import fragile
 from unbroken.livekit.hooks import Hooks
 

@@ -11,9 +11,9 @@ from tests.core.conftest import store
 from tests.livekit.job import Job, QuietHost, Roomless, call_in, shipped
 from tests.livekit.realtime import Realtime
 from tests.livekit.speaking import Speaker, said, until
-from unbroken.livekit import recover, restore
-from unbroken.mark import Mark, Speech
-from unbroken.recovery import Bridge, Custom
+from unbroken.livekit.restore import recover, restore
+from unbroken.log.mark import Mark, Speech
+from unbroken.recovery.plan import Bridge, Custom
 
 __all__ = ["store"]
 
@@ -126,7 +126,7 @@ async def test_where_nothing_can_speak_the_report_says_so(killed, spool, store):
 BREAKING = [
     (recover, "facts_of", "in flight", "degraded: "),
     (restore, "repair", "in flight", "degraded: "),
-    (restore.recovery, "repairs", "in flight", "degraded: "),
+    (restore.plan, "repairs", "in flight", "degraded: "),
     (restore.Restored, "_put_back_options", "restore", "degraded: it broke off: "),
     (restore.Restored, "_current", "restore", "degraded: it broke off: "),
 ]

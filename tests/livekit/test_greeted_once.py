@@ -8,7 +8,7 @@ from livekit.agents import Agent
 from tests.agents.scripted import ScriptedLLM
 from tests.core.conftest import store
 from tests.livekit.job import Job, QuietHost, Roomless, call_in, shipped
-from unbroken.spool import Spool
+from unbroken.journal.spool import Spool
 
 __all__ = ["store"]
 

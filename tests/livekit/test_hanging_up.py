@@ -11,10 +11,10 @@ from tests.agents.scripted import ScriptedLLM
 from tests.core.conftest import store
 from tests.core.faults import FaultyHost
 from tests.livekit.job import ROOM, Job, QuietHost, Roomless, call_in, died, killed, shipped
-from unbroken.cause import ENDING
-from unbroken.live import by_room
+from unbroken.journal.spool import Spool
+from unbroken.live.live import by_room
 from unbroken.livekit import last_words
-from unbroken.spool import Spool
+from unbroken.log.cause import ENDING
 from unbroken.testing.holders import Holder
 
 __all__ = ["store"]

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.core.conftest import new_header
-from unbroken.entries import ItemPut, ItemsRemoved
-from unbroken.live import Live
+from unbroken.live.live import Live
 from unbroken.livekit.history import History
+from unbroken.log.entries import ItemPut, ItemsRemoved
 
 
 @pytest.fixture

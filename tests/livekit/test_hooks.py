@@ -8,13 +8,13 @@ from livekit.agents import Agent, AgentSession
 from tests.agents.scripted import ScriptedLLM
 from tests.core.conftest import new_header
 from tests.livekit.test_voice import Sink
-from unbroken import mark
-from unbroken.frames import MARK
 from unbroken.journal import JournalReader
-from unbroken.live import Live
+from unbroken.journal.frames import MARK
+from unbroken.live.live import Live
 from unbroken.livekit.hooks import Hooks
-from unbroken.livekit.speech import InFlight
-from unbroken.livekit.voice import Voice
+from unbroken.livekit.speech.speech import InFlight
+from unbroken.livekit.speech.voice import Voice
+from unbroken.log import mark
 
 
 class Plain(Agent):
@@ -125,9 +125,9 @@ async def test_a_scan_costs_the_same_on_a_long_call(env, spool):
     """Counted in comparisons, not in seconds."""
     from livekit.agents.llm import ChatMessage  # noqa: PLC0415
 
-    from unbroken.livekit import items  # noqa: PLC0415
-    from unbroken.mirror import Mirror, Put  # noqa: PLC0415
-    from unbroken.tracked import Codec  # noqa: PLC0415
+    from unbroken.live.mirror import Mirror, Put  # noqa: PLC0415
+    from unbroken.live.tracked import Codec  # noqa: PLC0415
+    from unbroken.livekit.state import items  # noqa: PLC0415
 
     looked = 0
 

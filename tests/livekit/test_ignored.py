@@ -10,7 +10,7 @@ from livekit.agents import Agent, AgentSession, StopResponse
 from tests.agents.scripted import ScriptedLLM
 from tests.livekit.holders import Holder
 from tests.livekit.speaking import Ears, Microphone, Speaker, Voice, flying, go_on, said, until
-from unbroken.recovery import Answer, Silent
+from unbroken.recovery.plan import Answer, Silent
 
 RULES = [("", "You said {heard}.")]
 

@@ -11,7 +11,7 @@ from tests.agents.scripted import ScriptedLLM
 from tests.livekit.holders import Holder
 from tests.livekit.realtime import Realtime
 from tests.livekit.speaking import Speaker, Voice, flying, go_on, said, until
-from unbroken.recovery import Answer, Resume, Silent
+from unbroken.recovery.plan import Answer, Resume, Silent
 
 FILLER = "Let me look that up for you."
 RULES = [("price", {"tool": "look_up", "arguments": {}}), ("", "You said {heard}.")]

@@ -4,9 +4,9 @@ import pytest
 from livekit import rtc
 from livekit.agents import CloseEvent, CloseReason
 
-from unbroken.entries import Ended, ParticipantJoined, ParticipantLeft
 from unbroken.livekit.leaving import Leaving
-from unbroken.session import Session
+from unbroken.log.entries import Ended, ParticipantJoined, ParticipantLeft
+from unbroken.log.session import Session
 
 
 class Emitter(rtc.EventEmitter):

@@ -11,9 +11,9 @@ from tests.agents.scripted import ScriptedLLM
 from tests.core.conftest import store
 from tests.livekit.job import Job, Person, QuietHost, Roomless, call_in, shipped
 from tests.livekit.test_callers import come, go, in_room
-from unbroken.entries import ListenedTo
+from unbroken.journal.spool import Spool
 from unbroken.livekit import callers, fragile
-from unbroken.spool import Spool
+from unbroken.log.entries import ListenedTo
 
 __all__ = ["store"]
 

@@ -8,12 +8,12 @@ from livekit.agents.llm import ChatMessage, FunctionCall, FunctionCallOutput, Im
 
 from tests.core.conftest import new_header
 from tests.livekit.test_contexts import Call
-from unbroken.entries import ItemPut
-from unbroken.live import Live
-from unbroken.livekit import fields, items
-from unbroken.livekit.lists import WRITTEN_WHOLE
-from unbroken.mirror import Mirror, Put
-from unbroken.tracked import DEPTH, ROLL, WINDOW, Recent, Tracked
+from unbroken.live.live import Live
+from unbroken.live.mirror import Mirror, Put
+from unbroken.live.tracked import DEPTH, ROLL, WINDOW, Recent, Tracked
+from unbroken.livekit.state import fields, items
+from unbroken.livekit.state.lists import WRITTEN_WHOLE
+from unbroken.log.entries import ItemPut
 
 _moments = count(1)
 

@@ -14,12 +14,12 @@ from livekit.agents.llm import ChatContext, ChatMessage, ImageContent
 
 from tests.agents.scripted import ScriptedLLM
 from tests.core.conftest import new_header
-from unbroken.frames import ENTRY
 from unbroken.journal import JournalReader
-from unbroken.live import Live, by_agent_session
-from unbroken.livekit import items, userdata
+from unbroken.journal.frames import ENTRY
+from unbroken.live.live import Live, by_agent_session
 from unbroken.livekit.hooks import Hooks
-from unbroken.session import Session, fold
+from unbroken.livekit.state import items, userdata
+from unbroken.log.session import Session, fold
 
 RULES = [
     ("note", {"tool": "keep_note", "arguments": {"note": "{heard}"}}),

@@ -8,7 +8,8 @@ from livekit.agents.inference import TTS
 
 from tests.agents.scripted import ScriptedLLM
 from tests.livekit.holders import Holder
-from unbroken.livekit import hooks, models, options
+from unbroken.livekit import hooks
+from unbroken.livekit.state import models, options
 
 KNOWN = {"api_key": "k", "api_secret": "s"}
 RULES = [("", "You said {heard}.")]

@@ -7,8 +7,8 @@ from livekit.agents import Agent, AgentSession
 from tests.agents.scripted import ScriptedLLM
 from tests.livekit.holders import Holder
 from unbroken.env import Host
-from unbroken.livekit import userdata
 from unbroken.livekit.pace import FREE_US, REST, Pace
+from unbroken.livekit.state import userdata
 
 RULES = [("", "You said {heard}.")]
 

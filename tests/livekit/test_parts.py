@@ -8,9 +8,10 @@ from livekit.agents.llm import ChatMessage
 from tests.core.conftest import store
 from tests.livekit.test_log_equality import Conversation
 from tests.livekit.test_restore import Successor, died, seen
-from unbroken.entries import ItemPut, Noted, UserdataChanged
 from unbroken.errors import ArchiveUnavailable, NotFound
-from unbroken.livekit import items, parts
+from unbroken.livekit.restore import large
+from unbroken.livekit.state import items
+from unbroken.log.entries import ItemPut, Noted, UserdataChanged
 
 __all__ = ["store"]
 
@@ -20,8 +21,8 @@ GONE = f"[{len(LONG)} bytes that were here are missing]"
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch):
-    monkeypatch.setattr(parts, "PARTS_S", 0.5)
-    monkeypatch.setattr(parts, "RETRY_S", 0.01)
+    monkeypatch.setattr(large, "PARTS_S", 0.5)
+    monkeypatch.setattr(large, "RETRY_S", 0.01)
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from livekit import rtc
 from livekit.agents.types import TimedString
 
 from unbroken.env import Host
-from unbroken.livekit.playback import Playhead, Script, rest_of
-from unbroken.livekit.speech import InFlight
-from unbroken.mark import Mark
+from unbroken.livekit.speech.playback import Playhead, Script, rest_of
+from unbroken.livekit.speech.speech import InFlight
+from unbroken.log.mark import Mark
 
 RATE = 8_000
 STORY = "Once there was a lighthouse on a rock. ", "The light went round all night."

@@ -9,7 +9,7 @@ from livekit.agents.llm import ToolFlag, Toolset
 
 from tests.agents.scripted import ScriptedLLM
 from tests.livekit.holders import SETTLE_S, Holder
-from unbroken.livekit import instructions
+from unbroken.livekit.state import instructions
 
 RULES = [
     ("register", {"tool": "register", "arguments": {}}),

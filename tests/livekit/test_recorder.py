@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 from tests.core.conftest import new_header
 from tests.core.shapes import VALUES, Everything
 from tests.core.shapes import is_same as is_the_same
-from unbroken.archive import PAYLOAD_BYTES_MAX
-from unbroken.entries import ItemsRemoved
-from unbroken.frames import ENTRY
 from unbroken.journal import JournalReader
-from unbroken.live import Live
-from unbroken.livekit import state, userdata
-from unbroken.livekit.recorder import WRITTEN_MAX, Recorders
-from unbroken.session import Session, fold
+from unbroken.journal.frames import ENTRY
+from unbroken.live.live import Live
+from unbroken.livekit.state import objects, userdata
+from unbroken.livekit.state.recorder import WRITTEN_MAX, Recorders
+from unbroken.log.entries import PAYLOAD_BYTES_MAX, ItemsRemoved
+from unbroken.log.session import Session, fold
 from unbroken.typed import Decoder
 
 LARGE = [f"row {k} " + "x" * 20 for k in range(12_000)]
@@ -32,7 +31,7 @@ class Keeping:
         self.recorder = Recorders(live).userdata
 
     def scan(self) -> None:
-        self.recorder.record(state.read(self.data, lambda _: None))
+        self.recorder.record(objects.read(self.data, lambda _: None))
 
     async def entries(self) -> list[tuple[str, bytes]]:
         """All that was recorded; a slow disk may have kept some of it waiting."""
@@ -65,9 +64,9 @@ async def keep(env, spool):
 def put_back(target: Any, logged: Session) -> tuple[Any, str | None]:
     """What stands then, and what is not as it was."""
     decoder = Decoder(_nobody, lambda _: None)
-    now = state.put_back(target, logged.userdata_log, decoder)
-    read = state.read(now, lambda _: None).value
-    return now, state.said(decoder.problems, logged.userdata_log, read)
+    now = objects.put_back(target, logged.userdata_log, decoder)
+    read = objects.read(now, lambda _: None).value
+    return now, objects.said(decoder.problems, logged.userdata_log, read)
 
 
 def _nobody(name: str, _old: Any) -> Any:

@@ -10,8 +10,8 @@ from livekit.agents.llm import FunctionCall, FunctionCallOutput
 
 from tests.agents.scripted import ScriptedLLM
 from tests.livekit.speaking import Speaker, said, until
-from unbroken.livekit import recover
-from unbroken.recovery import (
+from unbroken.livekit.restore import recover
+from unbroken.recovery.plan import (
     Answer,
     AskAgain,
     Bridge,

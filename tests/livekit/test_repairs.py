@@ -1,9 +1,9 @@
 """What was under way stands where LiveKit would have put it: behind all that was there."""
 
-from unbroken.entries import AgentEntered, ContextChanged, ItemPut
-from unbroken.mark import Mark, Speech
-from unbroken.recovery import facts_of, repairs
-from unbroken.session import Session
+from unbroken.log.entries import AgentEntered, ContextChanged, ItemPut
+from unbroken.log.mark import Mark, Speech
+from unbroken.log.session import Session
+from unbroken.recovery.plan import facts_of, repairs
 
 FLYING = Mark(Speech("Reservation", "For how many shall it be?", "For how many", 800))
 

@@ -9,15 +9,16 @@ from tests.agents.scripted import ScriptedLLM
 from tests.core.conftest import new_header, store
 from tests.core.test_keeper import until
 from tests.livekit.test_log_equality import RULES, Conversation, Data, First, Second
-from unbroken import mark
-from unbroken.entries import OptionsChanged
+from unbroken.archive.taking import bound, request_of
 from unbroken.keeper import Keeper
-from unbroken.live import Live, by_agent_session
-from unbroken.livekit import items, recover, restore, userdata
+from unbroken.live.live import Live, by_agent_session
 from unbroken.livekit.hooks import Hooks
-from unbroken.mark import Mark, Speech
-from unbroken.ownership import bound, request_of
-from unbroken.recovery import Answer, Bridge, Resume, Silent, default_plan, facts_of
+from unbroken.livekit.restore import recover, restore
+from unbroken.livekit.state import items, userdata
+from unbroken.log import mark
+from unbroken.log.entries import OptionsChanged
+from unbroken.log.mark import Mark, Speech
+from unbroken.recovery.plan import Answer, Bridge, Resume, Silent, default_plan, facts_of
 
 __all__ = ["store"]
 
@@ -290,8 +291,8 @@ def test_plans_for_tools_and_repeated_crashes(first_facts):
 
 @pytest.fixture
 def first_facts():
-    from unbroken.entries import ItemPut, ToolStarted  # noqa: PLC0415
-    from unbroken.session import Session  # noqa: PLC0415
+    from unbroken.log.entries import ItemPut, ToolStarted  # noqa: PLC0415
+    from unbroken.log.session import Session  # noqa: PLC0415
 
     def made(retry: str):
         session = Session()
@@ -307,9 +308,9 @@ def first_facts():
     ("cause", "plan"), [("left", Resume()), ("crashed", Silent()), ("empty", Silent())]
 )
 def test_who_was_cut_off_by_a_holder_that_left_hears_the_rest(cause, plan):
-    from unbroken.entries import ItemPut  # noqa: PLC0415
-    from unbroken.recovery import repairs  # noqa: PLC0415
-    from unbroken.session import Session  # noqa: PLC0415
+    from unbroken.log.entries import ItemPut  # noqa: PLC0415
+    from unbroken.log.session import Session  # noqa: PLC0415
+    from unbroken.recovery.plan import repairs  # noqa: PLC0415
 
     session = Session()
     cut = {"id": "a", "type": "message", "role": "assistant", "content": ["One. And"]}

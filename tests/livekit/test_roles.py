@@ -10,7 +10,7 @@ from tests.agents.scripted import ScriptedLLM
 from tests.core.conftest import store
 from tests.livekit.job import ROOM, Job, QuietHost, Roomless, call_in, killed, shipped
 from unbroken import CallTaken
-from unbroken.live import by_room
+from unbroken.live.live import by_room
 from unbroken.livekit import last_words
 
 __all__ = ["store"]

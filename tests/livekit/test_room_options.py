@@ -13,7 +13,7 @@ from livekit.agents.voice.room_io import (
 )
 
 from unbroken.errors import InvalidInput
-from unbroken.livekit.speech import Spoken
+from unbroken.livekit.speech.speech import Spoken
 from unbroken.livekit.starting import options_of, with_defaults
 
 HEARD = []

@@ -8,10 +8,10 @@ import pytest
 from tests.core.conftest import new_header, store
 from tests.core.faults import FaultyHost
 from tests.livekit.job import Room
-from unbroken.entries import Noted
 from unbroken.keeper import Keeper
-from unbroken.live import LINES_MAX, Live
+from unbroken.live.live import LINES_MAX, Live
 from unbroken.livekit.safety import Safety
+from unbroken.log.entries import Noted
 
 __all__ = ["store"]
 

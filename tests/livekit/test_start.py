@@ -22,8 +22,9 @@ from unbroken.errors import (
     Unauthorized,
     UnbrokenError,
 )
-from unbroken.live import by_agent_session, by_room
-from unbroken.livekit import joining, restore, starting
+from unbroken.live.live import by_agent_session, by_room
+from unbroken.livekit import joining, starting
+from unbroken.livekit.restore import restore
 
 __all__ = ["store"]
 
@@ -315,7 +316,7 @@ async def test_the_connection_to_the_service_is_closed_with_a_failed_start(
         closed.append(1)
 
     monkeypatch.setattr(httpx.AsyncClient, "aclose", aclose)
-    from unbroken.remote import RemoteArchive  # noqa: PLC0415
+    from unbroken.archive.http import RemoteArchive  # noqa: PLC0415
 
     remote = RemoteArchive("http://127.0.0.1:9")
     job, session = Job(), new_session()

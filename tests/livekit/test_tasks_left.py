@@ -7,9 +7,9 @@ from livekit.agents import AgentTask, RunContext, function_tool
 
 from tests.livekit.awaiting import Holder, words
 from tests.livekit.test_tasks import RULES, AskAddress, AskName, Desk, desk
-from unbroken.effect import current_effect, effect
+from unbroken.live.effect import current_effect, effect
 from unbroken.livekit.tasks import LOST
-from unbroken.recovery import NOT_KNOWN, Bridge
+from unbroken.recovery.plan import NOT_KNOWN, Bridge
 
 __all__ = ["desk"]
 

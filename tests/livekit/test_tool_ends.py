@@ -7,7 +7,7 @@ from livekit.agents import Agent, AgentSession, StopResponse, ToolError, functio
 
 from tests.agents.scripted import ScriptedLLM
 from tests.livekit.holders import Holder
-from unbroken.recovery import facts_of, repairs
+from unbroken.recovery.plan import facts_of, repairs
 
 RULES = [("try", {"tool": "attempt", "arguments": {}}), ("", "Yes.")]
 

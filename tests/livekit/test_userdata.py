@@ -483,7 +483,7 @@ async def test_fields_that_hold_dicts_keep_the_order_of_each(hold, make):
 
 
 def test_the_json_of_a_struct_is_plain_where_it_can_be():
-    from unbroken.livekit import userdata  # noqa: PLC0415 - only here
+    from unbroken.livekit.state import userdata  # noqa: PLC0415 - only here
 
     assert userdata.encode(Struct("Ann")) == {"first_name": "Ann"}
     assert msgspec.json.encode(userdata.encode({"a": 1})) == b'{"a":1}'

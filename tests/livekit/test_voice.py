@@ -6,12 +6,12 @@ from livekit import rtc
 from livekit.agents.voice import io
 
 from tests.core.conftest import new_header
-from unbroken.ack import DEGRADED, FENCED
+from unbroken.archive.taking import TTL_MS
 from unbroken.env import Host
-from unbroken.live import Live
-from unbroken.livekit.speech import InFlight
-from unbroken.livekit.voice import STALL_US, UNANSWERED_US, Fence, Voice
-from unbroken.ownership import TTL_MS
+from unbroken.journal.ack import DEGRADED, FENCED
+from unbroken.live.live import Live
+from unbroken.livekit.speech.speech import InFlight
+from unbroken.livekit.speech.voice import STALL_US, UNANSWERED_US, Fence, Voice
 
 
 class Clock(Host):
@@ -25,7 +25,7 @@ class Clock(Host):
 
 @pytest.fixture
 async def fenced(tmp_path):
-    from unbroken.spool import Spool  # noqa: PLC0415
+    from unbroken.journal.spool import Spool  # noqa: PLC0415
 
     clock = Clock()
     spool = Spool.open(clock, str(tmp_path / "spool"))

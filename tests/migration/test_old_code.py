@@ -17,7 +17,7 @@ from agents.state.manager import StateManager
 from tests.e2e.house import House
 from tests.migration import old_code
 from unbroken import LLMMessage
-from unbroken.client import ROLE
+from unbroken.backend_client import ROLE
 
 pytestmark = pytest.mark.e2e
 

@@ -12,7 +12,7 @@ from unbroken.service.first_agent import FirstAgent
 from unbroken.service.opening import Opening
 from unbroken.service.parts import Parts
 from unbroken.service.settings import Settings
-from unbroken.service.watch import Watch
+from unbroken.service.watch.loop import Watch
 from unbroken.stores.sqlite import SqliteStore
 from unbroken.testing.holders import LISTENED_S, Clock
 

@@ -11,8 +11,8 @@ import httpx
 from livekit import api, rtc
 
 from tests.service.servers import CHECKOUT, KEY, SECRET, START_S, running
-from unbroken.archive import HostBatch
-from unbroken.remote import RemoteArchive
+from unbroken.archive.http import RemoteArchive
+from unbroken.archive.port import HostBatch
 from unbroken.testing.holders import TTL_MS, Holder
 
 WITHIN_S = 15

@@ -16,11 +16,11 @@ from uuid import UUID
 
 from livekit.agents import AgentServer, JobContext
 
-from unbroken.archive import Taken, TakeRequest
+from unbroken.archive.http import RemoteArchive
+from unbroken.archive.port import Taken, TakeRequest
 from unbroken.dispatch import Said, of_application, pointer_in
 from unbroken.env import Host
 from unbroken.errors import CallTaken, UnbrokenError
-from unbroken.remote import RemoteArchive
 from unbroken.testing.holders import Holder
 
 ENV = Host()

@@ -6,16 +6,9 @@ import msgspec
 import pytest
 import zstandard
 
-from unbroken.archive import (
-    Archive,
-    HostAnswer,
-    HostBatch,
-    Taken,
-    TakeRequest,
-    encode,
-)
+from unbroken.archive.http import refusal
+from unbroken.archive.port import Archive, HostAnswer, HostBatch, Taken, TakeRequest, encode
 from unbroken.errors import InvalidInput
-from unbroken.remote import refusal
 from unbroken.testing.contracts import ArchiveContract
 from unbroken.testing.holders import Holder, numbered
 

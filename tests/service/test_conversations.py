@@ -6,8 +6,8 @@ import re
 
 import msgspec
 
-from unbroken import entries
-from unbroken.archive import WireEntry
+from unbroken.archive.port import WireEntry
+from unbroken.log import entries
 from unbroken.testing.holders import ENV, Holder, entry, item
 
 API = "/api/v1"

@@ -10,9 +10,9 @@ from livekit import api, rtc
 
 from tests.service.house import House, eventually
 from tests.service.servers import KEY, SECRET, LiveKit, livekit_server, service_process
+from unbroken.archive.taking import ALIVE
 from unbroken.dispatch import Said, of_application
 from unbroken.errors import CallTaken
-from unbroken.ownership import ALIVE
 from unbroken.service.livekit_rooms import LiveKitRooms
 from unbroken.service.settings import Settings
 from unbroken.testing.holders import Holder

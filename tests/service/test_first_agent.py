@@ -8,11 +8,11 @@ import pytest
 
 from tests.service.livekit_stand_in import AGENT, PERSON
 from unbroken.dispatch import Said
-from unbroken.entries import Ended
 from unbroken.errors import ArchiveUnavailable, NotFound, RoomServerUnavailable
+from unbroken.log.entries import Ended
 from unbroken.service.first_agent import because
 from unbroken.service.livekit_rooms import Asked
-from unbroken.service.watch import Watch
+from unbroken.service.watch.loop import Watch
 from unbroken.stores.sqlite.waiting import Waiting
 from unbroken.testing.holders import ENV, Holder, entry
 

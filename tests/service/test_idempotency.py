@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.service.test_without_a_journal import API, contents, post, turn
-from unbroken import archive as wire
+from unbroken.archive import port as wire
 from unbroken.stores.sqlite.requests import KEPT_US
 from unbroken.testing.holders import Holder, entry
 

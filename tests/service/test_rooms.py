@@ -12,8 +12,8 @@ from livekit import api, rtc
 
 from tests.service.conftest import opened
 from tests.service.servers import KEY, SECRET, livekit_server, service
-from unbroken import entries
 from unbroken.dispatch import Said, json_object
+from unbroken.log import entries
 from unbroken.service.settings import Settings
 from unbroken.testing.holders import Holder, entry
 

@@ -3,10 +3,10 @@
 import pytest
 
 from tests.service.conftest import opened
-from unbroken import entries, mark
-from unbroken.archive import Order, WireMark
-from unbroken.entries import Recovered
-from unbroken.mark import Mark, Speech
+from unbroken.archive.port import Order, WireMark
+from unbroken.log import entries, mark
+from unbroken.log.entries import Recovered
+from unbroken.log.mark import Mark, Speech
 from unbroken.testing.holders import ENV, Holder, entry, item
 
 SESSIONS = "/api/v1/sessions"

@@ -8,7 +8,7 @@ from tests.service.livekit_stand_in import PERSON
 from unbroken.dispatch import KEPT_BYTES_MAX, Said, of_application, pointer_in
 from unbroken.errors import RoomServerUnavailable
 from unbroken.service.livekit_rooms import Participant
-from unbroken.service.watch import Watch
+from unbroken.service.watch.loop import Watch
 from unbroken.testing.holders import TTL_MS, Holder
 
 

@@ -9,8 +9,8 @@ import structlog
 from tests.core.told import Told
 from tests.service.servers import service
 from unbroken import BackendClient
-from unbroken.client import _part
-from unbroken.service.watch import Watch
+from unbroken.backend_client import _part
+from unbroken.service.watch.loop import Watch
 from unbroken.testing.holders import Holder
 
 API = "/api/v1"

@@ -18,8 +18,8 @@ from tests.sessions.asking import (
     userdata,
 )
 from tests.sessions.round_trip import undisturbed
-from unbroken.entries import decode
-from unbroken.session import Session
+from unbroken.log.entries import decode
+from unbroken.log.session import Session
 
 AT_ONCE = 12
 FAILURES_MAX = 3

@@ -27,19 +27,20 @@ from livekit.agents.llm import ChatItem, FunctionCall
 from tests.core.conftest import new_header
 from tests.core.shapes import Everything, Line, is_same
 from tests.sessions.generated import MADE_AGAIN, STEPS, USERDATA, Greeter, Step, Thinker
-from unbroken import mark
-from unbroken.archive import StoredEntry, StoreIdentity, Taken, WireMark
-from unbroken.entries import JSON, text_of
+from unbroken.archive.port import StoredEntry, StoreIdentity, Taken, WireMark
 from unbroken.env import Env, Host
-from unbroken.frames import ENTRY
 from unbroken.journal import JournalReader
-from unbroken.live import Live, by_room
-from unbroken.livekit import factories, restore
+from unbroken.journal.frames import ENTRY
+from unbroken.journal.spool import Spool
+from unbroken.live.live import Live, by_room
 from unbroken.livekit.hooks import Hooks
-from unbroken.livekit.lists import WRITTEN_WHOLE
-from unbroken.mark import Mark, Speech
-from unbroken.recovery import facts_of
-from unbroken.spool import Spool
+from unbroken.livekit.restore import restore
+from unbroken.livekit.state import factories
+from unbroken.livekit.state.lists import WRITTEN_WHOLE
+from unbroken.log import mark
+from unbroken.log.entries import JSON, text_of
+from unbroken.log.mark import Mark, Speech
+from unbroken.recovery.plan import facts_of
 
 STEPS_MAX = 6
 KILL = "kill"

@@ -10,9 +10,9 @@ from uuid import UUID
 import httpx
 
 from tests.service.conftest import NOBODY, opened
-from unbroken.archive import WireEntry
-from unbroken.entries import KIND_OF, Lost, Recovered, encode
+from unbroken.archive.port import WireEntry
 from unbroken.errors import Corrupt, SettingsInvalid
+from unbroken.log.entries import KIND_OF, Lost, Recovered, encode
 from unbroken.service.settings import Settings
 from unbroken.testing.holders import LISTENED_S, Clock, Holder, entry
 

@@ -3,9 +3,9 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from unbroken import entries
-from unbroken.archive import WireEntry
-from unbroken.session import fold
+from unbroken.archive.port import WireEntry
+from unbroken.log import entries
+from unbroken.log.session import fold
 from unbroken.stores.sqlite import messages
 from unbroken.testing.holders import Holder, item
 

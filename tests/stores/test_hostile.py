@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from unbroken import entries
-from unbroken.archive import NUMBER_MAX, WireEntry, WireMark
+from unbroken.archive.port import NUMBER_MAX, WireEntry, WireMark
 from unbroken.errors import ArchiveUnavailable, InvalidInput
-from unbroken.session import fold
+from unbroken.log import entries
+from unbroken.log.session import fold
 from unbroken.stores import projection
 from unbroken.stores.sqlite.appending import SIDE_ENTRIES_MAX
 from unbroken.testing.holders import Holder, entry, item, numbered, payloads

@@ -1,7 +1,7 @@
 """Who speaks, as an application names them: known at the next call."""
 
-from unbroken import entries
-from unbroken.archive import WireEntry
+from unbroken.archive.port import WireEntry
+from unbroken.log import entries
 from unbroken.testing.holders import ENV, Holder
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from tests.stores.test_migrations import store_of_version
-from unbroken.archive import Batch
+from unbroken.archive.port import Batch
 from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.errors import InvalidInput
 from unbroken.stores.sqlite import SqliteStore

@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.stores.test_migrations import CONVERSATION, store_of_version
-from unbroken import entries
-from unbroken.archive import WireEntry
+from unbroken.archive.port import WireEntry
 from unbroken.blobs.object_store import ObjectBlobs
-from unbroken.entries import ItemsRemoved, ParticipantChanged, ParticipantJoined, Payload
 from unbroken.errors import Corrupt
+from unbroken.log import entries
+from unbroken.log.entries import ItemsRemoved, ParticipantChanged, ParticipantJoined, Payload
 from unbroken.search import terms_of
 from unbroken.stores.sqlite import SqliteStore
 from unbroken.testing.holders import Clock, Holder, item

@@ -24,7 +24,7 @@ from unbroken.cli.refusal import Refusal
 from unbroken.cli.remains import keeper_of
 from unbroken.cli.variables import misspelt
 from unbroken.env import Host
-from unbroken.spool import Spool
+from unbroken.journal.spool import Spool
 
 Port = Annotated[int, typer.Option(min=1, max=65_535, help="Port of the service.")]
 LivekitPort = Annotated[int, typer.Option(min=1, max=65_535, help="Port of LiveKit.")]

@@ -11,7 +11,7 @@ from typing import IO, NamedTuple
 
 from unbroken.cli.refusal import Refusal, refusal_of
 from unbroken.env import Host
-from unbroken.spool import Spool
+from unbroken.journal.spool import Spool
 
 FREE_BYTES_MIN = 100_000_000  # an hour of calls needs a few MB; below this a call could not be kept
 SECRET_BYTES = 32

@@ -10,7 +10,7 @@ import typer
 from unbroken.cli import folders
 from unbroken.cli.refusal import Refusal
 from unbroken.env import Host
-from unbroken.spool import Spool
+from unbroken.journal.spool import Spool
 
 Forever = Annotated[
     bool,
@@ -33,7 +33,7 @@ def keep(*, forever: Forever = False, check: Check = False) -> None:
     if check:
         _check(spool)
         return
-    from unbroken.keep import main  # noqa: PLC0415  the HTTP client takes a moment to import
+    from unbroken.keeper.process import main  # noqa: PLC0415  the HTTP client takes a moment to import
 
     raise typer.Exit(main(stays=forever, ready=_tell_supervisor))
 

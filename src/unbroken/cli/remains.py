@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 FLOCK = "hhqqi4x"  # struct flock on 64-bit Linux: type, whence, start, length, process
-KEEPER = ("-m", "unbroken.keep")  # as calls start it; `unbroken keep` belongs to somebody else
+KEEPER = ("-m", "unbroken.keeper")  # as calls start it; `unbroken keep` belongs to somebody else
 ENDS_WITHIN_S = 0.5
 POLL_S = 0.02
 

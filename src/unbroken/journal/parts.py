@@ -13,8 +13,8 @@ from uuid import UUID
 import msgspec
 
 from unbroken.env import File
-from unbroken.frames import Header, encode_header
-from unbroken.spool import PARTS_MAX, Spool
+from unbroken.journal.frames import Header, encode_header
+from unbroken.journal.spool import PARTS_MAX, Spool
 
 TRIES_MAX = 10  # of an fsync that a signal interrupts
 

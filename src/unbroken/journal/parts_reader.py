@@ -10,9 +10,9 @@ from contextlib import suppress
 from uuid import UUID
 
 from unbroken.errors import JournalUnreadable
-from unbroken.frames import ENTRY, Frame, Header
+from unbroken.journal.frames import ENTRY, Frame, Header
 from unbroken.journal.reader import JournalReader
-from unbroken.spool import PARTS_MAX, Spool
+from unbroken.journal.spool import PARTS_MAX, Spool
 
 MEET_US = 100_000
 

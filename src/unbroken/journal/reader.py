@@ -8,7 +8,7 @@ import logging
 
 from unbroken.env import Env, File
 from unbroken.errors import JournalUnreadable
-from unbroken.frames import (
+from unbroken.journal.frames import (
     HEADER_BYTES_MAX,
     START_BYTES,
     Frame,

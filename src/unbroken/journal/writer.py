@@ -25,16 +25,15 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from unbroken import trouble
-from unbroken.ack import Ack
 from unbroken.env import File
 from unbroken.errors import JournalUnwritable
-from unbroken.frames import BOUND, CLOSED, ENTRY, MARK, Frame, Header, encode_frame, encode_header
-from unbroken.journal import speed
+from unbroken.journal import frames, speed, trouble
+from unbroken.journal.ack import Ack
+from unbroken.journal.frames import BOUND, CLOSED, ENTRY, MARK, Frame, Header
 from unbroken.journal.parts import Done, Job, Parts, Synced, leave_nothing, write
 from unbroken.journal.records import Records
-from unbroken.spool import Spool
-from unbroken.trouble import Trouble
+from unbroken.journal.spool import Spool
+from unbroken.journal.trouble import Trouble
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +101,7 @@ class Journal:
         except OSError:
             ack.close()
             raise
-        journal._put(0, encode_header(header))
+        journal._put(0, frames.encode_header(header))
         try:
             spool.env.rename(f"{path}.new", path)
         except OSError:
@@ -118,7 +117,7 @@ class Journal:
         assert session_id is not None and term is not None  # noqa: S101, PT018 - it was taken
         now_us, base = max(self._env.now_us(), 0), header.base or 0
         bound = Frame(BOUND, base, now_us, "", 0, session_id.bytes, term)
-        self._put(self.appended, encode_frame(bound))
+        self._put(self.appended, frames.encode_frame(bound))
 
     @property
     def degraded(self) -> str | None:
@@ -223,7 +222,7 @@ class Journal:
 
     def _frame(self, type_: int, n: int, kind: str, flags: int, payload: bytes) -> bytes:
         now_us = max(self._env.now_us(), 0)  # a clock before 1970 is no clock
-        return encode_frame(Frame(type_, n, now_us, kind, flags, payload))
+        return frames.encode_frame(Frame(type_, n, now_us, kind, flags, payload))
 
     def _put(self, n: int, frame: bytes) -> None:
         if self._speed.is_slow or self._pending.all:
@@ -322,14 +321,14 @@ class Journal:
             return
         records = self._pending.first(JOB_BYTES) if writes else []
         data = b"".join(frame for _, frame in records)[self._torn if writes else 0 :]
-        frames = None
+        again = None
         if self._unkept <= self.synced:
-            frames = [frame for _, frame in (*self._unsynced, *records)]
+            again = [frame for _, frame in (*self._unsynced, *records)]
         blobs, self._blobs = self._blobs, []
         upto = records[-1][0] if records else self.written
         self._executor = self._executor or ThreadPoolExecutor(1, "journal")
         try:
-            future = self._executor.submit(self._write_and_sync, data, frames, blobs)
+            future = self._executor.submit(self._write_and_sync, data, again, blobs)
         except RuntimeError:  # no more threads: the timer tries again
             self._blobs, self._executor = blobs, None
             self._stop(OSError(errno.EAGAIN, "no more threads"))
@@ -338,7 +337,7 @@ class Journal:
             future.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._finish, job))
 
     def _write_and_sync(
-        self, data: bytes, frames: Sequence[bytes] | None, blobs: Sequence[str]
+        self, data: bytes, again: Sequence[bytes] | None, blobs: Sequence[str]
     ) -> Done:
         """In the thread."""
         began_us = self._env.boot_us()
@@ -346,7 +345,7 @@ class Journal:
         took_us = self._env.boot_us() - began_us
         if error or self.disk_failed:
             return Done(size, error, took_us)
-        return Done(size, None, took_us, self._parts.sync(self.header, blobs, frames))
+        return Done(size, None, took_us, self._parts.sync(self.header, blobs, again))
 
     def _finish(self, job: "Job") -> None:
         if self._job is not job:

@@ -11,22 +11,21 @@ from uuid import UUID
 
 import msgspec
 
-from unbroken import entries
-from unbroken.archive import (
+from unbroken.archive.port import (
     BATCH_BYTES_MAX,
     BATCH_ENTRIES_MAX,
     KIND_CHARS_MAX,
     NUMBER_MAX,
-    PAYLOAD_BYTES_MAX,
     TERM_MAX,
     WireEntry,
     refusal,
 )
-from unbroken.cause import ENDING
-from unbroken.entries import Lost, Noted
 from unbroken.env import Env
-from unbroken.frames import BOUND, CLOSED, ENTRY, FRAME_BYTES_MIN, MARK, Frame
 from unbroken.journal import PartsReader
+from unbroken.journal.frames import BOUND, CLOSED, ENTRY, FRAME_BYTES_MIN, MARK, Frame
+from unbroken.log import entries
+from unbroken.log.cause import ENDING
+from unbroken.log.entries import PAYLOAD_BYTES_MAX, Lost, Noted
 
 log = logging.getLogger(__name__)
 

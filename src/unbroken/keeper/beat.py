@@ -9,7 +9,7 @@ import hashlib
 import msgspec
 
 from unbroken.env import Env, Words
-from unbroken.spool import Spool
+from unbroken.journal.spool import Spool
 from unbroken.version import __version__
 
 WORDS = 8

@@ -10,11 +10,11 @@ from uuid import UUID
 
 import msgspec
 
-from unbroken import apart
-from unbroken.archive import Archive
+from unbroken.archive.port import Archive
 from unbroken.errors import InvalidInput, TooLarge, UnbrokenError
+from unbroken.journal.spool import Spool
 from unbroken.keeper.pause import Pause
-from unbroken.spool import Spool
+from unbroken.log import large
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +125,7 @@ class Owed:
         """Entry `n` has blobs: begin with them."""
         if n not in self._since_us:
             self._since_us[n] = now_us
-            self._names[n] = apart.references(payload)
+            self._names[n] = large.references(payload)
             for name in self._names[n]:
                 self._lane.want(self._holder, name)
 

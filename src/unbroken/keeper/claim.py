@@ -5,12 +5,12 @@ from uuid import UUID
 import msgspec
 
 from unbroken import names
-from unbroken.archive import TakeRequest
+from unbroken.archive.port import TakeRequest
+from unbroken.archive.taking import request_of
 from unbroken.env import Env
 from unbroken.errors import CallTaken, InvalidInput, NotFound, TooLarge, UnbrokenError
-from unbroken.frames import Header
+from unbroken.journal.frames import Header
 from unbroken.keeper.pause import Pause
-from unbroken.ownership import request_of
 
 PATIENCE_US = 10_000_000  # a session that is not known may come with an earlier holder's journal
 SLOW_S = 60.0  # what stays refused is offered again so often

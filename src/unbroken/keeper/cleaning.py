@@ -7,7 +7,7 @@ Nothing of a living holder is touched, and nothing younger than a minute.
 import logging
 from uuid import UUID
 
-from unbroken.spool import Spool
+from unbroken.journal.spool import Spool
 
 log = logging.getLogger(__name__)
 

@@ -2,10 +2,10 @@
 
 import logging
 
-from unbroken.ack import Ack
-from unbroken.cause import FROZEN
 from unbroken.env import Env
-from unbroken.frames import Header
+from unbroken.journal.ack import Ack
+from unbroken.journal.frames import Header
+from unbroken.log.cause import FROZEN
 
 log = logging.getLogger(__name__)
 

@@ -3,11 +3,11 @@
 import logging
 from uuid import UUID
 
-from unbroken import trouble
-from unbroken.ack import DEGRADED, Ack
-from unbroken.archive import BATCH_ENTRIES_MAX, Batch
+from unbroken.archive.port import BATCH_ENTRIES_MAX, Batch
 from unbroken.env import Env
 from unbroken.errors import TooLarge, UnbrokenError
+from unbroken.journal import trouble
+from unbroken.journal.ack import DEGRADED, Ack
 from unbroken.keeper.pause import Pause
 
 log = logging.getLogger(__name__)

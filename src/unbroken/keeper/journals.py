@@ -13,12 +13,12 @@ import msgspec
 
 from unbroken.errors import JournalUnreadable
 from unbroken.journal import PartsReader
+from unbroken.journal.spool import Spool
 from unbroken.keeper.backlog import QUEUE_BYTES_MAX
 from unbroken.keeper.blobs import BlobLane
 from unbroken.keeper.cleaning import Cleaning
 from unbroken.keeper.pause import Pause
 from unbroken.keeper.tail import Tail
-from unbroken.spool import Spool
 
 log = logging.getLogger(__name__)
 

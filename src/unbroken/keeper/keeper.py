@@ -17,15 +17,15 @@ import logging
 
 import msgspec
 
-from unbroken.archive import Archive
-from unbroken.bell import Waking
+from unbroken.archive.port import Archive
+from unbroken.archive.taking import TTL_MS
+from unbroken.journal.bell import Waking
+from unbroken.journal.spool import Spool
 from unbroken.keeper.beat import KeeperBeat, Settings
 from unbroken.keeper.blobs import BlobLane
 from unbroken.keeper.journals import Journals
 from unbroken.keeper.shipping import Shipping
 from unbroken.keeper.taking import Taking
-from unbroken.ownership import TTL_MS
-from unbroken.spool import Spool
 
 log = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@ file, may have its session; where neither has, what it holds becomes a call of i
 
 from uuid import UUID, uuid5
 
-from unbroken.frames import Header
+from unbroken.journal.frames import Header
 
 
 def header_of(holder: UUID, host_id: UUID) -> Header:

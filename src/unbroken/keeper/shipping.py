@@ -10,13 +10,20 @@ import logging
 from collections.abc import Collection
 from uuid import UUID
 
-from unbroken.archive import HOST_BYTES_MAX, Archive, Batch, HostAnswer, HostBatch, StoreIdentity
-from unbroken.cause import CRASHED
+from unbroken.archive.port import (
+    HOST_BYTES_MAX,
+    Archive,
+    Batch,
+    HostAnswer,
+    HostBatch,
+    StoreIdentity,
+)
 from unbroken.env import Env
 from unbroken.errors import ArchiveUnavailable, TooLarge, UnbrokenError
 from unbroken.keeper.blobs import BlobLane
 from unbroken.keeper.pause import Pause
 from unbroken.keeper.tail import Tail
+from unbroken.log.cause import CRASHED
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from unbroken.ack import Ack
+from unbroken.journal.ack import Ack
 from unbroken.keeper.backlog import Backlog
 from unbroken.keeper.blobs import BlobLane, Owed
 

@@ -7,12 +7,11 @@ sent again), and what stands in the log with its blobs. Only the latter is ackno
 import logging
 from uuid import UUID
 
-from unbroken.ack import DEGRADED, ENDED, FENCED, WORDS, Ack
-from unbroken.archive import BATCH_BYTES_MAX, Answer, Batch, Taken, WireEntry, WireMark
-from unbroken.cause import CRASHED, REFUSED
-from unbroken.entries import BLOBS
+from unbroken.archive.port import BATCH_BYTES_MAX, Answer, Batch, Taken, WireEntry, WireMark
 from unbroken.errors import CallTaken, UnbrokenError
 from unbroken.journal import PartsReader
+from unbroken.journal.ack import DEGRADED, ENDED, FENCED, WORDS, Ack
+from unbroken.journal.spool import Spool
 from unbroken.keeper.backlog import Backlog
 from unbroken.keeper.blobs import BlobLane
 from unbroken.keeper.claim import Claim
@@ -21,7 +20,8 @@ from unbroken.keeper.health import FAILING, Health
 from unbroken.keeper.nameless import header_of
 from unbroken.keeper.standing import Standing
 from unbroken.keeper.words import KeptWords
-from unbroken.spool import Spool
+from unbroken.log.cause import CRASHED, REFUSED
+from unbroken.log.entries import BLOBS
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Collection
 
-from unbroken.archive import Archive
+from unbroken.archive.port import Archive
 from unbroken.env import Env
 from unbroken.errors import CallTaken, InvalidInput, NotFound, UnbrokenError
 from unbroken.keeper.tail import Tail

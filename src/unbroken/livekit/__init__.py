@@ -1,10 +1,11 @@
 """LiveKit: the only place that imports it."""
 
-from unbroken.livekit import arguments, refusals
-from unbroken.livekit.agent import Call, durable
+from unbroken.livekit import refusals
+from unbroken.livekit.call import Call, durable
 from unbroken.livekit.history import History
-from unbroken.livekit.restore import AgentFactories, Restored
-from unbroken.recovery import (
+from unbroken.livekit.restore.restore import AgentFactories, Restored
+from unbroken.livekit.state import arguments
+from unbroken.recovery.plan import (
     Answer,
     AskAgain,
     Bridge,

@@ -13,9 +13,9 @@ from typing import Self
 from livekit import rtc
 from livekit.agents import JobContext
 
-from unbroken.archive import Taken
+from unbroken.archive.port import Taken
 from unbroken.env import Env
-from unbroken.live import BEAT_S, Live
+from unbroken.live.live import BEAT_S, Live
 from unbroken.livekit import deposed
 from unbroken.livekit import room as rooms
 from unbroken.people import Person, have_met, is_person, person

@@ -25,7 +25,7 @@ from livekit.agents.voice.agent_activity import AgentActivity, _AgentActivityCon
 from livekit.agents.voice.speech_handle import SpeechHandle
 from livekit.agents.voice.tool_executor import _RunningTasks
 
-from unbroken.awaiting import ON_ENTER, ON_EXIT
+from unbroken.log.awaiting import ON_ENTER, ON_EXIT
 
 COUNTED_ON = {
     "a_voice_in_the_chain": "an AudioOutput of ours before LiveKit's sees every frame, flush, "

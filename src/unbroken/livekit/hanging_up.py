@@ -16,10 +16,10 @@ from livekit import rtc
 from livekit.agents import AgentSession, JobContext, ToolExecutionUpdatedEvent
 from livekit.agents.beta import EndCallTool
 
-from unbroken.cause import ENDING
-from unbroken.entries import Noted
-from unbroken.live import Live
+from unbroken.live.live import Live
 from unbroken.livekit.guard import guarded
+from unbroken.log.cause import ENDING
+from unbroken.log.entries import Noted
 
 log = logging.getLogger(__name__)
 

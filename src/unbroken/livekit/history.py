@@ -6,8 +6,8 @@ from typing import overload
 from livekit.agents.llm import ChatMessage
 
 from unbroken.conversation import LLMMessage
-from unbroken.entries import Item, text_of
-from unbroken.live import Live
+from unbroken.live.live import Live
+from unbroken.log.entries import Item, text_of
 
 
 class History(Sequence[LLMMessage]):

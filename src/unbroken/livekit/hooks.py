@@ -20,14 +20,16 @@ from livekit.agents import (
     UserInputTranscribedEvent,
 )
 
-from unbroken.entries import (
-    AgentEntered,
-    ToolStarted,
-    Usage,
-)
 from unbroken.env import Env
-from unbroken.live import Live
-from unbroken.livekit import (
+from unbroken.live.live import Live
+from unbroken.live.mirror import Mirror, Put
+from unbroken.livekit.guard import guarded
+from unbroken.livekit.pace import Pace
+from unbroken.livekit.speech.ignored import Ignored
+from unbroken.livekit.speech.replies import Replies
+from unbroken.livekit.speech.speech import InFlight
+from unbroken.livekit.speech.voice import Fence, Voice
+from unbroken.livekit.state import (
     arguments,
     attributes,
     instructions,
@@ -36,21 +38,15 @@ from unbroken.livekit import (
     tools,
     userdata,
 )
-from unbroken.livekit.claims import Claims
-from unbroken.livekit.factories import AgentFactory, Unmade
-from unbroken.livekit.fields import Owner
-from unbroken.livekit.guard import guarded
-from unbroken.livekit.ignored import Ignored
-from unbroken.livekit.keys import Keys
-from unbroken.livekit.lists import Lists
-from unbroken.livekit.pace import Pace
-from unbroken.livekit.recorder import AGENTS_MAX, Recorders
-from unbroken.livekit.replies import Replies
-from unbroken.livekit.speech import InFlight
+from unbroken.livekit.state.claims import Claims
+from unbroken.livekit.state.factories import AgentFactory, Unmade
+from unbroken.livekit.state.fields import Owner
+from unbroken.livekit.state.keys import Keys
+from unbroken.livekit.state.lists import Lists
+from unbroken.livekit.state.recorder import AGENTS_MAX, Recorders
 from unbroken.livekit.tasks import Tasks
 from unbroken.livekit.tool_ends import ToolEnds
-from unbroken.livekit.voice import Fence, Voice
-from unbroken.mirror import Mirror, Put
+from unbroken.log.entries import AgentEntered, ToolStarted, Usage
 
 log = logging.getLogger(__name__)
 

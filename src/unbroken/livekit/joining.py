@@ -10,9 +10,8 @@ from livekit.agents import JobContext
 from livekit.agents import __version__ as livekit_version
 
 from unbroken import dispatch, names
-from unbroken.archive import Archive, Taken
-from unbroken.by_room import CLIENT
-from unbroken.cause import LEFT, REFUSED
+from unbroken.archive.port import Archive, Taken
+from unbroken.archive.taking import bound, take
 from unbroken.env import Env
 from unbroken.errors import (
     ArchiveUnavailable,
@@ -23,15 +22,16 @@ from unbroken.errors import (
     PeopleUnknown,
     Unauthorized,
 )
-from unbroken.frames import Header
 from unbroken.journal import Journal
-from unbroken.live import Live, by_room
+from unbroken.journal.frames import Header
+from unbroken.journal.spool import Spool
+from unbroken.live.by_room import CLIENT
+from unbroken.live.live import Live, by_room
 from unbroken.livekit import last_words
 from unbroken.livekit import room as rooms
 from unbroken.livekit.hanging_up import shut_down
-from unbroken.ownership import bound, take
+from unbroken.log.cause import LEFT, REFUSED
 from unbroken.people import PEOPLE_MAX, Person
-from unbroken.spool import Spool
 from unbroken.version import __version__
 
 log = logging.getLogger(__name__)

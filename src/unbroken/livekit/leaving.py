@@ -6,18 +6,11 @@ from typing import Any
 from livekit import rtc
 from livekit.agents import AgentSession, CloseEvent, CloseReason, JobContext
 
-from unbroken.cause import (
-    EMPTY,
-    ENDED,
-    ENTRYPOINT_FAILED,
-    LEFT,
-    PROVIDER_LOST,
-    SERVER_SHUTDOWN,
-)
 from unbroken.livekit.guard import guarded
 from unbroken.livekit.hanging_up import shut_down
+from unbroken.log.cause import EMPTY, ENDED, ENTRYPOINT_FAILED, LEFT, PROVIDER_LOST, SERVER_SHUTDOWN
+from unbroken.log.session import Session
 from unbroken.people import is_person
-from unbroken.session import Session
 
 log = logging.getLogger(__name__)
 

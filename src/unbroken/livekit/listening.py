@@ -13,13 +13,13 @@ from livekit import rtc
 from livekit.agents import AgentSession
 from livekit.agents.voice import room_io
 
-from unbroken.entries import ListenedTo
-from unbroken.live import Live
+from unbroken.live.live import Live
 from unbroken.livekit import fragile
 from unbroken.livekit import room as rooms
 from unbroken.livekit.callers import Callers
 from unbroken.livekit.guard import guarded
-from unbroken.livekit.restore import Restored
+from unbroken.livekit.restore.restore import Restored
+from unbroken.log.entries import ListenedTo
 
 FIELD = "listening to"
 NOBODY = ListenedTo(None)

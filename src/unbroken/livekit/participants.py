@@ -6,12 +6,12 @@ from typing import Self
 
 from livekit import rtc
 
-from unbroken.entries import JSON, ParticipantChanged, ParticipantJoined, ParticipantLeft
-from unbroken.live import Live
+from unbroken.live.live import Live
 from unbroken.livekit.callers import Callers
 from unbroken.livekit.guard import guarded
 from unbroken.livekit.room import is_person, kind_of, people
-from unbroken.livekit.state import NAMES_MAX
+from unbroken.livekit.state.objects import NAMES_MAX
+from unbroken.log.entries import JSON, ParticipantChanged, ParticipantJoined, ParticipantLeft
 
 
 class Participants:

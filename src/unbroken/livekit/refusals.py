@@ -5,8 +5,8 @@ Of any other error it is told "An internal error occurred".
 
 from livekit.agents import ToolError
 
-from unbroken.effect import refusals
 from unbroken.errors import EffectUnknown, LevelUnavailable
+from unbroken.live.effect import refusals
 
 
 class NotDone(ToolError, LevelUnavailable):

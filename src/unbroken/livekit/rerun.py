@@ -9,11 +9,11 @@ from livekit.agents import Agent, AgentSession
 from livekit.agents.llm import ChatChunk, ChoiceDelta, FunctionToolCall
 from livekit.agents.utils import is_given
 
-from unbroken.awaiting import Place, Task
-from unbroken.entries import Item, text_of
 from unbroken.livekit import fragile
-from unbroken.session import Session
-from unbroken.tool import Tool
+from unbroken.log.awaiting import Place, Task
+from unbroken.log.entries import Item, text_of
+from unbroken.log.session import Session
+from unbroken.log.tool import Tool
 
 WHILE_RUN: ContextVar[tuple["Rerun", ...]] = ContextVar("unbroken_rerun", default=())
 

@@ -12,7 +12,7 @@ import logging
 import msgspec
 from livekit import rtc
 
-from unbroken.live import BEAT_S, LEVELS, Level, Line, Live
+from unbroken.live.live import BEAT_S, LEVELS, Level, Line, Live
 
 log = logging.getLogger(__name__)
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from unbroken.lag import Lag
-from unbroken.live import Live
-from unbroken.session import Participant
+from unbroken.live.lag import Lag
+from unbroken.live.live import Live
+from unbroken.log.session import Participant
 
 
 class Shown:

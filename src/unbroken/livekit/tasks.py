@@ -24,16 +24,17 @@ from livekit.agents.llm import LLM, FunctionCall, ToolContext
 from livekit.agents.utils import is_given
 from livekit.agents.voice import SpeechHandle
 
-from unbroken.again import Again, began_at, name_of
-from unbroken.awaiting import ON_ENTER, Place, PlaceId, Task
-from unbroken.entries import AwaitingEnded, TaskEnded, TaskStarted
-from unbroken.live import Live
-from unbroken.livekit import fragile, outcome
+from unbroken.live.live import Live
+from unbroken.livekit import fragile
 from unbroken.livekit.fragile import Await
 from unbroken.livekit.guard import guarded
-from unbroken.livekit.outcome import OutcomeLost
 from unbroken.livekit.rerun import WHILE_RUN, Quiet, Rerun, call_again
-from unbroken.tool import Tool
+from unbroken.livekit.state import outcome
+from unbroken.livekit.state.outcome import OutcomeLost
+from unbroken.log.awaiting import ON_ENTER, Place, PlaceId, Task
+from unbroken.log.entries import AwaitingEnded, TaskEnded, TaskStarted
+from unbroken.log.tool import Tool
+from unbroken.recovery.again import Again, began_at, name_of
 
 log = logging.getLogger(__name__)
 

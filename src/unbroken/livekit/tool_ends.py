@@ -10,8 +10,8 @@ from typing import Any
 from livekit.agents import Agent, AgentSession, StopResponse, ToolCallEnded
 from livekit.agents.llm import FunctionCall
 
-from unbroken.entries import ToolEnded
 from unbroken.livekit import fragile
+from unbroken.log.entries import ToolEnded
 
 COLLECTIONS = (list, set, frozenset, tuple)  # an agent may be returned among other things
 

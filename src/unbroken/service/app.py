@@ -9,16 +9,14 @@ from fastapi import Depends, FastAPI
 
 from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.env import Env, Host
-from unbroken.service import (
+from unbroken.service import contract, errors, pages
+from unbroken.service.api import (
     analytics,
     blobs,
-    contract,
     conversations,
-    errors,
     files,
     health,
     journal,
-    pages,
     rooms,
     sessions,
     system,
@@ -34,7 +32,7 @@ from unbroken.service.methods import Methods
 from unbroken.service.opening import Opening
 from unbroken.service.parts import Parts
 from unbroken.service.settings import Settings
-from unbroken.service.watch import Watch
+from unbroken.service.watch.loop import Watch
 from unbroken.stores.sqlite import SqliteStore
 
 log = structlog.get_logger()

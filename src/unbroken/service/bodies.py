@@ -14,7 +14,7 @@ import structlog
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
 
-from unbroken.archive import MESSAGE_BYTES_MAX
+from unbroken.archive.port import MESSAGE_BYTES_MAX
 from unbroken.errors import TooLarge
 
 BODY_BYTES_MAX = 1 << 20

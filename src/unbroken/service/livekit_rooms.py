@@ -17,9 +17,9 @@ from livekit.protocol.agent import JobStatus
 from livekit.protocol.models import ParticipantInfo
 
 from unbroken import people
+from unbroken.archive.taking import ALIVE
 from unbroken.dispatch import Said
 from unbroken.errors import InvalidInput, NotFound, RoomServerUnavailable
-from unbroken.ownership import ALIVE
 from unbroken.people import Person
 from unbroken.service.settings import Settings
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from unbroken.dispatch import KEY
 from unbroken.errors import InvalidInput, TooLarge
-from unbroken.plain import plain
+from unbroken.log.plain import plain
 
 CONVERSATION = "conversation_id"
 BYTES_MAX = 64 << 10

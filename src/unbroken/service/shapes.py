@@ -10,10 +10,10 @@ from fastapi import Response
 from pydantic import AfterValidator, BaseModel, Field
 
 from unbroken import conversation as domain
-from unbroken import mark as marks
 from unbroken import names
-from unbroken.archive import NUMBER_MAX
+from unbroken.archive.port import NUMBER_MAX
 from unbroken.errors import InvalidInput
+from unbroken.log import mark as marks
 from unbroken.stores.sqlite import sessions
 from unbroken.stores.sqlite.archive import SideEntry, SidePlace
 

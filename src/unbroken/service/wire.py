@@ -7,12 +7,12 @@ import msgspec
 import zstandard
 from fastapi import Request, Response
 
-from unbroken import archive
+from unbroken.archive import port
 from unbroken.errors import InvalidInput, TooLarge
 
 MSGPACK = "application/msgpack"
 # Payloads of several sessions and what frames them.
-MESSAGE_BYTES_MAX = archive.MESSAGE_BYTES_MAX
+MESSAGE_BYTES_MAX = port.MESSAGE_BYTES_MAX
 INLINE_BYTES_MAX = 64 << 10  # beyond it a thread decodes, so that the loop goes on
 
 M = TypeVar("M", bound=msgspec.Struct)
@@ -43,7 +43,7 @@ async def content(request: Request, *, bytes_max: int) -> bytes:
 
 
 async def answer(message: msgspec.Struct) -> Response:
-    return Response(archive.encode(message), media_type=MSGPACK)
+    return Response(port.encode(message), media_type=MSGPACK)
 
 
 def _decode(plain: bytes, form: type[M]) -> M:

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from unbroken import apart
 from unbroken.blobs import Blobs
 from unbroken.errors import ArchiveUnavailable, Corrupt, NotFound
+from unbroken.log import large
 
 SHOWN_BYTES_MAX = 4 << 20  # of one answer; what is larger is named, and read as a blob
 NOT_SHOWN = b"[a large part, stored apart]"
@@ -18,7 +18,7 @@ async def fetch(blobs: Blobs, payloads: Iterable[bytes]) -> Parts:
     """What `payloads` refer to, by name; None: it is gone, damaged or not to be had now."""
     found: dict[str, bytes | None] = {}
     size = 0
-    for name in dict.fromkeys(name for one in payloads for name in apart.references(one)):
+    for name in dict.fromkeys(name for one in payloads for name in large.references(one)):
         found[name] = content = await _get(blobs, name) if size < SHOWN_BYTES_MAX else NOT_SHOWN
         size += len(content or b"")
     return found
@@ -36,7 +36,7 @@ def without_parts(payload: bytes) -> bytes:
 
 def _put_together(payload: bytes, read: Callable[[str], bytes | None]) -> bytes:
     try:
-        return msgspec.json.encode(apart.put_together(msgspec.json.decode(payload), read))
+        return msgspec.json.encode(large.put_together(msgspec.json.decode(payload), read))
     except (msgspec.DecodeError, ValueError, RecursionError):
         return payload
 

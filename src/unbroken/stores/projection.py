@@ -9,9 +9,9 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from unbroken import entries
-from unbroken.cause import ENDING
-from unbroken.entries import (
+from unbroken.log import entries
+from unbroken.log.cause import ENDING
+from unbroken.log.entries import (
     Ended,
     ItemPut,
     ItemsRemoved,

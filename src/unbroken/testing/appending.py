@@ -2,8 +2,9 @@
 
 import pytest
 
-from unbroken.archive import PAYLOAD_BYTES_MAX, Archive, HostBatch, Taken, WireMark
+from unbroken.archive.port import Archive, HostBatch, Taken, WireMark
 from unbroken.errors import CallTaken
+from unbroken.log.entries import PAYLOAD_BYTES_MAX
 from unbroken.testing.holders import ENV, TTL_MS, Holder, entry, numbered, payloads
 
 

@@ -3,17 +3,9 @@
 from typing import Any
 from uuid import UUID
 
-from unbroken import entries
-from unbroken.archive import (
-    Answer,
-    Archive,
-    Batch,
-    HostBatch,
-    Taken,
-    TakeRequest,
-    WireEntry,
-)
+from unbroken.archive.port import Answer, Archive, Batch, HostBatch, Taken, TakeRequest, WireEntry
 from unbroken.env import Host
+from unbroken.log import entries
 
 TTL_MS = 3_000
 LISTENED_S = 61  # longer than any lease: silent hosts may be judged

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from unbroken.archive import Archive, WireEntry
+from unbroken.archive.port import Archive, WireEntry
 from unbroken.conversation import Conversations, Message
 from unbroken.testing.holders import Clock, Holder, entry
 

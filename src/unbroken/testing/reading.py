@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from unbroken import entries
-from unbroken.archive import Archive, WireEntry
+from unbroken.archive.port import Archive, WireEntry
 from unbroken.conversation import Conversations
 from unbroken.errors import NotFound
+from unbroken.log import entries
 from unbroken.testing.holders import ENV, Holder, entry, item
 from unbroken.testing.order import OrderContract
 

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import pytest
 
-from unbroken.archive import Archive, Taken
+from unbroken.archive.port import Archive, Taken
 from unbroken.errors import CallTaken, InvalidInput, NotFound
 from unbroken.testing.holders import ENV, TTL_MS, Holder, entry, numbered, payloads
 

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from unbroken.changes import same
-from unbroken.plain import JSON
+from unbroken.log.changes import same
+from unbroken.log.plain import JSON
 from unbroken.typed import hints
 from unbroken.typed.encode import (
     BYTES,

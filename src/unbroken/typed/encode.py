@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from unbroken.plain import DEPTH_MAX, JSON
+from unbroken.log.plain import DEPTH_MAX, JSON
 from unbroken.typed.hints import print_of
 from unbroken.typed.names import name_of
 from unbroken.typed.records import record_of

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from livekit import api, rtc
 
 from tests.e2e.house import House
-from unbroken.ownership import ALIVE
+from unbroken.archive.taking import ALIVE
 
 ANSWER_S = 2.0
 REACHED = {rtc.RpcError.ErrorCode.UNSUPPORTED_METHOD, rtc.RpcError.ErrorCode.APPLICATION_ERROR}

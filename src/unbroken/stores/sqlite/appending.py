@@ -13,10 +13,11 @@ from uuid import UUID
 
 import msgspec
 
-from unbroken import archive as wire
 from unbroken import names
-from unbroken.archive import Answer, Batch, HostBatch, WireEntry
+from unbroken.archive import port as wire
+from unbroken.archive.port import Answer, Batch, HostBatch, WireEntry
 from unbroken.errors import InvalidInput
+from unbroken.log.entries import PAYLOAD_BYTES_MAX
 from unbroken.stores.projection import (
     Change,
     EndSession,
@@ -229,7 +230,7 @@ def refusal(batch: Batch) -> str | None:
         return "too_many_entries"
     if why := next(filter(None, map(wire.refusal, batch.entries)), None):
         return why
-    if batch.mark and len(batch.mark.payload) > wire.PAYLOAD_BYTES_MAX:
+    if batch.mark and len(batch.mark.payload) > PAYLOAD_BYTES_MAX:
         return "payload_too_large"
     numbers = [batch.first + len(batch.entries)]
     numbers += [batch.mark.after_seq] if batch.mark else []

@@ -9,9 +9,9 @@ from uuid import UUID
 
 import msgspec
 
-from unbroken import archive as wire
 from unbroken import names
-from unbroken.archive import (
+from unbroken.archive import port as wire
+from unbroken.archive.port import (
     HostAnswer,
     HostBatch,
     StoredEntry,
@@ -21,9 +21,9 @@ from unbroken.archive import (
     WireMark,
 )
 from unbroken.blobs import Blobs
-from unbroken.entries import KIND_OF, KINDS, Lost, encode
 from unbroken.env import Env
 from unbroken.errors import CallTaken, InvalidInput
+from unbroken.log.entries import KIND_OF, KINDS, Lost, encode
 from unbroken.stores.sqlite import taking
 from unbroken.stores.sqlite.appending import Appending, check_ttl
 from unbroken.stores.sqlite.database import Database, Row, Transaction

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from unbroken.archive import TakeRequest
+from unbroken.archive.port import TakeRequest
 from unbroken.stores.projection import Change, LeaveParticipant, PutParticipant
 from unbroken.stores.sqlite import going
 from unbroken.stores.sqlite.database import Row, Transaction

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import msgspec
 
-from unbroken.archive import TakeRequest
+from unbroken.archive.port import TakeRequest
 from unbroken.errors import PeopleUnknown
 from unbroken.people import PHONE, Person, have_met, is_person, person
 from unbroken.stores.sqlite.database import Row, Transaction

@@ -7,11 +7,11 @@ from uuid import UUID
 
 import msgspec
 
-from unbroken import entries
-from unbroken.archive import Batch, HostBatch, WireEntry
+from unbroken.archive.port import Batch, HostBatch, WireEntry
 from unbroken.dispatch import Said
 from unbroken.env import Env
 from unbroken.errors import Conflict, NotFound
+from unbroken.log import entries
 from unbroken.people import Person
 from unbroken.stores.projection import LeaveParticipant, PutParticipant, as_json, clean
 from unbroken.stores.sqlite import calls, going, said

@@ -4,13 +4,13 @@ from uuid import UUID
 
 import msgspec
 
-from unbroken import entries
-from unbroken import mark as marks
-from unbroken.archive import Order
-from unbroken.entries import Recovered
+from unbroken.archive.port import Order
 from unbroken.env import Env
 from unbroken.errors import Conflict
-from unbroken.mark import Mark
+from unbroken.log import entries
+from unbroken.log import mark as marks
+from unbroken.log.entries import Recovered
+from unbroken.log.mark import Mark
 from unbroken.stores.sqlite.database import Database, Row, Transaction
 
 TERMS_MAX = 1_000

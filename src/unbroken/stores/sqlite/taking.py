@@ -4,7 +4,7 @@ from uuid import UUID
 
 import msgspec
 
-from unbroken.archive import TakeRequest
+from unbroken.archive.port import TakeRequest
 from unbroken.errors import Corrupt, InvalidInput, NotFound
 from unbroken.stores.sqlite import calls, said
 from unbroken.stores.sqlite.database import Row, Transaction

@@ -1,0 +1,192 @@
+"""The service as an archive, over HTTP."""
+
+import asyncio
+import hashlib
+import ssl
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from uuid import UUID
+
+import httpx
+import msgspec
+import zstandard
+
+from unbroken.archive.port import HostAnswer, HostBatch, Taken, TakeRequest, encode
+from unbroken.errors import (
+    ArchiveUnavailable,
+    CallTaken,
+    InvalidInput,
+    NotFound,
+    PeopleUnknown,
+    TooLarge,
+    Unauthorized,
+    UnbrokenError,
+)
+
+COMPRESS_BYTES = 1_024
+TIMEOUT_S = 5.0  # for the whole of a request and its answer, however it drips
+BULK = 6  # times as long for a blob, or for the log that a taker is given
+ANSWER_BYTES_MAX = 256 << 20  # an answer beyond it is none of ours
+DETAIL_CHARS = 200
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+class RemoteArchive:
+    """Speaks to the service at `url`. Safe to use from one event loop.
+
+    Whatever comes back that is no answer of the service is ArchiveUnavailable: a proxy, or another
+    program at that address, must not decide anything.
+    """
+
+    def __init__(self, url: str, *, key: str | None = None, timeout_s: float = TIMEOUT_S) -> None:
+        self.url, self.key = url.rstrip("/"), key
+        self._timeout_s = timeout_s
+        self._http = http_client(self.url, key=key, timeout_s=timeout_s)
+        self._http.headers["content-type"] = "application/msgpack"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def take(self, request: TakeRequest) -> Taken:
+        return await self._post("/sessions/take", request, Taken, times=BULK)
+
+    async def append(self, batch: HostBatch) -> HostAnswer:
+        return await self._post("/journal", batch, HostAnswer)
+
+    async def put_blob(self, sha256: bytes, content: bytes) -> None:
+        blob = f"/blobs/{sha256.hex()}"
+        await self._send("PUT", blob, content, times=BULK, expected=httpx.codes.NO_CONTENT)
+
+    async def get_blob(self, sha256: bytes) -> bytes:
+        content = await self._send("GET", f"/blobs/{sha256.hex()}", b"", times=BULK)
+        if hashlib.sha256(content).digest() != sha256:
+            raise ArchiveUnavailable(f"{self.url} answers with another blob")
+        return content
+
+    async def _post(
+        self, path: str, message: msgspec.Struct, answer: type[T], *, times: int = 1
+    ) -> T:
+        content = await self._send("POST", path, encode(message), times=times)
+        try:
+            return msgspec.msgpack.decode(content, type=answer)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise ArchiveUnavailable(f"{self.url} answers in another form: {error}") from None
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        content: bytes,
+        *,
+        times: int = 1,
+        expected: int = httpx.codes.OK,
+    ) -> bytes:
+        headers = {}
+        if len(content) > COMPRESS_BYTES:
+            content = zstandard.compress(content)
+            headers["content-encoding"] = "zstd"
+        within_s = times * self._timeout_s
+        status, found = await ask(
+            self._http, method, path, within_s=within_s, content=content, headers=headers
+        )
+        if status == expected:
+            return found
+        raise refusal(self.url, status, found)
+
+
+async def ask(
+    http: httpx.AsyncClient,
+    method: str,
+    path: str,
+    *,
+    within_s: float,
+    bytes_max: int = ANSWER_BYTES_MAX,
+    **what: Any,
+) -> tuple[int, bytes]:
+    """Status and body of the whole answer. Raises ArchiveUnavailable, and nothing else."""
+    url = http.base_url
+    try:
+        async with (
+            asyncio.timeout(within_s),
+            http.stream(method, path, **what) as answer,
+        ):
+            return answer.status_code, await _body(answer, bytes_max)
+    except TimeoutError:
+        raise ArchiveUnavailable(f"{url}: no whole answer in time") from None
+    except Exception as error:  # httpx lets through what it does not know of HTTP's oddities
+        raise ArchiveUnavailable(f"{url}: {type(error).__name__}") from error
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """The body of a refusal of ours, as far as it matters here (RFC 9457)."""
+
+    code: str | None = None
+    detail: str | None = None
+    session_id: UUID | None = None
+    is_over: bool = False
+
+
+async def _body(answer: httpx.Response, bytes_max: int) -> bytes:
+    found = bytearray()
+    async for part in answer.aiter_bytes():
+        found += part
+        if len(found) > bytes_max:
+            raise ArchiveUnavailable("an answer without end")
+    return bytes(found)
+
+
+def refusal(url: str, status: int, body: bytes) -> UnbrokenError:
+    """What an answer of that status says; without one of our codes, some say nothing."""
+    problem = problem_of(body)
+    said = problem.detail or body[:DETAIL_CHARS].decode(errors="replace")
+    detail = f"{url} answers {status}: {said}"
+    match status, problem.code:
+        case 409, (CallTaken.code | PeopleUnknown.code):
+            return _not_taken(problem, detail)
+        case 404, NotFound.code:
+            return NotFound(detail)
+        case ((401 | 403), _):
+            return Unauthorized(detail)
+        case 413, _:
+            return TooLarge(detail)
+        case ((400 | 415 | 422), _):
+            return InvalidInput(detail)
+        case _:
+            return ArchiveUnavailable(detail)
+
+
+def _not_taken(problem: Problem, detail: str) -> UnbrokenError:
+    if problem.code == PeopleUnknown.code:
+        return PeopleUnknown(detail)
+    return CallTaken(detail, session_id=problem.session_id, is_over=problem.is_over)
+
+
+def problem_of(body: bytes) -> Problem:
+    try:
+        return msgspec.json.decode(body, type=Problem)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Problem()
+
+
+def http_client(url: str, *, key: str | None, timeout_s: float) -> httpx.AsyncClient:
+    """A client of the service's API at `url`."""
+    return httpx.AsyncClient(
+        base_url=f"{url}/api/v1",
+        headers={"authorization": f"Bearer {key}"} if key else {},
+        timeout=timeout_s,
+        trust_env=False,  # no proxy: the service is on loopback or beside us
+        # Reading the certificates stops the event loop for 0.1 s: not for a plain address.
+        verify=ssl.create_default_context() if url.startswith("https") else False,
+    )

@@ -1,0 +1,1 @@
+"""A live session in the process of its job. Knows no LiveKit."""

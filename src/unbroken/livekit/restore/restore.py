@@ -1,0 +1,332 @@
+"""Bringing a session back: history, agents and their contexts, userdata, and what is missing."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from livekit.agents import Agent, AgentSession
+from livekit.agents.llm import ChatItem, RealtimeModel
+
+from unbroken import typed
+from unbroken.archive.port import Archive, Taken
+from unbroken.env import Env
+from unbroken.errors import StateRefused
+from unbroken.live.live import Live
+from unbroken.livekit.hooks import Hooks
+from unbroken.livekit.restore import large
+from unbroken.livekit.restore.large import Holes
+from unbroken.livekit.restore.making import Making, NotMade
+from unbroken.livekit.state import (
+    arguments,
+    attributes,
+    contexts,
+    fields,
+    instructions,
+    items,
+    objects,
+    options,
+    tools,
+    userdata,
+)
+from unbroken.livekit.state.factories import AgentFactories, AgentFactory, factories_of
+from unbroken.livekit.state.recorder import Recorder
+from unbroken.log import entries, mark
+from unbroken.log.attributes import Attributes
+from unbroken.log.session import CONTEXT_OF, Session
+from unbroken.recovery import plan
+from unbroken.recovery.again import again
+from unbroken.recovery.plan import Facts
+from unbroken.recovery.report import EXACT, Expected, expected, report
+from unbroken.typed import Decoder, Ours
+
+log = logging.getLogger(__name__)
+
+__all__ = ["AgentFactories", "AgentFactory", "Restored", "factories_of", "read", "repair"]
+
+NEVER = {"realtime audio": "missing: a realtime model keeps its audio context"}
+
+
+async def read(archive: Archive, taken: Taken) -> tuple[Session, mark.Mark | None]:
+    """The fold of the log, and what of the mark is still in flight.
+
+    A part of an entry that the store has lost, or does not give within some seconds, is named in
+    `session.holes` and costs nothing else. Raises StateRefused for an entry that this version
+    must understand and does not.
+    """
+    session, newer = Session(), []
+    holes = Holes()
+    content = await large.fetch(archive, taken.entries)
+    after_seq = taken.mark.after_seq if taken.mark else 0
+    for entry in taken.entries:
+        data, is_whole = large.put_together(entry, content)
+        payload = entries.decode(entry.kind, data)
+        if isinstance(payload, entries.Unknown) and entry.flags & entries.MUST_UNDERSTAND:
+            raise StateRefused(f"entry {entry.seq} is of a newer version: {entry.kind}")
+        session.apply(payload)
+        holes.see(entry.kind, payload, is_whole=is_whole)
+        if isinstance(payload, entries.ItemPut) and entry.seq > after_seq:
+            newer.append(payload.item["id"])
+    session.holes = holes.by_field(session)
+    last = mark.decode(taken.mark.payload) if taken.mark else None
+    return session, plan.in_flight(session, last, newer)
+
+
+class Restored:
+    """What is known of a session that goes on."""
+
+    def __init__(
+        self,
+        live: Live,
+        facts: Facts,
+        hooks: Hooks,
+        *,
+        first: Agent,
+        factories: Mapping[str, AgentFactory],
+    ) -> None:
+        self.session = live.session
+        self.facts = facts
+        self._report: dict[str, str] | None = None
+        self._not_put_back: dict[str, str] = {}  # by field: why
+        self._history: list[ChatItem] = []
+        self._judged: dict[str, str | None] = {}  # fields that were compared as they were put back
+        self._put_into: tuple[AgentSession[Any], Expected] | None = None
+        self._hooks = hooks
+        self._making = Making(self, hooks, first, factories)
+        self._made = self._making.made
+        self._making.on_made = self._put_back_early
+        self._first = first
+        self._again = again(live.session)
+        self._at: int | None = None  # as of when state is put back
+        self._ours: Ours | None = {}  # as long as code is run again
+        self._tasks: dict[str, str] = {}
+        self._compared: dict[str, str | None] = {}
+
+    @property
+    def report(self) -> dict[str, str]:
+        """Field by field what came back: `exact`, `degraded: why` or `missing: why`.
+
+        `exact` is what was compared: what the last holder had (its digest) with the log, and the
+        log with what stands in the objects when this is first asked for.
+        """
+        if self._report is None:
+            if self._put_into is None:
+                return {}
+            self._report = self._compare(*self._put_into)
+        return self._report
+
+    def judge(self, field: str, why: str | None) -> None:
+        """A field that its owner has compared; None: it is as it was."""
+        self._compared[field] = why
+
+    def agent(self, key: str) -> Agent:
+        """The agent of that key: the one that the job began with, or made by its factory.
+
+        Raises NotMade, a KeyError, if there is none, or its factory failed.
+        """
+        return self._making.agent(key)
+
+    def arguments(self, key: str | None = None) -> dict[str, Any]:
+        """What the agent of that key was made with, by name; without a key the one that a factory
+        is making just now. What could not be recorded is not among them.
+
+        Raises what `agent` does, for an argument that is an agent.
+        """
+        return self._making.arguments(key)
+
+    async def put_back(self, session: AgentSession[Any]) -> Agent:
+        """Put everything into the objects; returns the agent that was current."""
+        self._put_back_history(session)
+        self._put_back_userdata(session, self._making.held)
+        for key, agent in tuple(self._made.items()):
+            self._put_back_early(key, agent)
+        current = self._current()
+        if self._hooks.key_of(current) == self._again.root:
+            self._hooks.tasks.go_on(self._again, self)
+        else:
+            self._hooks.tasks.give_up(self._again, self, f"there is no {self._again.root}")
+        self.put_back_state(session)
+        for key, agent in tuple(self._made.items()):
+            await self._put_back_context(key, agent)
+        self._put_back_options(session)
+        keys = {*self._made, self.session.agent or self._hooks.key_of(current)}
+        self._put_into = session, expected(self.session, keys)
+        return current
+
+    def _current(self) -> Agent:
+        key = self._again.root
+        if key is None:
+            self._not_put_back["agent"] = "no agent had entered"
+            return self._first
+        try:
+            current = self.agent(key)
+        except NotMade as error:
+            self._name("agent", str(error))
+            return self._first
+        self._hooks.silence(current)
+        return current
+
+    def put_back_state(self, session: AgentSession[Any], at: int | None = None) -> None:
+        """Userdata and attributes, of the agents that are there; `at` an earlier moment."""
+        self._at = at
+        self._put_back_userdata(session, self._making.held_or_made)
+        for key, agent in tuple(self._made.items()):
+            self._put_back_attributes(key, agent, self._making.held_or_made)
+
+    async def put_back_agent(self, key: str, agent: Agent) -> None:
+        """All of an agent that was made behind that: a task."""
+        self._made[key] = agent
+        self._put_back_attributes(key, agent, self._making.held_or_made)
+        await self._put_back_context(key, agent)
+
+    def tasks_settled(self, lost: Mapping[str, str], *, is_told: bool) -> None:
+        """What awaited tasks has come as far as it was, but for `lost`. With `is_told` the person
+        hears of it, and nothing else is said."""
+        self._ours = None
+        if lost:
+            words = "; ".join(f"{name}: {why}" for name, why in lost.items())
+            self._tasks = {"tasks": f"degraded: not gone into again: {words}"}
+            self._name("agent", f"not gone into again: {words}")
+        elif self._again.places:
+            self._tasks = {"tasks": EXACT}
+        if is_told:
+            self.facts = msgspec.structs.replace(
+                self.facts, unanswered=None, heard="", unheard="", rest=""
+            )
+
+    def _put_back_history(self, session: AgentSession[Any]) -> None:
+        history, lost = contexts.decoded(self.session.mirrored)
+        session.history.items[:] = self._history = history
+        self._hooks.mirror.restore_history(history)
+        self._name("history", lost)
+
+    async def _put_back_context(self, key: str, agent: Agent) -> None:
+        await self._put_back_instructions(key, agent)
+        await self._put_back_tools(key, agent)
+        lost = await contexts.put_back(agent, self.session.context(key), self._history)
+        self._name(CONTEXT_OF + key, lost)
+        self._hooks.mirror.restore_context(key, agent.chat_ctx.items)
+
+    async def _put_back_instructions(self, key: str, agent: Agent) -> None:
+        """Those of this version, unless the running call had changed them."""
+        field = instructions.OF + key
+        if field in self.session.options:
+            await instructions.put_back(agent, self.session.options[field])
+        elif entered := self.session.entered.get(key):
+            self._name(field, instructions.newer(agent, entered.instructions))
+
+    async def _put_back_tools(self, key: str, agent: Agent) -> None:
+        field = tools.OF + key
+        if entered := self.session.entered.get(key):
+            last = self.session.options.get(field, entered.tools)
+            await tools.put_back(agent, entered.tools, last)
+            self._name(field, tools.differences(agent, last))
+
+    def _put_back_options(self, session: AgentSession[Any]) -> None:
+        lost = options.put_back(session, self.session.options, self._made)
+        self._name("options", f"not as it was: {', '.join(lost)}" if lost else None)
+
+    def _saved(self, field: str, newest: Attributes) -> Attributes:
+        return self.session.earlier.at(self._at, field, newest)
+
+    def _put_back_userdata(self, session: AgentSession[Any], refer: typed.Refer) -> None:
+        """With `refer` for the agents that it holds."""
+        saved = self._saved(userdata.FIELD, self.session.userdata_log)
+        if saved.type is None:
+            return
+        decoder = Decoder(refer, self._hooks.known_key, self._ours)
+        userdata.restore(session, saved, decoder)
+        reading = userdata.read(session, self._hooks.known_key)
+        self._judge(userdata.FIELD, decoder, saved, reading, self._hooks.recorders.userdata)
+
+    def _put_back_early(self, key: str, agent: Agent) -> None:
+        """Without agents that are still to be made: factories see them."""
+        self._put_back_attributes(key, agent, self._making.held)
+
+    def _put_back_attributes(self, key: str, agent: Agent, refer: typed.Refer) -> None:
+        newest = self.session.attributes.get(key, Attributes())
+        saved = self._saved(attributes.FIELD + key, newest)
+        if saved.type is None:
+            return
+        decoder = Decoder(refer, self._hooks.known_key, self._ours)
+        attributes.restore(agent, saved, decoder)
+        reading = attributes.read(agent, self._hooks.known_key)
+        recorder = self._hooks.recorders.attributes(key)
+        self._judge(attributes.FIELD + key, decoder, saved, reading, recorder)
+
+    def _judge(
+        self,
+        field: str,
+        decoder: Decoder,
+        saved: Attributes,
+        reading: objects.Reading | None,
+        recorder: Recorder,
+    ) -> None:
+        now = reading.value if reading else None
+        recorder.kept.keep(decoder.problems, saved.value, now)
+        self._judged[field] = objects.said(decoder.problems, saved, now)
+
+    def _name(self, field: str, why: str | None) -> None:
+        if why:
+            self._not_put_back[field] = why
+
+    def _compare(self, session: AgentSession[Any], expected: Expected) -> dict[str, str]:
+        """Never raises: what cannot be read is not exact."""
+        key = self._hooks.key_of(session.current_agent)
+        live = fields.digests(fields.Now(session, self._made, key, self.session))
+        reasons = self._not_put_back | self.session.holes
+        compared = self._others()
+        found = report(expected, live, reasons, self._judged | compared)
+        others = {f: f"degraded: {why}" if why else EXACT for f, why in compared.items()}
+        return others | found | self._rest(session)
+
+    def _others(self) -> dict[str, str | None]:
+        """What its owners compare: how it differs, by field."""
+        compared = dict(self._compared)
+        for field, owner in self._hooks.claims.owners.items():
+            if field in self.session.digests:
+                compared[field] = owner.difference()
+        for key, agent in self._made.items():
+            made = self.session.made.get(key)
+            if made and arguments.are_any(made):
+                now = arguments.entry_of(agent, key, lambda a: self._hooks.known_key(a) or "")
+                compared[arguments.OF + key] = arguments.differences(made, now)
+        return compared
+
+    def _rest(self, session: AgentSession[Any]) -> dict[str, str]:
+        """What no digest is of."""
+        skipped = sorted(set(self.session.skipped))
+        unknown = [tool.name for tool in self.facts.unknown_tools]
+        found = {"entries": f"degraded: skipped {', '.join(skipped)}" if skipped else EXACT}
+        found |= self._tasks
+        if why := self.session.holes.get("entries"):
+            found["entries"] = f"degraded: {why}"
+        if self.session.tools:
+            words = f"degraded: outcome unknown of {', '.join(unknown)}"
+            found["tools"] = words if unknown else EXACT
+        models = (session.llm, session.current_agent.llm)
+        return found | (NEVER if any(isinstance(m, RealtimeModel) for m in models) else {})
+
+
+def repair(env: Env, live: Live, flying: mark.Mark | None, facts: Facts) -> None:
+    """Record what was under way as the items that it had become."""
+    for put in plan.repairs(
+        live.session,
+        flying,
+        facts,
+        new_id=lambda: f"item_{env.new_id().hex}",
+        now_s=_behind(live.session, env.now_us() / 1e6),
+    ):
+        live.record(_as_livekits(put))
+
+
+def _as_livekits(put: entries.ItemPut) -> entries.ItemPut:
+    """With all that LiveKit's own item would have, so that it is equal to what is put back."""
+    (item,) = items.decode([put.item])
+    return msgspec.structs.replace(put, item=items.encode(item))
+
+
+def _behind(session: Session, now_s: float) -> float:
+    """LiveKit sorts by time: a clock that is behind must not put new items in front."""
+    newest = max((i.get("created_at", 0.0) for i in session.items.values()), default=0.0)
+    return max(now_s, newest + 0.001)

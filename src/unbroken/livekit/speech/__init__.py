@@ -1,0 +1,1 @@
+"""Speech: what is being said, how far it was heard, and the voice that is fenced."""

@@ -1,0 +1,102 @@
+"""The session's history and the contexts of its agents, recorded as they change."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from livekit.agents import Agent, AgentSession
+from livekit.agents.llm import ChatItem
+
+from unbroken.live.live import Live
+from unbroken.live.mirror import Mirror, Put
+from unbroken.log import digest
+from unbroken.log.entries import Noted
+from unbroken.log.session import CONTEXT_OF
+
+log = logging.getLogger(__name__)
+
+WRITTEN_WHOLE = "unbroken.written_whole"  # the note of a list that was not recorded as it is
+IN_VAIN = "the log cannot hold it as it is"  # an id that stands in it twice, say
+
+
+class Lists:
+    """Of one session. `put` records what is new or was edited in the history; `agents` are all that
+    live, by key."""
+
+    def __init__(
+        self,
+        live: Live,
+        session: AgentSession[Any],
+        mirror: Mirror,
+        put: Callable[[Put], None],
+        agents: Callable[[], Mapping[str, Agent]],
+    ) -> None:
+        self._agents = agents
+        self._live = live
+        self._session = session
+        self._mirror = mirror
+        self._put = put
+        self._in_vain: set[str] = set()  # fields that were written whole, and differ all the same
+        self._written_whole = 0
+
+    @property
+    def version(self) -> int:
+        """The same as long as no list is recorded anew."""
+        return self._mirror.version
+
+    def scan(self, key: str, agent: Agent) -> None:
+        """Record what is not as recorded, in the history and in the context of one agent."""
+        history, context = self._session.history.items, agent.chat_ctx.items
+        for change in self._mirror.changes(history, key, context):
+            if not isinstance(change, Put):
+                self._live.record(change)
+                continue
+            self._put(change)
+            if not change.is_new:
+                self._keep_apart(change.put.item["id"])
+
+    def _keep_apart(self, item_id: str) -> None:
+        """The contexts of agents may have a copy of what was edited, as it was before."""
+        for key, agent in self._agents().items():
+            for piece in self._mirror.apart(item_id, key, agent.chat_ctx.items):
+                self._live.record(piece)
+
+    def look(self, key: str, agent: Agent, *, is_whole: bool = False) -> bool:
+        """Whether what is looked at next is as recorded, or with `is_whole` all of it; else `scan`
+        finds what is not."""
+        context = {key: agent.chat_ctx.items}
+        return self._mirror.look(self._session.history.items, context, is_whole=is_whole)
+
+    def digests(self, agents: Mapping[str, Agent]) -> dict[str, str]:
+        """By field. What the log has otherwise is written whole, at once, and counted."""
+        history = self._session.history.items
+        live = {key: agent.chat_ctx.items for key, agent in agents.items()}
+        found = self._mirror.digests(history, live)
+        for field, of_live in found.items():
+            if self._live.session.folded(field) != of_live:
+                if field not in self._in_vain:
+                    self._write_whole(field, live.get(field.removeprefix(CONTEXT_OF), history))
+                    self._judge(field, of_live)
+            elif field in self._in_vain:
+                self._judge(field, of_live)
+        return {field: digest.of(of_live) for field, of_live in found.items()}
+
+    def _write_whole(self, field: str, items: list[ChatItem]) -> None:
+        key = field.removeprefix(CONTEXT_OF)
+        is_history = key == field
+        whole = (
+            self._mirror.whole_history(items)
+            if is_history
+            else self._mirror.whole_context(key, items)
+        )
+        for change in whole:
+            self._live.record(change)
+        self._written_whole += 1
+        self._live.record(Noted(WRITTEN_WHOLE, {"count": self._written_whole, "field": field}))
+        log.warning("%s was not recorded as it is: written whole", field)
+
+    def _judge(self, field: str, of_live: str) -> None:
+        """Whether it is as it is in the log now. What is not is not tried again until it is."""
+        is_equal = self._live.session.folded(field) == of_live
+        (self._in_vain.discard if is_equal else self._in_vain.add)(field)
+        self._live.keep_not(field, None if is_equal else IN_VAIN)

@@ -1,0 +1,63 @@
+"""What hears, thinks and speaks: which models, and those of their settings that can be read again.
+
+An object cannot be written down: of a model that an application gave to an agent at run time only
+its name is known. Of what it told a model by `update_options`, the values that the model shows.
+"""
+
+import functools
+import inspect
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from livekit.agents import Agent, AgentSession
+
+from unbroken.livekit import fragile
+from unbroken.log.entries import JSON, plain
+
+KINDS = ("stt", "llm", "tts")
+CLASSES = 64
+SECRET = re.compile(r"(^|_)(key|token|secret|password)$")  # no credentials in the log
+COLLECTS = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+def names(session: AgentSession[Any], agent: Agent) -> JSON:
+    """Of the agent's own models, or the session's."""
+    used = {kind: getattr(agent, kind) or getattr(session, kind) for kind in KINDS}
+    return {kind: f"{model.provider}/{model.model}" for kind, model in used.items() if model}
+
+
+def of_session(session: AgentSession[Any]) -> Iterator[tuple[str, Any]]:
+    """Its models, by kind."""
+    return ((kind, model) for kind in KINDS if (model := getattr(session, kind)))
+
+
+def of_agent(agent: Agent) -> Iterator[tuple[str, Any]]:
+    """Those that it brings itself."""
+    return ((kind, model) for kind in KINDS if (model := getattr(agent, kind)))
+
+
+def settings(model: Any) -> dict[str, JSON]:
+    """What `update_options` can change and the model shows, where it is plain data; None where
+    nothing was told."""
+    found = {}
+    kind: Any = type(model)
+    for name in _settable(kind):
+        value = fragile.setting(model, name)
+        if (json := plain(value)) == value:
+            found[name] = json
+    return found
+
+
+def put_back(model: Any, name: str, value: JSON) -> None:
+    """Raises what the model raises."""
+    model.update_options(**{name: value})
+
+
+@functools.lru_cache(CLASSES)
+def _settable(kind: type) -> tuple[str, ...]:
+    update = getattr(kind, "update_options", None)
+    if update is None:
+        return ()
+    parameters = list(inspect.signature(update).parameters.values())[1:]
+    return tuple(p.name for p in parameters if p.kind not in COLLECTS and not SECRET.search(p.name))

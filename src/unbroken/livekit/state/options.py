@@ -1,0 +1,196 @@
+"""What an application changes of its session while a call runs, and a successor changes again.
+
+What a log can hold is put back: the session's options and switches, and the settings of its models
+and of an agent's own (`tts.voice`, `tts.voice of Greeter`). Of a model itself only its name is
+known: whoever swaps one at run time has to swap it again behind `start`, and the report says so.
+"""
+
+import functools
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+import msgspec
+from livekit.agents import Agent, AgentSession
+
+from unbroken.livekit.state import instructions, models, tools
+from unbroken.log.entries import JSON, plain
+from unbroken.log.session import Session as Saved
+
+log = logging.getLogger(__name__)
+
+Session: TypeAlias = AgentSession[Any]
+MODELS_OF = "models of "
+OF = " of "
+OF_AN_AGENT = (instructions.OF, tools.OF)  # fields of their own
+PLAIN = ("max_tool_steps", "user_away_timeout", "min_consecutive_speech_delay")
+OBJECT = "object "  # before the name of what cannot be written down
+
+
+class Option(NamedTuple):
+    read: Callable[[Session], JSON]
+    put_back: Callable[[Session, Any], None]
+
+
+def read(session: Session, agents: Mapping[str, Agent]) -> dict[str, JSON]:
+    """The session's options, and those of some of its agents, as they are now."""
+    now = _of_session(session)
+    for key, agent in agents.items():
+        now |= _of_agent(session, key, agent)
+        now[instructions.OF + key] = instructions.read(agent)
+        now[tools.OF + key] = tools.read(agent)
+    return now
+
+
+def changed(now: Mapping[str, JSON], saved: Saved, agents: Mapping[str, Agent]) -> dict[str, JSON]:
+    """Of the options `now` those that the log says were changed, for an agent that is not here as
+    the log has them; without what is not here."""
+    logged: dict[str, JSON] = saved.folded("options")
+    here = (None, *agents)
+    return {
+        name: now.get(name, value)
+        for name, value in logged.items()
+        if name in now or _agent_in(name) not in here
+    }
+
+
+def put_back(
+    session: Session, changed: Mapping[str, JSON], agents: Mapping[str, Agent]
+) -> list[str]:
+    """Change what had been changed; returns the names of what is not as it was. Options of agents
+    that are not here wait for them in the log."""
+    models_last = sorted(changed.items(), key=lambda item: item[0].startswith(MODELS_OF))
+    return [name for name, value in models_last if not _is_back(session, name, value, agents)]
+
+
+def tell(session: Session, changed: Callable[[], None]) -> None:
+    """Call `changed` behind each of the session's own switches: no event tells of them."""
+    for owner, name in (
+        (session, "update_options"),
+        (session.input, "set_audio_enabled"),
+        (session.input, "set_video_enabled"),
+        (session.output, "set_audio_enabled"),
+        (session.output, "set_transcription_enabled"),
+    ):
+        setattr(owner, name, _told(getattr(owner, name), changed))
+
+
+def _told(switch: Callable[..., None], changed: Callable[[], None]) -> Callable[..., None]:
+    @functools.wraps(switch)
+    def told(*args: Any, **kwargs: Any) -> None:
+        switch(*args, **kwargs)
+        changed()
+
+    return told
+
+
+def _is_back(session: Session, name: str, value: JSON, agents: Mapping[str, Agent]) -> bool:
+    if name.startswith(OF_AN_AGENT):
+        return True
+    if name.startswith(MODELS_OF):
+        agent = agents.get(name.removeprefix(MODELS_OF))
+        return agent is None or models.names(session, agent) == value
+    try:
+        if (option := OPTIONS.get(name)) is not None:
+            return _option_is_back(option, session, value)
+        if (key := _agent_in(name)) is None:
+            return _setting_is_back(dict(models.of_session(session)), name, value)
+        owned = models.of_agent(agents[key]) if key in agents else None
+        return owned is None or _setting_is_back(dict(owned), name.partition(OF)[0], value)
+    except Exception:
+        log.exception("option not put back", extra={"option": name})
+        return False
+
+
+def _option_is_back(option: Option, session: Session, value: JSON) -> bool:
+    if option.read(session) != value:
+        option.put_back(session, value)
+    return bool(option.read(session) == value)
+
+
+def _setting_is_back(owned: Mapping[str, Any], name: str, value: JSON) -> bool:
+    kind, _, setting = name.partition(".")
+    if (model := owned.get(kind)) is None:  # or an option of a newer version
+        return False
+    if models.settings(model).get(setting) != value:
+        models.put_back(model, setting, value)
+    return bool(models.settings(model).get(setting) == value)
+
+
+def _agent_in(name: str) -> str | None:
+    """Whose option it is: an agent's key; None: the session's."""
+    return name.partition(OF)[2] or None
+
+
+def _of_session(session: Session) -> dict[str, JSON]:
+    own = {name: option.read(session) for name, option in OPTIONS.items()}
+    return own | _settings(models.of_session(session), "")
+
+
+def _of_agent(session: Session, key: str, agent: Agent) -> dict[str, JSON]:
+    own = _settings(models.of_agent(agent), OF + key)
+    return own | {MODELS_OF + key: models.names(session, agent)}
+
+
+def _settings(owned: Iterable[tuple[str, Any]], of: str) -> dict[str, JSON]:
+    return {
+        f"{kind}.{name}{of}": value
+        for kind, model in owned
+        for name, value in models.settings(model).items()
+    }
+
+
+def _turn_detection(session: Session) -> JSON:
+    mode = session.turn_detection
+    return mode if mode is None or isinstance(mode, str) else OBJECT + type(mode).__name__
+
+
+def _detect_turns(session: Session, mode: Any) -> None:
+    if mode is None or not mode.startswith(OBJECT):
+        session.update_options(turn_detection=mode)
+
+
+def _json(value: object) -> JSON:
+    """A copy, as JSON can say it."""
+    try:
+        return msgspec.json.decode(msgspec.json.encode(value))
+    except Exception:  # noqa: BLE001 - what JSON cannot say
+        return plain(value)
+
+
+def _plain(name: str) -> Option:
+    """One that LiveKit reads anew each time."""
+    return Option(
+        lambda s: getattr(s.options, name), lambda s, value: setattr(s.options, name, value)
+    )
+
+
+OPTIONS: dict[str, Option] = {
+    "endpointing": Option(
+        lambda s: dict(s.options.endpointing_overrides),
+        lambda s, changed: s.update_options(endpointing_opts=changed),
+    ),
+    "turn detection": Option(_turn_detection, _detect_turns),
+    "keyterms": Option(lambda s: s.keyterms, lambda s, terms: s.update_options(keyterms=terms)),
+    "audio input": Option(
+        lambda s: s.input.audio_enabled, lambda s, on: s.input.set_audio_enabled(on)
+    ),
+    "audio output": Option(
+        lambda s: s.output.audio_enabled, lambda s, on: s.output.set_audio_enabled(on)
+    ),
+    "transcription": Option(
+        lambda s: s.output.transcription_enabled,
+        lambda s, on: s.output.set_transcription_enabled(on),
+    ),
+    "video input": Option(
+        lambda s: s.input.video_enabled, lambda s, on: s.input.set_video_enabled(on)
+    ),
+    "interruption": Option(
+        lambda s: _json(s.options.interruption), lambda s, to: s.options.interruption.update(to)
+    ),
+    "preemptive generation": Option(
+        lambda s: _json(s.options.preemptive_generation),
+        lambda s, to: s.options.preemptive_generation.update(to),
+    ),
+    **{name.replace("_", " "): _plain(name) for name in PLAIN},
+}

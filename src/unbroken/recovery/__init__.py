@@ -1,0 +1,1 @@
+"""What a successor does: what is run again, what is said, and how well the session came back."""

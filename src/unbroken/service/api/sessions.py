@@ -1,0 +1,161 @@
+"""/api/v1/sessions"""
+
+import base64
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+import structlog
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+
+from unbroken.archive.port import StoredEntry, TakeRequest
+from unbroken.errors import NotFound
+from unbroken.service import contract, shapes, wire
+from unbroken.service.parts import Given
+from unbroken.service.shapes import Name
+from unbroken.stores.projection import as_json
+
+PAGE_BYTES_MAX = 4 << 20
+
+router = APIRouter(prefix="/api/v1/sessions", tags=["sessions"])
+log = structlog.get_logger()
+
+
+class SessionData(BaseModel):
+    """A summary of a call: room_name, messages, participants, duration, and whatever else."""
+
+    model_config = ConfigDict(extra="allow")
+
+    room_name: Name = Field(validation_alias=AliasChoices("room_name", "room"))
+
+
+class SavedSession(BaseModel):
+    conversation_id: UUID
+    call_id: UUID
+
+
+ENTRIES = contract.json_out(
+    entries={"type": "array", "items": {"type": "object"}}, next={"type": ["integer", "null"]}
+)
+SIDE_ENTRIES = contract.json_out(
+    entries={"type": "array", "items": {"type": "object"}}, next={"type": ["string", "null"]}
+)
+
+
+@router.post(
+    "/take",
+    response_class=Response,
+    responses=contract.bytes_out(wire.MSGPACK),
+    openapi_extra=contract.bytes_in(wire.MSGPACK),
+)
+async def take(request: Request, parts: Given) -> Response:
+    """Move a session's term to the caller (msgpack); 409 call_taken if a live holder has it."""
+    taken = await parts.store.archive.take(await wire.read(request, TakeRequest))
+    log.info(
+        "session taken",
+        session_id=str(taken.session_id),
+        call_id=str(taken.call_id),
+        conversation_id=str(taken.conversation_id),
+        term=taken.term,
+        cause=taken.cause,
+        gap_ms=taken.gap_us // 1_000,
+        crashes=taken.crashes,
+    )
+    return await wire.answer(taken)
+
+
+@router.post("/save", status_code=201)
+async def save_session(data: SessionData, parts: Given) -> SavedSession:
+    """Keep the summary of the call in a room."""
+    place = await parts.store.rooms.find(data.room_name)
+    summary = as_json(data.model_dump()).encode()
+    await parts.store.rooms.summarize(place.call_id, summary)
+    return SavedSession(conversation_id=place.conversation_id, call_id=place.call_id)
+
+
+@router.get("/{session_id}")
+async def get_session(session_id: UUID, parts: Given) -> shapes.SessionDetail:
+    """The session, all its terms, and what is in flight."""
+    session = await parts.store.conversations.get_session(session_id)
+    terms = await parts.store.sessions.list_terms(session_id)
+    mark = await parts.store.sessions.get_mark(session_id)
+    return shapes.session_detail(session, terms, mark)
+
+
+@router.post("/{session_id}/kill", status_code=202)
+async def kill(session_id: UUID, parts: Given) -> dict[str, str]:
+    """Kill the agent's process, to see what follows. Only in a demonstration.
+
+    409 conflict if nobody holds the session now.
+    """
+    if not parts.settings.demo:
+        raise NotFound("agents are killed on request only in a demonstration (UNBROKEN_DEMO=1)")
+    await parts.store.conversations.get_session(session_id)
+    await parts.store.sessions.kill(session_id)
+    log.warning("agent to be killed", session_id=str(session_id))
+    return {}
+
+
+@router.get("/{session_id}/entries", response_class=Response, responses=ENTRIES)
+async def list_entries(
+    session_id: UUID,
+    parts: Given,
+    after: Annotated[int, Query(ge=0, lt=1 << 63)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+) -> Response:
+    """The log in order, from `after` on. Pass `next` back as `after` until it is null.
+
+    A payload that is no JSON is shown as {"$base64": ...}.
+    """
+    session = await parts.store.conversations.get_session(session_id)
+    entries = await parts.store.archive.entries(
+        session_id.bytes, after=after, limit=limit, bytes_max=PAGE_BYTES_MAX
+    )
+    is_last = not entries or entries[-1].seq >= session.last_seq
+    shown = [_shown(entry) for entry in entries]
+    return _json({"entries": shown, "next": None if is_last else entries[-1].seq})
+
+
+@router.get("/{session_id}/side", response_class=Response, responses=SIDE_ENTRIES)
+async def list_side_entries(
+    session_id: UUID,
+    parts: Given,
+    after: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+) -> Response:
+    """What came after its term had ended: kept, shown, never replayed. Pass `next` back as
+    `after` until it is null."""
+    await parts.store.conversations.get_session(session_id)
+    asked = {"limit": limit, "bytes_max": PAGE_BYTES_MAX}
+    found = await parts.store.archive.side_entries(
+        session_id, after=shapes.side_place(after), **asked
+    )
+    shown = [
+        _shown(side.entry) | {"reason": side.reason, "received_at": shapes.iso(side.received_at_us)}
+        for side in found
+    ]
+    return _json({"entries": shown, "next": shapes.side_cursor(found[-1]) if found else None})
+
+
+def _shown(entry: StoredEntry) -> dict[str, Any]:
+    return {
+        "seq": entry.seq,
+        "term": entry.term,
+        "kind": entry.kind,
+        "at": shapes.iso(entry.at_us),
+        "flags": entry.flags,
+        "payload": _payload(entry.payload),
+    }
+
+
+def _payload(payload: bytes) -> Any:
+    try:
+        msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {"$base64": base64.b64encode(payload).decode()}
+    return msgspec.Raw(payload)
+
+
+def _json(body: object) -> Response:
+    return Response(msgspec.json.encode(body), media_type="application/json")

@@ -1,0 +1,86 @@
+"""The watch over sessions: those without a holder get one, those without people end.
+
+Theory of operation. Three loops that do not wait for each other. One sleeps until the next dispatch
+is due and is woken by an append that orphaned a session; what it begins goes on in tasks. One
+looks at rooms that wait for their first agent. One looks once a second at what nobody reports:
+people who come back, hosts that fell silent, agents that should be gone, rooms that LiveKit has
+forgotten, and ends that are due. All that is decided is decided in the store, guarded by the term,
+so that a second service would do no harm.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from unbroken.errors import RoomServerUnavailable, UnbrokenError
+from unbroken.service.parts import Parts
+from unbroken.service.watch.ends import Ends
+from unbroken.service.watch.failover import Failover
+from unbroken.service.watch.first import FirstAgents
+from unbroken.service.watch.rounds import Rounds
+
+PULSE_S = 1.0
+ENDS_LOOKS = 5
+PAUSE_S = 1.0  # after an error of ours that nobody expected
+
+log = structlog.get_logger()
+
+
+class Watch:
+    def __init__(self, parts: Parts) -> None:
+        self._store = parts.store
+        self._looks = 0
+        self.failover = Failover(parts)
+        self.first = FirstAgents(parts)
+        self.rounds = Rounds(parts)
+        self.ends = Ends(parts, self.rounds)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as loops:
+                for step in (self._dispatch, self._call_first, self._look, self._pulse):
+                    loops.create_task(self._for_ever(step))
+        finally:
+            await self.failover.aclose()
+            await self.first.aclose()
+
+    async def _dispatch(self) -> None:
+        wake = self._store.archive.orphaned
+        wake.clear()
+        pause_s = await self.failover.step()
+        try:
+            async with asyncio.timeout(pause_s):
+                await wake.wait()
+        except TimeoutError:
+            return
+
+    async def _call_first(self) -> None:
+        await asyncio.sleep(await self.first.step())
+
+    async def _look(self) -> None:
+        self._store.archive.pulse()
+        self._looks += 1
+        if self._looks % ENDS_LOOKS == 0:
+            await self.ends.round()
+        await self.rounds.round()
+        await asyncio.sleep(PULSE_S)
+
+    async def _pulse(self) -> None:
+        """A look that LiveKit holds up is no pause of ours."""
+        self._store.archive.pulse()
+        await asyncio.sleep(PULSE_S)
+
+    async def _for_ever(self, step: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await step()
+            except RoomServerUnavailable:
+                await asyncio.sleep(PULSE_S)  # told by the one who asked
+            except UnbrokenError as error:
+                log.warning("watch step skipped", code=error.code)
+                await asyncio.sleep(PULSE_S)
+            except Exception:  # a fault in one look must not end all failovers
+                log.exception("watch step failed")
+                await asyncio.sleep(PAUSE_S)
