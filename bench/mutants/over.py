@@ -5,7 +5,7 @@ from bench.mutants.mutant import Mutant
 MUTANTS = (
     Mutant(
         name="whoever comes is given the call",
-        file="stores/sqlite/going.py",
+        file="store/going.py",
         old="goes_on = have_met(known, here) if here else is_its_own",
         new="goes_on = True",
         promise="A call goes on for its own people.",
@@ -13,7 +13,7 @@ MUTANTS = (
     ),
     Mutant(
         name="our own word in a room names a conversation",
-        file="stores/sqlite/going.py",
+        file="store/going.py",
         old="return not is_own_word(tx, *room, request.conversation_id)",
         new="return True",
         promise="What we wrote into a room's metadata names nothing for a stranger.",
@@ -29,7 +29,7 @@ MUTANTS = (
     ),
     Mutant(
         name="who died behind a hang-up is replaced",
-        file="stores/sqlite/appending.py",
+        file="store/appending.py",
         old="    if over is None:",
         new="    if over is None or True:",
         promise="Nobody comes back for an agent that hung up.",
@@ -37,7 +37,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a successor is given what was hung up",
-        file="stores/sql/sqlite/sessions.sql",
+        file="store/sql/sqlite/sessions.sql",
         old="(term < :granted or ending is null",
         new="(true",
         promise="A session whose agent hung up is nobody's.",
@@ -45,8 +45,8 @@ MUTANTS = (
     ),
     Mutant(
         name="strangers are sent the successor",
-        file="service/watch/failover.py",
-        old=" and await self._store.ownership.whose(orphan.call, people) is not False",
+        file="service/watch_dispatch.py",
+        old=" and await self._store.watch.whose(orphan.call, people) is not False",
         new="",
         promise="A successor is sent only where people of its call are.",
         test="service/test_others.py::test_others_in_the_room_get_an_agent_for_a_call_of_their_own",

@@ -7,7 +7,7 @@ CONTRACT = "stores/test_sqlite.py::TestSqliteArchive::"
 MUTANTS = (
     Mutant(
         name="no fence",
-        file="stores/sql/sqlite/append.sql",
+        file="store/sql/sqlite/append.sql",
         old="when i.term = s.term and i.holder = s.holder and s.phase <> 'ended'",
         new="when s.phase <> 'ended'",
         promise="After a take, nothing of the old holder enters the log.",
@@ -15,7 +15,7 @@ MUTANTS = (
     ),
     Mutant(
         name="the term alone is the key",
-        file="stores/sql/sqlite/append.sql",
+        file="store/sql/sqlite/append.sql",
         old="when i.term = s.term and i.holder = s.holder and s.phase <> 'ended'",
         new="when i.term = s.term and s.phase <> 'ended'",
         promise="Only the holder of a term writes in it.",
@@ -23,7 +23,7 @@ MUTANTS = (
     ),
     Mutant(
         name="an ended session takes more",
-        file="stores/sql/sqlite/append.sql",
+        file="store/sql/sqlite/append.sql",
         old="i.holder = s.holder and s.phase <> 'ended'",
         new="i.holder = s.holder",
         promise="Nothing enters the log of a session behind its end.",
@@ -31,7 +31,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a gap of one is let through",
-        file="stores/sql/sqlite/append.sql",
+        file="store/sql/sqlite/append.sql",
         old="b.low <= s.last_seq + 1",
         new="b.low <= s.last_seq + 2",
         promise="The log has no gap.",
@@ -39,7 +39,7 @@ MUTANTS = (
     ),
     Mutant(
         name="what was sent again is stored again",
-        file="stores/sql/sqlite/append.sql",
+        file="store/sql/sqlite/append.sql",
         old="join batch b using (k) where a.outcome = 'acked' and b.seq > a.last_seq;",
         new="join batch b using (k) where a.outcome = 'acked';",
         promise="Each entry is stored once, whatever arrives twice.",
@@ -47,7 +47,7 @@ MUTANTS = (
     ),
     Mutant(
         name="the head is not moved",
-        file="stores/sql/sqlite/append.sql",
+        file="store/sql/sqlite/append.sql",
         old="set last_seq = a.seq,",
         new="set last_seq = sessions.last_seq,",
         promise="An empty batch is answered with the head.",
@@ -55,7 +55,7 @@ MUTANTS = (
     ),
     Mutant(
         name="what came late is dropped",
-        file="stores/sql/sqlite/append.sql",
+        file="store/sql/sqlite/append.sql",
         old="where a.outcome in ('fenced', 'ended') and b.seq > a.seq",
         new="where a.outcome = 'ended' and b.seq > a.seq",
         promise="What may not enter the log stands in the side lane.",
@@ -63,7 +63,7 @@ MUTANTS = (
     ),
     Mutant(
         name="an older mark wins",
-        file="stores/sql/sqlite/append.sql",
+        file="store/sql/sqlite/append.sql",
         old="(i.mark_n, i.mark_at) > (sessions.mark_n, sessions.mark_at)",
         new="(i.mark_n, i.mark_at) < (sessions.mark_n, sessions.mark_at)",
         promise="A successor is given the newest mark.",
@@ -71,7 +71,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a living holder is robbed",
-        file="stores/sql/sqlite/sessions.sql",
+        file="store/sql/sqlite/sessions.sql",
         old="and (phase = 'orphaned' or (phase = 'offered' and cause = 'released')\n      or",
         new="and (phase <> 'ended' or (phase = 'offered' and cause = 'released')\n      or",
         promise="A living holder keeps its session.",
@@ -79,7 +79,7 @@ MUTANTS = (
     ),
     Mutant(
         name="the successor begins in its predecessor's last entry",
-        file="stores/sql/sqlite/sessions.sql",
+        file="store/sql/sqlite/sessions.sql",
         old=":host_id, :agent_identity, last_seq + 1, :now,",
         new=":host_id, :agent_identity, last_seq, :now,",
         promise="A successor misses nothing: its base is all that was stored.",
@@ -87,7 +87,7 @@ MUTANTS = (
     ),
     Mutant(
         name="hosts are lost while the store could not hear them",
-        file="stores/sql/sqlite/sessions.sql",
+        file="store/sql/sqlite/sessions.sql",
         old="or (:lost_hosts and phase",
         new="or (true and phase",
         promise="Nobody is lost right after a start, a pause or a clock step of the store.",
@@ -96,7 +96,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a batch renews no lease",
-        file="stores/sql/sqlite/sessions.sql",
+        file="store/sql/sqlite/sessions.sql",
         old="set lease_until = max(lease_until, excluded.lease_until), ttl = excluded.ttl, name",
         new="set ttl = excluded.ttl, name",
         promise="Any batch of a host renews its lease.",
@@ -104,7 +104,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a commit does not wait for the disk",
-        file="stores/sqlite/database.py",
+        file="store/sqlite/database.py",
         old="synchronous = full",
         new="synchronous = off",
         promise="What is acknowledged is on the disk of the service.",

@@ -81,7 +81,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a host's clock is taken for right",
-        file="stores/sqlite/messages.py",
+        file="store/messages.py",
         old="put.heard_at_us + self._ahead_us",
         new="put.heard_at_us",
         promise="The wrong clock of a host moves no line.",
@@ -89,7 +89,7 @@ MUTANTS = (
     ),
     Mutant(
         name="sessions stand one behind the other",
-        file="stores/sql/sqlite/messages.sql",
+        file="store/sql/sqlite/messages.sql",
         old="  and (:all_items or m.role in ('user', 'assistant'))\norder by m.heard_at desc,",
         new="  and (:all_items or m.role in ('user', 'assistant'))\norder by",
         promise="Lines of two roles stand as they were heard.",
@@ -97,7 +97,7 @@ MUTANTS = (
     ),
     Mutant(
         name="the table is asked while lines wait",
-        file="stores/sqlite/messages.py",
+        file="store/messages.py",
         old="        self.flush()\n        row =",
         new="        row =",
         promise="However a log is cut into batches, its transcript is the same.",
@@ -105,7 +105,7 @@ MUTANTS = (
     ),
     Mutant(
         name="something is heard in the future",
-        file="stores/sqlite/messages.py",
+        file="store/messages.py",
         old="heard_us = min(put.heard_at_us + self._ahead_us, self._tx.now_us)",
         new="heard_us = put.heard_at_us + self._ahead_us",
         promise="Nothing counts as heard later than it came.",
@@ -113,7 +113,7 @@ MUTANTS = (
     ),
     Mutant(
         name="time goes back within a session",
-        file="stores/sqlite/messages.py",
+        file="store/messages.py",
         old="heard_us = max(heard_us, low.heard_us)",
         new="pass",
         promise="Within a session the order is that of history.",
@@ -121,7 +121,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a line counts from its entry",
-        file="stores/projection.py",
+        file="store/projection.py",
         old="0 <= at_us - created_us <= SPEECH_US_MAX",
         new="0 < 0",
         promise="A reply stands where it began.",
@@ -129,7 +129,7 @@ MUTANTS = (
     ),
     Mutant(
         name="the newest batch sets the clock",
-        file="stores/sql/sqlite/sessions.sql",
+        file="store/sql/sqlite/sessions.sql",
         old="when excluded.clock_ahead between clock_ahead and clock_ahead + 1000000",
         new="when 0",
         promise="A batch that was long under way moves no line.",
@@ -137,7 +137,7 @@ MUTANTS = (
     ),
     Mutant(
         name="what is put again is heard again",
-        file="stores/sql/sqlite/messages.sql",
+        file="store/sql/sqlite/messages.sql",
         old="   set seq = excluded.seq, role",
         new="   set heard_at = :now, seq = excluded.seq, role",
         promise="A page that was read stays as it was.",
@@ -145,7 +145,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a step of the store's clock is forgotten",
-        file="stores/sql/sqlite/clock.sql",
+        file="store/sql/sqlite/clock.sql",
         old="update messages set heard_at = heard_at + :step",
         new="update messages set heard_at = heard_at",
         promise="A step of the store's clock moves no line.",
@@ -153,7 +153,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a call stands in front of the one before",
-        file="stores/sqlite/messages.py",
+        file="store/messages.py",
         old='if newest and newest["heard_at"] > self._tx.now_us:',
         new="if not newest:",
         promise="Behind a step back the next call stands behind the last one.",

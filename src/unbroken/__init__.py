@@ -1,7 +1,6 @@
 """Durable state for LiveKit voice agents. Kill the agent mid-sentence: the conversation goes on."""
 
-from unbroken.backend_client import BackendClient
-from unbroken.conversation import LLMMessage
+from unbroken.backend_client import BackendClient, LLMMessage
 from unbroken.errors import (
     ArchiveUnavailable,
     CallTaken,

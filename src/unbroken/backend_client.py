@@ -16,7 +16,6 @@ import msgspec
 from unbroken import names
 from unbroken.archive.destination import Destination
 from unbroken.archive.http import ask, http_client, problem_of, refusal
-from unbroken.conversation import LLMMessage
 from unbroken.env import Env, Host
 from unbroken.errors import (
     ArchiveUnavailable,
@@ -54,6 +53,17 @@ OWN_MAX = 1_000  # own journals open at once; beyond it the one unused for longe
 
 
 A = TypeVar("A")
+
+
+class LLMMessage(msgspec.Struct, kw_only=True):
+    """One message of a conversation: what was said, or heard of it."""
+
+    role: str
+    content: str
+    metadata: dict[str, Any] = {}
+    id: str | None = None
+    created_at: float | None = None  # seconds since 1970
+    interrupted: bool = False
 
 
 class _Line(msgspec.Struct):

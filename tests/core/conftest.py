@@ -12,7 +12,7 @@ from unbroken.env import Env
 from unbroken.journal import speed
 from unbroken.journal.frames import Header
 from unbroken.journal.spool import Spool
-from unbroken.stores.sqlite import SqliteStore
+from unbroken.store.sqlite import SqliteStore
 
 
 @pytest.fixture

@@ -156,7 +156,7 @@ async def test_a_fenced_holder_is_confirmed_up_to_its_end_by_every_keeper(
         live.record(Noted("n", number))
     await until(keeper, lambda: live.ack.acked == 3)
     holder = live.journal.header.holder
-    await store.ownership.orphan(live.session_id, 1, holder, cause="host_lost")
+    await store.watch.orphan(live.session_id, 1, holder, cause="host_lost")
     await between.take(request_of(new_header(env, spool, room="room", sid="RM_room")))
     for number in range(3, 5):
         live.record(Noted("n", number))

@@ -109,7 +109,7 @@ async def stored(keeper: Keeper, store, header: Header) -> list[str]:
     await until(keeper, lambda: header.holder in keeper._tails)
     tail = keeper._tails[header.holder]
     await until(keeper, lambda: tail.is_over)
-    return [e.kind for e in await store.archive.entries(tail.session_id.bytes)]
+    return [e.kind for e in await store.archive.entries(tail.session_id)]
 
 
 async def test_what_never_was_a_journal_costs_nobody_anything(spool, store, env, keeper, caplog):
@@ -303,7 +303,7 @@ async def test_what_is_missing_is_named(spool, store, env, keeper, caplog):
     ack.close()
     assert await stored(keeper, store, header) == ["note"] * 2 + ["lost"] * 6
     session_id = keeper._tails[header.holder].session_id
-    log = await store.archive.entries(session_id.bytes)
+    log = await store.archive.entries(session_id)
     lost = [entries.decode(e.kind, e.payload).cause for e in log[2:]]
     assert lost == ["unreadable"] * 6
     said = [r.getMessage() for r in caplog.records if "entries 3 to 8" in r.getMessage()]

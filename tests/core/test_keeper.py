@@ -60,7 +60,7 @@ async def until(keeper: Keeper, condition: Callable[[], bool]) -> None:
 
 
 async def log_of(store, session_id: UUID):
-    return await store.archive.entries(session_id.bytes)
+    return await store.archive.entries(session_id)
 
 
 async def test_a_provisional_start_becomes_a_session(spool, store, env):

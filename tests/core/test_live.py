@@ -24,7 +24,7 @@ from unbroken.live import live as live_module
 from unbroken.live.live import Live
 from unbroken.live.losses import RUNS_MAX
 from unbroken.log.entries import Noted, decode
-from unbroken.stores.sqlite import SqliteStore
+from unbroken.store.sqlite import SqliteStore
 
 pytestmark = pytest.mark.usefixtures("at_once")
 

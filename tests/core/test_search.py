@@ -2,7 +2,7 @@
 
 import pytest
 
-from unbroken.search import LENGTH, TERMS_MAX, excerpt, indexed, terms_of
+from unbroken.store.search import LENGTH, TERMS_MAX, excerpt, indexed, terms_of
 
 
 def shown(text: str, question: str) -> str:

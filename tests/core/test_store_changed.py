@@ -19,7 +19,7 @@ from unbroken.keeper.claim import PATIENCE_US
 from unbroken.live.live import Live
 from unbroken.log import entries
 from unbroken.log.entries import Ended, Noted
-from unbroken.stores.sqlite import SqliteStore
+from unbroken.store.sqlite import SqliteStore
 
 
 class Stores:

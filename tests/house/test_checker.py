@@ -9,7 +9,7 @@ from bench.host.store import Store
 from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.env import Host
 from unbroken.log import entries
-from unbroken.stores.sqlite import SqliteStore
+from unbroken.store.sqlite import SqliteStore
 from unbroken.testing.holders import Holder, entry
 
 SEED, COUNT = 7, 3

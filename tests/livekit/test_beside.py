@@ -8,7 +8,7 @@ from livekit.agents.llm import ChatMessage
 
 from tests.livekit.holders import SETTLE_S, Holder
 from tests.livekit.test_contexts import RULES, Call
-from unbroken.conversation import LLMMessage
+from unbroken.backend_client import LLMMessage
 from unbroken.livekit.history import History
 from unbroken.livekit.state.lists import WRITTEN_WHOLE
 

@@ -39,7 +39,7 @@ async def one_call(spool, store, said):
     await call.start(session, agent=Agent(instructions=""))
     await asyncio.gather(session.aclose(), job.end())
     await shipped(spool, store.archive)
-    (orphan,) = await store.ownership.claim_orphans(limit=9, retry_s=1, until_s=30)
+    (orphan,) = await store.watch.claim_orphans(limit=9, retry_s=1, until_s=30)
     return orphan
 
 

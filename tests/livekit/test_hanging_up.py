@@ -53,7 +53,7 @@ class Talk:
         return session.phase
 
     async def due(self):
-        return await self.store.ownership.next_dispatch_us() is not None
+        return await self.store.watch.next_dispatch_us() is not None
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ async def hangs():
 
 
 async def session_of(store, room=ROOM):
-    rows = await store.ownership.list_waiting()
+    rows = await store.watch.list_waiting()
     return [row for row in rows if row.call.room_name == room]
 
 

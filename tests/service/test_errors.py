@@ -61,7 +61,7 @@ async def test_a_failed_read_is_never_an_empty_list(client, monkeypatch):
     def broken(self, work):
         raise sqlite3.OperationalError("disk I/O error")
 
-    monkeypatch.setattr("unbroken.stores.sqlite.database.Database._read", broken)
+    monkeypatch.setattr("unbroken.store.sqlite.database.SqliteDatabase._read", broken)
     for path in (
         "/api/v1/conversations",
         CONVERSATION,
@@ -79,7 +79,7 @@ async def test_a_mistake_of_ours_says_nothing_of_itself(client, monkeypatch):
     def broken(self, work):
         raise RuntimeError("a secret")
 
-    monkeypatch.setattr("unbroken.stores.sqlite.database.Database._read", broken)
+    monkeypatch.setattr("unbroken.store.sqlite.database.SqliteDatabase._read", broken)
     answer = await client.get("/api/v1/conversations")
     assert (answer.status_code, answer.json()["code"]) == (500, "internal")
     assert "secret" not in answer.text

@@ -13,7 +13,7 @@ from unbroken.log.entries import Ended
 from unbroken.service.first_agent import because
 from unbroken.service.livekit_rooms import Asked
 from unbroken.service.watch.loop import Watch
-from unbroken.stores.sqlite.waiting import Waiting
+from unbroken.store.records import Waiting
 from unbroken.testing.holders import ENV, Holder, entry
 
 

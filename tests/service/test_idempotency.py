@@ -6,7 +6,7 @@ import pytest
 
 from tests.service.test_without_a_journal import API, contents, post, turn
 from unbroken.archive import port as wire
-from unbroken.stores.sqlite.requests import KEPT_US
+from unbroken.store.requests import KEPT_US
 from unbroken.testing.holders import Holder, entry
 
 SAVE = "/conversations/save-turn"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from unbroken.stores.sqlite import conversations, reports
+from unbroken.store import conversations, reports
 from unbroken.testing.holders import Holder
 
 API = "/api/v1"

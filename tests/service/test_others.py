@@ -152,7 +152,7 @@ async def test_what_comes_behind_a_final_word_is_new(store, rooms, parts):
     assert again.conversation_id != first.conversation_id
     await holder.append(3, final="left")
     assert await phase(store, taken) == ("ended", "finalized")
-    assert await store.ownership.next_dispatch_us() is None
+    assert await store.watch.next_dispatch_us() is None
 
 
 async def test_a_call_that_waits_is_over_with_the_final_word(store, rooms, parts):

@@ -3,7 +3,7 @@
 import pytest
 
 from unbroken.service import pages
-from unbroken.stores.sqlite import database
+from unbroken.store.sqlite import database
 
 
 async def test_what_runs_here(client):

@@ -57,9 +57,9 @@ async def test_nobody_is_sent_into_an_empty_room(store, rooms, watch, clock):
     taken = await orphan(store)
     await step(watch)
     assert rooms.dispatched == []
-    assert await store.ownership.next_dispatch_us() is None
+    assert await store.watch.next_dispatch_us() is None
     await watch.rounds.round()
-    assert await store.ownership.next_dispatch_us() is None
+    assert await store.watch.next_dispatch_us() is None
     rooms.open("room", PERSON)
     clock.advance(100)
     await watch.rounds.round()
@@ -95,7 +95,7 @@ async def test_a_room_that_says_nothing_is_a_strangers_after_a_hang_up(store, ro
     await orphan(store, "empty")
     rooms.open("room", PERSON, sid="RM_other")
     await watch.rounds.round()
-    assert await store.ownership.next_dispatch_us() is None
+    assert await store.watch.next_dispatch_us() is None
 
 
 async def test_a_dispatch_is_repeated_until_the_term_moves(store, rooms, watch, clock):
@@ -163,7 +163,7 @@ async def test_while_livekit_is_away_nothing_is_lost_and_little_is_asked(
     pauses = []
     for _ in range(40):
         await step(watch)
-        due_us = await store.ownership.next_dispatch_us()
+        due_us = await store.watch.next_dispatch_us()
         pauses.append((due_us - clock.now_us()) / 1e6)
         clock.advance(2.01)
     assert 0.1 < pauses[0] < 0.3

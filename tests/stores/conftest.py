@@ -3,7 +3,7 @@
 import pytest
 
 from unbroken.blobs.object_store import ObjectBlobs
-from unbroken.stores.sqlite import SqliteStore
+from unbroken.store.sqlite import SqliteStore
 from unbroken.testing.holders import LISTENED_S, Clock
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from tests.stores.test_ownership import orphan
 from unbroken.blobs.object_store import ObjectBlobs
-from unbroken.stores.sqlite import SqliteStore
-from unbroken.stores.sqlite.rooms import SavedTurn
+from unbroken.store.records import SavedTurn
+from unbroken.store.sqlite import SqliteStore
 from unbroken.testing.holders import LISTENED_S, Holder
 
 DAY_S = 86_400
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.parametrize("step_s", STEPS_S)
 
 async def test_the_next_dispatch_comes_when_it_would_have(store, archive, clock, step_s):
     _, taken = await orphan(archive, "killed")
-    claim = store.ownership.claim_orphans
+    claim = store.watch.claim_orphans
     assert len(await claim(limit=9, retry_s=4, until_s=60)) == 1
     clock.step(step_s)
     clock.advance(3)
@@ -24,7 +24,7 @@ async def test_the_next_dispatch_comes_when_it_would_have(store, archive, clock,
     clock.advance(1.1)
     (again,) = await claim(limit=9, retry_s=4, until_s=60)
     assert (again.session_id, again.is_late, again.crashes) == (taken.session_id, False, 1)
-    due_us = await store.ownership.next_dispatch_us()
+    due_us = await store.watch.next_dispatch_us()
     assert due_us is not None
     assert 7 < (due_us - clock.now_us()) / 1e6 < 9
 
@@ -33,10 +33,10 @@ async def test_an_orphan_is_given_up_when_it_would_have_been(store, archive, clo
     await orphan(archive, "killed")
     clock.step(step_s)
     clock.advance(20)
-    (claim,) = await store.ownership.claim_orphans(limit=9, retry_s=1, until_s=30)
+    (claim,) = await store.watch.claim_orphans(limit=9, retry_s=1, until_s=30)
     assert not claim.is_late
     clock.advance(11)
-    (claim,) = await store.ownership.claim_orphans(limit=9, retry_s=1, until_s=30)
+    (claim,) = await store.watch.claim_orphans(limit=9, retry_s=1, until_s=30)
     assert claim.is_late
 
 
@@ -44,9 +44,9 @@ async def test_those_who_may_come_back_have_as_long_as_before(store, archive, cl
     await orphan(archive, "empty")
     clock.step(step_s)
     await Holder(archive).take("another room")  # any write
-    assert await store.ownership.list_abandoned(orphaned_s=600) == []
+    assert await store.watch.list_abandoned(orphaned_s=600) == []
     clock.advance(601)
-    assert len(await store.ownership.list_abandoned(orphaned_s=600)) == 1
+    assert len(await store.watch.list_abandoned(orphaned_s=600)) == 1
 
 
 async def test_the_gap_is_the_time_that_went_by(archive, clock, step_s):
@@ -63,7 +63,7 @@ async def test_crashes_are_recent_for_as_long_as_before(store, archive, clock, s
     clock.step(step_s)
     assert (await Holder(archive).take()).crashes == 3
     clock.advance(121)
-    assert await store.ownership.count_crashes(taken.session_id, window_s=120) == 0
+    assert await store.watch.count_crashes(taken.session_id, window_s=120) == 0
 
 
 async def test_an_order_is_carried_out_if_it_is_young(store, archive, clock, step_s):
@@ -92,9 +92,9 @@ async def test_what_is_saved_over_rest_is_idle_when_nothing_was_said(store, cloc
     said = {"user_message": "hi", "assistant_message": None, "metadata": {}, "key": "k"}
     await store.rooms.save_turn(SavedTurn(room_name="room", identity=None, **said))
     clock.step(step_s)
-    assert await store.ownership.end_idle(idle_s=600) == []
+    assert await store.watch.end_idle(idle_s=600) == []
     clock.advance(601)
-    assert len(await store.ownership.end_idle(idle_s=600)) == 1
+    assert len(await store.watch.end_idle(idle_s=600)) == 1
 
 
 async def test_conversations_are_listed_as_they_came(store, archive, clock, step_s):
@@ -119,6 +119,6 @@ async def test_a_clock_that_was_set_while_the_store_was_closed_keeps_nobody(
     async with SqliteStore.open(file, blobs, clock) as store:
         clock.advance(LISTENED_S)
         assert (await Holder(store.archive).take("living")).cause == "host_lost"
-        assert len(await store.ownership.claim_orphans(limit=9, retry_s=1, until_s=30)) == 1
+        assert len(await store.watch.claim_orphans(limit=9, retry_s=1, until_s=30)) == 1
         clock.advance(601)
-        assert len(await store.ownership.list_abandoned(orphaned_s=600)) == 2
+        assert len(await store.watch.list_abandoned(orphaned_s=600)) == 2

@@ -9,7 +9,7 @@ import pytest
 
 from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.errors import Corrupt, SettingsInvalid
-from unbroken.stores.sqlite import SqliteStore
+from unbroken.store.sqlite import SqliteStore
 from unbroken.testing.holders import Clock, Holder, entry
 
 LINES = ["pay 100 euro", "gladly", "thank you"]
@@ -59,7 +59,7 @@ async def take(store):
 async def test_a_changed_entry_is_named_and_the_rest_goes_on(tmp_path, said, caplog):
     change(tmp_path, ENTRY, ROW, TITLE)
     async with opened(tmp_path) as store:
-        entries = await store.archive.entries(said.session_id.bytes)
+        entries = await store.archive.entries(said.session_id)
         with caplog.at_level(logging.ERROR):
             taken = await take(store)
         assert "corrupt" in caplog.text
@@ -162,5 +162,5 @@ async def test_a_damaged_page_is_corrupt_and_not_an_outage(tmp_path, said):
     path.write_bytes(content)
     async with opened(tmp_path) as store:
         with pytest.raises(Corrupt):
-            await store.archive.entries(said.session_id.bytes)
+            await store.archive.entries(said.session_id)
         assert (await store.conversations.get_session(said.session_id)).last_seq == len(LINES)

@@ -12,8 +12,9 @@ import pytest
 
 from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.errors import ArchiveUnavailable, SettingsInvalid
-from unbroken.stores.sqlite import SqliteStore
-from unbroken.stores.sqlite.database import QUERIES, Database, file_system
+from unbroken.store.sqlite import SqliteStore
+from unbroken.store.sqlite.database import SqliteDatabase, file_system
+from unbroken.store.sqlite.transaction import QUERIES
 from unbroken.testing.holders import Clock, Holder, numbered
 
 ONCE = {"stage", "stage_index", "keep_index", "views"}  # at the start
@@ -22,7 +23,7 @@ import asyncio, sys
 from pathlib import Path
 from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.env import Host
-from unbroken.stores.sqlite import SqliteStore
+from unbroken.store.sqlite import SqliteStore
 from unbroken.testing.holders import Holder, numbered
 
 async def main(folder):
@@ -59,7 +60,7 @@ def write_until_killed(folder) -> tuple[UUID, int]:
 async def test_what_was_acked_is_there_after_a_kill(tmp_path):
     session_id, acked = await asyncio.to_thread(write_until_killed, tmp_path)
     async with open_store(tmp_path) as store:
-        log = await store.archive.entries(session_id.bytes)
+        log = await store.archive.entries(session_id)
     assert len(log) >= acked >= 40
     sent = numbered(1, len(log))
     assert [(e.seq, e.payload) for e in log] == [(n, e.payload) for n, e in enumerate(sent, 1)]
@@ -98,7 +99,7 @@ async def test_a_folder_that_cannot_be_is_said_so(tmp_path):
         async with open_store(tmp_path / "file"):
             pass
     with pytest.raises(SettingsInvalid, match="cannot"):
-        async with Database.open(tmp_path / "file" / "x.sqlite", Clock()):
+        async with SqliteDatabase.open(tmp_path / "file" / "x.sqlite", Clock()):
             pass
 
 
@@ -169,10 +170,10 @@ def test_the_file_system_of_a_folder_is_found(mounts, kind, tmp_path):
 
 
 async def test_network_file_systems_are_refused(tmp_path, monkeypatch):
-    database = "unbroken.stores.sqlite.database"
+    database = "unbroken.store.sqlite.database"
     monkeypatch.setattr(f"{database}.file_system", lambda folder: "nfs4")
     with pytest.raises(SettingsInvalid, match="network file system"):
-        async with Database.open(tmp_path / "x.sqlite", Clock()):
+        async with SqliteDatabase.open(tmp_path / "x.sqlite", Clock()):
             pass
 
 

@@ -183,10 +183,10 @@ async def test_a_host_that_is_lost_behind_a_hang_up_is_not_replaced(store, archi
     holder = Holder(archive)
     taken = await holder.take()
     await holder.append(1, joined("ann"), hung_up())
-    assert await store.ownership.orphan(taken.session_id, 1, holder.id, cause="host_lost")
+    assert await store.watch.orphan(taken.session_id, 1, holder.id, cause="host_lost")
     session = await store.conversations.get_session(taken.session_id)
     assert (session.phase, session.end_reason) == ("ended", "bye")
-    assert await store.ownership.next_dispatch_us() is None
+    assert await store.watch.next_dispatch_us() is None
 
 
 async def test_who_names_a_session_that_was_hung_up_is_not_given_it(archive, clock):
@@ -202,10 +202,10 @@ async def test_a_hang_up_that_comes_late_ends_a_session_that_was_taken_for_lost(
     holder = Holder(archive)
     taken = await holder.take()
     await holder.append(1, joined("ann"))
-    await store.ownership.orphan(taken.session_id, 1, holder.id, cause="host_lost")
+    await store.watch.orphan(taken.session_id, 1, holder.id, cause="host_lost")
     await holder.append(2, hung_up(), final="crashed")
     assert (await store.conversations.get_session(taken.session_id)).phase == "ended"
-    assert await store.ownership.next_dispatch_us() is None
+    assert await store.watch.next_dispatch_us() is None
 
 
 async def taken_over(store, archive, clock, *said):
@@ -213,7 +213,7 @@ async def taken_over(store, archive, clock, *said):
     lost, successor = Holder(archive, clock=clock), Holder(archive, clock=clock)
     taken = await lost.take()
     await lost.append(1, joined("ann"))
-    await store.ownership.orphan(taken.session_id, 1, lost.id, cause="host_lost")
+    await store.watch.orphan(taken.session_id, 1, lost.id, cause="host_lost")
     clock.advance(5)
     await successor.take(session_id=taken.session_id)
     if said:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from unbroken.archive.port import WireEntry
 from unbroken.log import entries
 from unbroken.log.session import fold
-from unbroken.stores.sqlite import messages
+from unbroken.store import messages
 from unbroken.testing.holders import Holder, item
 
 IDS = st.sampled_from([f"i{n}" for n in range(8)])

@@ -13,8 +13,8 @@ from unbroken.archive.port import NUMBER_MAX, WireEntry, WireMark
 from unbroken.errors import ArchiveUnavailable, InvalidInput
 from unbroken.log import entries
 from unbroken.log.session import fold
-from unbroken.stores import projection
-from unbroken.stores.sqlite.appending import SIDE_ENTRIES_MAX
+from unbroken.store import projection
+from unbroken.store.appending import SIDE_ENTRIES_MAX
 from unbroken.testing.holders import Holder, entry, item, numbered, payloads
 
 DEEP = 20_000
@@ -68,7 +68,7 @@ async def test_any_bytes_are_kept_under_any_kind(archive, kind):
     taken = await holder.take()
     sent = [entry(payload, kind=kind) for payload in HOSTILE]
     assert (await holder.append(1, *sent)).seq == len(HOSTILE)
-    log = await archive.entries(taken.session_id.bytes)
+    log = await archive.entries(taken.session_id)
     assert [e.payload for e in log] == HOSTILE
 
 
@@ -133,7 +133,7 @@ async def test_a_time_that_no_column_holds_is_kept_as_the_nearest(
     mark = WireMark(2, at_us, b"half")
     answer = await holder.append(1, entry(at_us=at_us), said, mark=mark)
     assert (answer.outcome, answer.seq) == ("acked", 2)
-    assert [e.at_us for e in await archive.entries(taken.session_id.bytes)] == [kept, kept]
+    assert [e.at_us for e in await archive.entries(taken.session_id)] == [kept, kept]
     (message,) = await conversations.list_messages(taken.conversation_id, limit=9)
     assert (message.content, message.at_us) == ("hello", kept)
 
@@ -241,7 +241,7 @@ async def test_no_payload_of_any_kind_concerns_another_session(store, archive, c
         answers = await good.send(bad.batch(first, *part), good.batch(first // 500 + 1, entry()))
         assert {a.outcome for a in answers} <= {"acked", "ended"}
         assert answers[1].outcome == "acked"
-    log = await archive.entries(taken.session_id.bytes)
+    log = await archive.entries(taken.session_id)
     assert [e.payload for e in log] == sent[: len(log)]
     assert len(log) in {500, 2_000}  # an `ended` among them ends it
     fold((e.kind, e.payload) for e in log)

@@ -3,7 +3,7 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from unbroken.stores.sqlite import SqliteStore
+from unbroken.store.sqlite import SqliteStore
 from unbroken.testing.holders import Holder, entry, numbered, payloads
 
 COMMON = settings(
@@ -35,7 +35,7 @@ async def test_entries_are_stored_once(store: SqliteStore, windows):
     holder = Holder(store.archive)
     taken = await holder.take(f"room {holder.id}")
     assert await ship(holder, windows, 12) == 12
-    log = await store.archive.entries(taken.session_id.bytes)
+    log = await store.archive.entries(taken.session_id)
     assert [e.seq for e in log] == list(range(1, 13))
     assert [e.payload for e in log] == [e.payload for e in numbered(1, 12)]
     assert (await store.conversations.get_session(taken.session_id)).last_seq == 12
@@ -54,7 +54,7 @@ async def test_what_a_term_wrote_after_its_end_is_beside_the_log(store, end, win
     for first, count in [*windows, (1, 12)]:
         answer = await old.append(first, *sent[first - 1 : first - 1 + count])
         assert (answer.outcome, answer.seq) == ("fenced", end)
-    log = await store.archive.entries(taken.session_id.bytes)
+    log = await store.archive.entries(taken.session_id)
     side = await store.archive.side_entries(taken.session_id, limit=100)
     assert [e.payload for e in log] == [e.payload for e in sent[:end]] + [b"new"]
     assert [s.entry.payload for s in side] == [e.payload for e in sent[end:]]

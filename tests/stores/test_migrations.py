@@ -3,8 +3,8 @@
 import sqlite3
 
 from unbroken.blobs.object_store import ObjectBlobs
-from unbroken.stores.sqlite import SqliteStore
-from unbroken.stores.sqlite.database import MIGRATIONS
+from unbroken.store.sqlite import SqliteStore
+from unbroken.store.sqlite.database import MIGRATIONS
 from unbroken.testing.holders import ENV, Clock
 
 CONVERSATION, LEFT, RIGHT = ENV.new_id(), ENV.new_id(), ENV.new_id()

@@ -9,8 +9,8 @@ from tests.stores.test_migrations import store_of_version
 from unbroken.archive.port import Batch
 from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.errors import InvalidInput
-from unbroken.stores.sqlite import SqliteStore
-from unbroken.stores.sqlite.rooms import SavedTurn
+from unbroken.store.records import SavedTurn
+from unbroken.store.sqlite import SqliteStore
 from unbroken.testing.holders import Clock, Holder, entry
 
 
@@ -91,4 +91,4 @@ async def test_what_an_earlier_version_held_is_held_on(tmp_path):
         assert store.archive.identity.system_id == str(public)
         assert own != public.bytes
         held = await store._database.read(lambda tx: tx.one("term_of_holder", holder=own))
-        assert held["session_id"] == session.bytes
+        assert held["session_id"] == session

@@ -17,7 +17,7 @@ async def test_an_orphan_is_claimed_again_and_again_until_it_is_late(store, arch
     _, taken = await orphan(archive, "killed")
     claims, at_s = [], []
     for tenth in range(130):
-        found = await store.ownership.claim_orphans(limit=9, retry_s=1, until_s=9)
+        found = await store.watch.claim_orphans(limit=9, retry_s=1, until_s=9)
         claims += found
         at_s += [tenth / 10] * len(found)
         clock.advance(0.1)
@@ -33,9 +33,9 @@ async def test_an_orphan_is_claimed_again_and_again_until_it_is_late(store, arch
 async def test_a_try_that_livekit_did_not_answer_counts_for_nothing(store, archive, clock):
     _, taken = await orphan(archive, "killed")
     for _ in range(9):
-        (claim,) = await store.ownership.claim_orphans(limit=9, retry_s=1, until_s=3)
-        await store.ownership.postpone(taken.session_id, taken.term, wait_s=0.5)
-        assert await store.ownership.claim_orphans(limit=9, retry_s=1, until_s=3) == []
+        (claim,) = await store.watch.claim_orphans(limit=9, retry_s=1, until_s=3)
+        await store.watch.postpone(taken.session_id, taken.term, wait_s=0.5)
+        assert await store.watch.claim_orphans(limit=9, retry_s=1, until_s=3) == []
         clock.advance(0.51)
     assert (claim.dispatches, claim.is_late) == (1, False)
 
@@ -44,33 +44,33 @@ async def test_what_nobody_can_be_dispatched_for_is_not_due(store, archive):
     holder = Holder(archive)
     await holder.take(role="backend", agent_name=None)
     await holder.append(1, final="killed")
-    assert await store.ownership.next_dispatch_us() is None
+    assert await store.watch.next_dispatch_us() is None
 
 
 async def test_an_orphan_whose_room_is_empty_stands_by(store, archive):
     _, taken = await orphan(archive, "killed")
-    await store.ownership.stand_by(taken.session_id, taken.term)
-    assert await store.ownership.next_dispatch_us() is None
-    (waiting,) = await store.ownership.list_waiting()
+    await store.watch.stand_by(taken.session_id, taken.term)
+    assert await store.watch.next_dispatch_us() is None
+    (waiting,) = await store.watch.list_waiting()
     assert (waiting.session_id, waiting.cause) == (taken.session_id, "killed")
-    assert await store.ownership.rejoined(taken.session_id, taken.term)
-    assert not await store.ownership.rejoined(taken.session_id, taken.term)
-    assert await store.ownership.list_waiting() == []
+    assert await store.watch.rejoined(taken.session_id, taken.term)
+    assert not await store.watch.rejoined(taken.session_id, taken.term)
+    assert await store.watch.list_waiting() == []
 
 
 @pytest.mark.parametrize("cause", ["empty", "server_shutdown"])
 async def test_an_empty_room_is_left_alone_until_people_are_back(store, archive, cause):
     _, taken = await orphan(archive, cause)
-    claim = store.ownership.claim_orphans
+    claim = store.watch.claim_orphans
     assert await claim(limit=9, retry_s=1, until_s=30) == []
-    assert await store.ownership.rejoined(taken.session_id, taken.term)
+    assert await store.watch.rejoined(taken.session_id, taken.term)
     assert len(await claim(limit=9, retry_s=1, until_s=30)) == 1
 
 
 async def test_crashes_are_counted_while_they_are_recent(store, archive, clock):
     for _ in range(3):
         _, taken = await orphan(archive, "killed")
-    count = store.ownership.count_crashes
+    count = store.watch.count_crashes
     assert await count(taken.session_id, window_s=120) == 3
     clock.advance(121)
     assert await count(taken.session_id, window_s=120) == 1
@@ -78,11 +78,11 @@ async def test_crashes_are_counted_while_they_are_recent(store, archive, clock):
 
 async def test_an_orphan_is_ended_once(store, archive, clock):
     holder, taken = await orphan(archive, "empty")
-    assert await store.ownership.list_abandoned(orphaned_s=600) == []
+    assert await store.watch.list_abandoned(orphaned_s=600) == []
     clock.advance(601)
-    (found,) = await store.ownership.list_abandoned(orphaned_s=600)
+    (found,) = await store.watch.list_abandoned(orphaned_s=600)
     assert (found.session_id, found.cause) == (taken.session_id, "empty")
-    end = store.ownership.end
+    end = store.watch.end
     assert await end(found.session_id, found.term, found.holder, reason="people_left")
     assert not await end(found.session_id, found.term, found.holder, reason="again")
     (call,) = await store.conversations.list_calls(taken.conversation_id)
@@ -93,9 +93,9 @@ async def test_an_orphan_is_ended_once(store, archive, clock):
 async def test_a_session_that_was_taken_meanwhile_is_not_ended(store, archive, clock):
     await orphan(archive, "killed")
     clock.advance(601)
-    (found,) = await store.ownership.list_abandoned(orphaned_s=600)
+    (found,) = await store.watch.list_abandoned(orphaned_s=600)
     await Holder(archive).take()
-    assert not await store.ownership.end(found.session_id, found.term, found.holder, reason="x")
+    assert not await store.watch.end(found.session_id, found.term, found.holder, reason="x")
 
 
 async def test_a_call_ends_with_its_last_session(store, archive):
@@ -114,7 +114,7 @@ async def test_a_call_ends_with_its_last_session(store, archive):
 async def test_a_host_is_silent_when_its_own_lease_is_over(store, archive, clock):
     holder = Holder(archive)
     taken = await holder.take()
-    silent = store.ownership.list_silent
+    silent = store.watch.list_silent
     clock.advance(TTL_MS / 1000 - 0.5)
     assert await silent(listened_us=TTL_MS * 1000) == []
     clock.advance(1)
@@ -128,23 +128,23 @@ async def test_a_host_is_silent_when_its_own_lease_is_over(store, archive, clock
 async def test_a_host_that_speaks_again_has_its_sessions_back(store, archive):
     holder = Holder(archive)
     taken = await holder.take()
-    lose = store.ownership.orphan
+    lose = store.watch.orphan
     assert await lose(taken.session_id, taken.term, holder.id, cause="host_lost")
     assert (await holder.append(1)).outcome == "acked"
     session = await store.conversations.get_session(taken.session_id)
     assert (session.phase, session.term) == ("live", 1)
-    assert await store.ownership.next_dispatch_us() is None
+    assert await store.watch.next_dispatch_us() is None
 
 
 async def test_those_who_spoke_before_are_known_while_the_session_lives(store, archive, clock):
     old, _ = await orphan(archive, "killed")
-    assert await store.ownership.list_former() == {}
+    assert await store.watch.list_former() == {}
     await Holder(archive).take()
     former = {"room": {old.request().agent_identity}}
-    assert await store.ownership.list_former(within_s=60) == former
+    assert await store.watch.list_former(within_s=60) == former
     clock.advance(61)
-    assert await store.ownership.list_former(within_s=60) == {}
-    assert await store.ownership.list_former() == former
+    assert await store.watch.list_former(within_s=60) == {}
+    assert await store.watch.list_former() == former
 
 
 async def test_nobody_is_lost_right_after_a_start_or_a_pause_of_the_store(archive, clock):

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unbroken.stores.place import between, nth
+from unbroken.store.place import between, nth
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 1 << 16)), max_size=300))

@@ -11,8 +11,8 @@ from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.errors import Corrupt
 from unbroken.log import entries
 from unbroken.log.entries import ItemsRemoved, ParticipantChanged, ParticipantJoined, Payload
-from unbroken.search import terms_of
-from unbroken.stores.sqlite import SqliteStore
+from unbroken.store.search import terms_of
+from unbroken.store.sqlite import SqliteStore
 from unbroken.testing.holders import Clock, Holder, item
 
 

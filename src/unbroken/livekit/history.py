@@ -5,7 +5,7 @@ from typing import overload
 
 from livekit.agents.llm import ChatMessage
 
-from unbroken.conversation import LLMMessage
+from unbroken.backend_client import LLMMessage
 from unbroken.live.live import Live
 from unbroken.log.entries import Item, text_of
 

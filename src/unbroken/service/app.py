@@ -33,7 +33,7 @@ from unbroken.service.opening import Opening
 from unbroken.service.parts import Parts
 from unbroken.service.settings import Settings
 from unbroken.service.watch.loop import Watch
-from unbroken.stores.sqlite import SqliteStore
+from unbroken.store.sqlite import SqliteStore
 
 log = structlog.get_logger()
 

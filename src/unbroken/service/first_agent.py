@@ -14,7 +14,8 @@ import structlog
 from unbroken.dispatch import first_said
 from unbroken.env import Env
 from unbroken.service.livekit_rooms import Asked, LiveKitRooms
-from unbroken.stores.sqlite.waiting import Awaited, SqliteWaiting, Waiting
+from unbroken.store.port import WaitingRooms
+from unbroken.store.records import Awaited, Waiting
 
 UNSEEN_S = 5.5  # LiveKit shows no job of a dispatch for up to five seconds
 COMING_S = 10.0  # a process starts, loads its models and joins; each time twice as long
@@ -28,7 +29,7 @@ log = structlog.get_logger()
 
 class FirstAgent:
     def __init__(
-        self, waiting: SqliteWaiting, livekit: LiveKitRooms, env: Env, *, name: str, retry_s: float
+        self, waiting: WaitingRooms, livekit: LiveKitRooms, env: Env, *, name: str, retry_s: float
     ) -> None:
         self._waiting, self._livekit, self._env = waiting, livekit, env
         self.name, self._retry_s = name, retry_s

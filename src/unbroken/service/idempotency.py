@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from unbroken.errors import InvalidInput
 from unbroken.service.parts import parts_of
-from unbroken.stores.sqlite.requests import Answered
+from unbroken.store.records import Answered
 
 API = "/api/v1/"
 KEY_CHARS_MAX = 256

@@ -19,8 +19,8 @@ from unbroken.service import room_metadata
 from unbroken.service.first_agent import UNSEEN_S, FirstAgent
 from unbroken.service.livekit_rooms import LiveKitRooms, LiveRoom
 from unbroken.service.room_metadata import CONVERSATION, conversation_of
-from unbroken.stores.sqlite.rooms import Room, SqliteRooms
-from unbroken.stores.sqlite.waiting import Awaited
+from unbroken.store.port import Rooms
+from unbroken.store.records import Awaited, Room
 
 log = structlog.get_logger()
 
@@ -28,9 +28,7 @@ log = structlog.get_logger()
 class Opening:
     """One at a time for each room: two that open it at once get the same one."""
 
-    def __init__(
-        self, rooms: SqliteRooms, livekit: LiveKitRooms, env: Env, first: FirstAgent
-    ) -> None:
+    def __init__(self, rooms: Rooms, livekit: LiveKitRooms, env: Env, first: FirstAgent) -> None:
         self._rooms = rooms
         self.first = first
         self._livekit = livekit

@@ -9,13 +9,13 @@ from unbroken.env import Env
 from unbroken.service.livekit_rooms import LiveKitRooms
 from unbroken.service.opening import Opening
 from unbroken.service.settings import Settings
-from unbroken.stores.sqlite import SqliteStore
+from unbroken.store.port import Store
 
 
 class Parts(NamedTuple):
     settings: Settings
     env: Env
-    store: SqliteStore
+    store: Store
     blobs: Blobs
     livekit: LiveKitRooms
     opening: Opening

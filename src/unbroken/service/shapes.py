@@ -9,13 +9,12 @@ from uuid import UUID
 from fastapi import Response
 from pydantic import AfterValidator, BaseModel, Field
 
-from unbroken import conversation as domain
 from unbroken import names
 from unbroken.archive.port import NUMBER_MAX
 from unbroken.errors import InvalidInput
 from unbroken.log import mark as marks
-from unbroken.stores.sqlite import sessions
-from unbroken.stores.sqlite.archive import SideEntry, SidePlace
+from unbroken.store import records as domain
+from unbroken.store.records import FIRST_PLACE, SideEntry, SidePlace
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME_MIN = -(1 << 63)
@@ -223,7 +222,7 @@ def session(s: domain.SessionRow) -> Session:
 
 
 def session_detail(
-    s: domain.SessionRow, terms: list[sessions.Term], mark: marks.Mark | None
+    s: domain.SessionRow, terms: list[domain.Term], mark: marks.Mark | None
 ) -> SessionDetail:
     return SessionDetail(
         **session(s).model_dump(),
@@ -232,7 +231,7 @@ def session_detail(
     )
 
 
-def _term(t: sessions.Term) -> Term:
+def _term(t: domain.Term) -> Term:
     said = t.recovered
     return Term(
         term=t.term,
@@ -317,14 +316,14 @@ def moment(text: str | None) -> tuple[int, UUID] | None:
 
 def side_cursor(side: SideEntry) -> str:
     term, holder, seq = side.place
-    return cursor(term.to_bytes(8, "big"), holder, seq.to_bytes(8, "big"))
+    return cursor(term.to_bytes(8, "big"), holder.bytes, seq.to_bytes(8, "big"))
 
 
 def side_place(text: str | None) -> SidePlace:
     if not text:
-        return -1, b"", 0
+        return FIRST_PLACE
     head, seq = opened(text, 24)
     numbers = [int.from_bytes(part, "big") for part in (head[:8], seq)]
     if len(seq) != 8 or max(numbers) > NUMBER_MAX:  # noqa: PLR2004 - an integer of eight bytes
         raise InvalidInput("not a cursor of ours")
-    return numbers[0], head[8:], numbers[1]
+    return numbers[0], UUID(bytes=head[8:]), numbers[1]

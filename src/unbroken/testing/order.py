@@ -6,7 +6,8 @@ from uuid import UUID
 import pytest
 
 from unbroken.archive.port import Archive, WireEntry
-from unbroken.conversation import Conversations, Message
+from unbroken.store.port import Conversations
+from unbroken.store.records import Message
 from unbroken.testing.holders import Clock, Holder, entry
 
 HOUR_S = 3_600

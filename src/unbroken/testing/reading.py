@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import pytest
 
 from unbroken.archive.port import Archive, WireEntry
-from unbroken.conversation import Conversations
 from unbroken.errors import NotFound
 from unbroken.log import entries
+from unbroken.store.port import Conversations
 from unbroken.testing.holders import ENV, Holder, entry, item
 from unbroken.testing.order import OrderContract
 

@@ -10,8 +10,8 @@ from pydantic import AliasChoices, BaseModel, Field
 from unbroken.service import shapes
 from unbroken.service.parts import Given
 from unbroken.service.shapes import Name, Text
-from unbroken.stores.sqlite.reports import Report
-from unbroken.stores.sqlite.rooms import metadata_bytes
+from unbroken.store.records import Report
+from unbroken.store.text import as_json
 
 router = APIRouter(prefix="/api/v1/analytics", tags=["analytics"])
 log = structlog.get_logger()
@@ -58,7 +58,7 @@ async def participant_connected(presence: Presence, parts: Given) -> Noted:
     place = await parts.store.rooms.connect(
         presence.room_name,
         presence.identity,
-        metadata=metadata_bytes(presence.metadata),
+        metadata=_bytes(presence.metadata),
         at_us=parts.env.now_us(),
     )
     return Noted(conversation_id=place.conversation_id, call_id=place.call_id)
@@ -108,3 +108,7 @@ def _shown(report: Report) -> ErrorShape:
         stack_trace=report.stack_trace,
         at=shapes.iso(report.at_us),
     )
+
+
+def _bytes(metadata: object) -> bytes | None:
+    return None if metadata is None else as_json(metadata).encode()

@@ -10,15 +10,14 @@ from fastapi import APIRouter, Header, Query, Response
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from unbroken import conversation as domain
-from unbroken.search import terms_of
 from unbroken.service import shapes
 from unbroken.service.api.turns import Turn, turns
 from unbroken.service.parts import Given
 from unbroken.service.shapes import Name, Text
-from unbroken.stores.projection import TITLE_CHARS_MAX, as_json, clean
-from unbroken.stores.sqlite.conversations import PAGE_BYTES_MAX
-from unbroken.stores.sqlite.rooms import SavedTurn
+from unbroken.store import records as domain
+from unbroken.store.records import PAGE_BYTES_MAX, SavedTurn
+from unbroken.store.search import terms_of
+from unbroken.store.text import TITLE_CHARS_MAX, as_json, clean
 
 ITEMS_MAX = 1_000  # in one answer
 QUESTION_CHARS_MAX = 500

@@ -13,7 +13,7 @@ from unbroken.errors import NotFound, TooLarge
 from unbroken.service import contract
 from unbroken.service.parts import Given
 from unbroken.service.shapes import Name
-from unbroken.stores.sqlite.files import File
+from unbroken.store.records import File
 
 router = APIRouter(prefix="/api/v1/files", tags=["files"])
 log = structlog.get_logger()

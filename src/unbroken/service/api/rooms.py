@@ -14,7 +14,7 @@ from unbroken.service.livekit_rooms import LiveRoom
 from unbroken.service.parts import Given
 from unbroken.service.room_metadata import conversation_of
 from unbroken.service.shapes import Name
-from unbroken.stores.sqlite.waiting import Waiting as Awaiting
+from unbroken.store.records import Waiting as Awaiting
 
 router = APIRouter(prefix="/api/v1/rooms", tags=["rooms"])
 

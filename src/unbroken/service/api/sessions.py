@@ -14,7 +14,7 @@ from unbroken.errors import NotFound
 from unbroken.service import contract, shapes, wire
 from unbroken.service.parts import Given
 from unbroken.service.shapes import Name
-from unbroken.stores.projection import as_json
+from unbroken.store.text import as_json
 
 PAGE_BYTES_MAX = 4 << 20
 
@@ -110,7 +110,7 @@ async def list_entries(
     """
     session = await parts.store.conversations.get_session(session_id)
     entries = await parts.store.archive.entries(
-        session_id.bytes, after=after, limit=limit, bytes_max=PAGE_BYTES_MAX
+        session_id, after=after, limit=limit, bytes_max=PAGE_BYTES_MAX
     )
     is_last = not entries or entries[-1].seq >= session.last_seq
     shown = [_shown(entry) for entry in entries]

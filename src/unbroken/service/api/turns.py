@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from unbroken.conversation import Message
 from unbroken.log.entries import ItemPut, decode
+from unbroken.store.records import Message
 
 Item = tuple[Message, bytes | None]  # of tools with the payload
 

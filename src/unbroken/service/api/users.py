@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from unbroken.service import shapes
 from unbroken.service.parts import Given
 from unbroken.service.shapes import Name
-from unbroken.stores.projection import as_json
-from unbroken.stores.sqlite.users import User
+from unbroken.store.records import User
+from unbroken.store.text import as_json
 
 router = APIRouter(prefix="/api/v1/users", tags=["users"])
 

@@ -14,7 +14,7 @@ from unbroken.errors import NotFound, RoomServerUnavailable, UnbrokenError
 from unbroken.log.cause import PROVIDER_LOST
 from unbroken.service.parts import Parts
 from unbroken.service.watch.rounds import is_room_of
-from unbroken.stores.sqlite.ownership import Orphan
+from unbroken.store.records import Orphan
 
 LOOK_S = 0.25  # nothing is due
 DUE_S = 0.05  # something is
@@ -38,13 +38,13 @@ class Failover:
 
         Raises ArchiveUnavailable; then nothing was begun.
         """
-        due_us = await self._store.ownership.next_dispatch_us()
+        due_us = await self._store.watch.next_dispatch_us()
         if due_us is None:
             return LOOK_S
         if (wait_us := due_us - self._env.now_us()) > 0:
             return min(wait_us / 1_000_000, LOOK_S)
         given = self._settings
-        orphans = await self._store.ownership.claim_orphans(
+        orphans = await self._store.watch.claim_orphans(
             limit=CLAIMED_MAX, retry_s=given.dispatch_retry_s, until_s=given.dispatch_until_s
         )
         for orphan in orphans:
@@ -83,7 +83,7 @@ class Failover:
 
     async def _serve(self, orphan: Orphan) -> None:
         if not await self._has_people(orphan):
-            await self._store.ownership.stand_by(orphan.session_id, orphan.term)
+            await self._store.watch.stand_by(orphan.session_id, orphan.term)
             log.info("nobody of the call in the room, no dispatch", **_named(orphan))
         elif orphan.crashes >= self._crashes_max(orphan):
             await self._give_up(orphan, "crashes")
@@ -106,7 +106,7 @@ class Failover:
         if room is None or not is_room_of(room, orphan.call, is_expected=True):
             return False
         people = [p.person for p in there if p.is_person]
-        return bool(people) and await self._store.ownership.whose(orphan.call, people) is not False
+        return bool(people) and await self._store.watch.whose(orphan.call, people) is not False
 
     async def _dispatch(self, orphan: Orphan) -> None:
         name = orphan.call.room_name
@@ -135,12 +135,12 @@ class Failover:
         wait_s = min(most, first * 2 ** min(failures, 8))
         log.warning("dispatch postponed", **_named(orphan), wait_s=wait_s, error=str(error))
         try:
-            await self._store.ownership.postpone(orphan.session_id, orphan.term, wait_s=wait_s)
+            await self._store.watch.postpone(orphan.session_id, orphan.term, wait_s=wait_s)
         except UnbrokenError as unsaid:  # it is due again after the usual time
             log.warning("failover try failed", code=unsaid.code, **_named(orphan))
 
     async def _give_up(self, orphan: Orphan, why: str) -> None:
-        is_ours = await self._store.ownership.end(
+        is_ours = await self._store.watch.end(
             orphan.session_id, orphan.term, orphan.holder, reason="gave_up"
         )
         if not is_ours:

@@ -14,7 +14,7 @@ from unbroken.errors import NotFound, RoomServerUnavailable, UnbrokenError
 from unbroken.service.livekit_rooms import LiveRoom
 from unbroken.service.parts import Parts
 from unbroken.service.room_metadata import conversation_of
-from unbroken.stores.sqlite.waiting import Waiting
+from unbroken.store.records import Waiting
 
 IDLE_S = 0.5  # nothing is due
 HOLD_S = 15.0  # one look is over by then, however slow LiveKit is

@@ -16,7 +16,7 @@ from unbroken.log.cause import EMPTY, HOST_LOST
 from unbroken.service.livekit_rooms import LiveRoom
 from unbroken.service.parts import Parts
 from unbroken.service.room_metadata import conversation_of
-from unbroken.stores.sqlite.ownership import CallRoom, Watched
+from unbroken.store.records import CallRoom, Watched
 
 LIVE_PULSES = 2  # rooms of live sessions are looked at every so many rounds
 FORMER_PULSES = 10  # agents of older terms, when the takeover is longer ago than...
@@ -49,10 +49,10 @@ class Rounds:
         self._is_away = False
 
     async def _round(self) -> None:
-        ownership = self._store.ownership
-        waiting = [w for w in await ownership.list_waiting() if w.agent_name is not None]
-        silent = await ownership.list_silent(listened_us=self._store.archive.listened_us())
-        live = await ownership.list_live() if self.count % LIVE_PULSES == 0 else []
+        watch = self._store.watch
+        waiting = [w for w in await watch.list_waiting() if w.agent_name is not None]
+        silent = await watch.list_silent(listened_us=self._store.archive.listened_us())
+        live = await watch.list_live() if self.count % LIVE_PULSES == 0 else []
         rooms = await self.rooms_of([*waiting, *silent, *live])
         await self._welcome(waiting, rooms)
         await self._judge(silent, rooms)
@@ -87,7 +87,7 @@ class Rounds:
             there = [p.person for p in await self._livekit.participants(room.name) if p.is_person]
             if not there:
                 continue
-            is_theirs = await self._store.ownership.whose(session.call, there)
+            is_theirs = await self._store.watch.whose(session.call, there)
             is_expected = is_theirs or self._is_expected(session)
             if not is_room_of(room, session.call, is_expected=is_expected):
                 continue
@@ -97,7 +97,7 @@ class Rounds:
                 turned.add(room.name)
 
     async def _call_back(self, session: Watched) -> None:
-        if await self._store.ownership.rejoined(session.session_id, session.term):
+        if await self._store.watch.rejoined(session.session_id, session.term):
             name = session.call.room_name
             log.info("people are back", session_id=str(session.session_id), room=name)
             self._store.archive.orphaned.set()
@@ -144,7 +144,7 @@ class Rounds:
         return await self._livekit.answers(room.name, agent) is False
 
     async def _orphan(self, session: Watched) -> None:
-        if await self._store.ownership.orphan(
+        if await self._store.watch.orphan(
             session.session_id, session.term, session.holder, cause=HOST_LOST
         ):
             log.warning("host lost", session_id=str(session.session_id), term=session.term)
@@ -165,13 +165,13 @@ class Rounds:
             await self._opening.name_again(room.name, call.conversation_id)
         except NotFound:
             return  # gone again
-        await self._store.ownership.see_room(call, room.sid)
+        await self._store.watch.see_room(call, room.sid)
         log.info("room metadata restored", room=room.name, sid=room.sid, call_id=str(call.call_id))
 
     async def _send_out(self) -> None:
         """An agent that was taken for dead and thaws rejoins with its own token: not for long."""
         is_long = self.count % FORMER_PULSES == 0
-        former = await self._store.ownership.list_former(within_s=None if is_long else FRESH_S)
+        former = await self._store.watch.list_former(within_s=None if is_long else FRESH_S)
         turns = asyncio.Semaphore(ASKED_AT_ONCE)
 
         async def look(name: str, identities: set[str]) -> None:

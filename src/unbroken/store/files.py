@@ -2,25 +2,13 @@
 
 from uuid import UUID
 
-import msgspec
-
 from unbroken.errors import NotFound
-from unbroken.stores.projection import clean
-from unbroken.stores.sqlite.database import Database
+from unbroken.store.records import File
+from unbroken.store.text import clean
+from unbroken.store.transaction import Database
 
 
-class File(msgspec.Struct, frozen=True, kw_only=True):
-    id: UUID
-    conversation_id: UUID | None
-    call_id: UUID | None
-    identity: str | None
-    name: str
-    content_type: str
-    size_bytes: int
-    sha256: bytes
-
-
-class SqliteFiles:
+class StoredFiles:
     def __init__(self, database: Database) -> None:
         self._database = database
 
@@ -40,21 +28,16 @@ class SqliteFiles:
         )
 
     async def get(self, file_id: UUID) -> File:
-        """Raises NotFound."""
         row = await self._database.read(lambda tx: tx.one("get_file", file_id=file_id))
         if row is None:
             raise NotFound(f"no file {file_id}")
         return File(
             id=file_id,
-            conversation_id=_uuid(row["conversation_id"]),
-            call_id=_uuid(row["call_id"]),
+            conversation_id=row["conversation_id"],
+            call_id=row["call_id"],
             identity=row["identity"],
             name=row["name"],
             content_type=row["content_type"],
             size_bytes=row["bytes"],
             sha256=row["sha256"],
         )
-
-
-def _uuid(value: bytes | None) -> UUID | None:
-    return UUID(bytes=value) if value else None

@@ -17,11 +17,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import msgspec
-
-from unbroken.stores.place import between, nth
-from unbroken.stores.projection import Change, PutMessage, RemoveMessages, title_of
-from unbroken.stores.sqlite.database import TENANT, Row, Transaction
+from unbroken.store.place import between, nth
+from unbroken.store.projection import Change, PutMessage, RemoveMessages
+from unbroken.store.text import title_of
+from unbroken.store.transaction import TENANT, Row, Transaction
 
 PLACE_BYTES_MAX = 200  # then the session's places are numbered afresh
 
@@ -35,7 +34,7 @@ class History:
     """The messages of one session, inside one transaction. At the end `flush` it."""
 
     def __init__(
-        self, tx: Transaction, session_id: UUID, conversation_id: bytes, ahead_us: int
+        self, tx: Transaction, session_id: UUID, conversation_id: UUID, ahead_us: int
     ) -> None:
         """`ahead_us`: of our clock, of the one by which the changes were written."""
         self._tx = tx
@@ -52,7 +51,7 @@ class History:
     def expect(self, puts: Sequence[PutMessage]) -> None:
         """Look up in one step what is there of these."""
         ids = {put.item_id for put in puts} | {put.after for put in puts if put.after is not None}
-        asked = {"session_id": self._session_id, "item_ids": _json(tuple(ids))}
+        asked = {"session_id": self._session_id, "item_ids": tuple(ids)}
         self._spots = dict.fromkeys(ids)
         self._spots |= {row["item_id"]: _spot(row) for row in self._tx.all("spots_of", **asked)}
 
@@ -63,7 +62,7 @@ class History:
                 self._put(seq, change)
             case RemoveMessages(item_ids=item_ids):
                 self.flush()
-                gone = {"session_id": self._session_id, "item_ids": _json(item_ids)}
+                gone = {"session_id": self._session_id, "item_ids": item_ids}
                 self._tx.one("remove_messages", **gone)
                 self._forget(item_ids)
             case _:
@@ -89,7 +88,7 @@ class History:
     def _row(self, seq: int, put: PutMessage, spot: Spot) -> tuple[Any, ...]:
         said = (put.role, put.text, put.interrupted, put.speaker)
         measured = (put.at_us, put.heard_ms, put.metrics)
-        where = (self._session_id.bytes, self._conversation_id, seq, *spot)
+        where = (self._session_id, self._conversation_id, seq, *spot)
         return (TENANT, *where, put.item_id, *said, *measured)
 
     def _new_spot(self, put: PutMessage) -> Spot:
@@ -143,7 +142,7 @@ class History:
         self._last, self._knows_last = None, False
 
 
-def suggest_title(tx: Transaction, conversation_id: bytes, puts: Sequence[PutMessage]) -> None:
+def suggest_title(tx: Transaction, conversation_id: UUID, puts: Sequence[PutMessage]) -> None:
     """A conversation is called after the first thing its user says."""
     said = next((p.text for p in puts if p.role == "user" and p.is_whole and p.text.strip()), None)
     if said is not None:
@@ -152,7 +151,3 @@ def suggest_title(tx: Transaction, conversation_id: bytes, puts: Sequence[PutMes
 
 def _spot(row: Row) -> Spot:
     return Spot(row["place"], row["heard_at"])
-
-
-def _json(words: Sequence[str]) -> str:
-    return msgspec.json.encode(words).decode()

@@ -3,62 +3,30 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-import msgspec
-
-from unbroken.stores.sqlite.database import Database, Row, Transaction
+from unbroken.store.records import Awaited, Waiting
+from unbroken.store.transaction import Database, Row, Transaction
 
 NAMES_MAX = 20
 LISTED_MAX = 1_000
 
 
-class Awaited(msgspec.Struct, frozen=True):
-    """`asked_at_us`: when LiveKit was asked to make the room, with a dispatch; None: it was not.
-    It is looked at after `pause_s`."""
-
-    agent_name: str
-    asked_at_us: int | None
-    pause_s: float
-
-
-class Waiting(msgspec.Struct, frozen=True, kw_only=True):
-    """A room that waits for `agent_name`, for whom LiveKit was asked `tries` times, the last time
-    at `asked_at_us`. `since_us`: its people wait; None: nobody was seen there. `is_coming`: a
-    worker has the job."""
-
-    room_id: UUID
-    name: str
-    conversation_id: UUID
-    agent_name: str
-    opened_at_us: int
-    due_at_us: int
-    looks: int
-    asked_at_us: int | None
-    tries: int
-    since_us: int | None
-    is_coming: bool
-
-
-class SqliteWaiting:
+class StoredWaiting:
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def next_due_us(self) -> int | None:
-        """When a room is to be looked at next, by the wall clock; None: none waits."""
         row = await self._database.read(lambda tx: tx.one("next_waiting"))
         return row["at"] if row else None
 
     async def find(self, name: str) -> Waiting | None:
-        """The open room of this name, if it waits."""
         row = await self._database.read(lambda tx: tx.one("find_waiting", name=name))
         return _waiting(row) if row else None
 
     async def list(self) -> dict[str, Waiting]:
-        """The rooms that wait, by name; the newest LISTED_MAX."""
         rows = await self._database.read(lambda tx: tx.all("list_waiting_rooms", limit=LISTED_MAX))
         return {row["name"]: _waiting(row) for row in rows}
 
     async def claim(self, *, limit: int, hold_s: float) -> tuple[Waiting, ...]:
-        """Those that are due, for one who looks; due again after `hold_s` if nothing is said."""
         asked = {"limit": limit, "hold": _us(hold_s)}
         rows = await self._database.write(lambda tx: tx.all("claim_waiting", **asked))
         return tuple(_waiting(row) for row in rows)
@@ -66,7 +34,6 @@ class SqliteWaiting:
     async def look(
         self, room_id: UUID, *, has_people: bool, again_s: float, asked: bool, is_coming: bool
     ) -> None:
-        """What was seen there, and when to look again. `asked`: LiveKit has a dispatch for it."""
         seen = {"has_people": has_people, "is_asked": asked, "is_coming": is_coming}
         again = _us(again_s)
         await self._database.write(
@@ -74,15 +41,12 @@ class SqliteWaiting:
         )
 
     async def may_ask(self, waiting: Waiting, *, has_people: bool, again_s: float) -> bool:
-        """Claim the next dispatch. False: another has asked, or there is an agent."""
         about = {"room_id": waiting.room_id, "asked_at": waiting.asked_at_us}
         seen = {"has_people": has_people, "again": _us(again_s)}
         row = await self._database.write(lambda tx: tx.one("claim_ask", **about, **seen))
         return row is not None
 
     async def postpone(self, room_ids: Sequence[UUID], *, again_s: float) -> None:
-        """LiveKit did not answer for them: they begin to wait anew."""
-
         def work(tx: Transaction) -> None:
             for room_id in room_ids:
                 tx.one("postpone_waiting", room_id=room_id, again=_us(again_s))
@@ -90,18 +54,14 @@ class SqliteWaiting:
         await self._database.write(work)
 
     async def settle(self, room_id: UUID) -> None:
-        """It waits no more."""
         await self._database.write(lambda tx: tx.one("settle_waiting", room_id=room_id))
 
     async def may_give_up(self, waiting: Waiting, *, hold_s: float) -> bool:
-        """Claim its end. False: there is an agent, or it waits anew."""
         asked = {"room_id": waiting.room_id, "since": waiting.since_us, "hold": _us(hold_s)}
         row = await self._database.write(lambda tx: tx.one("give_up_waiting", **asked))
         return row is not None
 
     async def agent_names(self, *, within_s: float) -> tuple[str, ...]:
-        """The names under which agents took sessions lately, at most NAMES_MAX."""
-
         def work(tx: Transaction) -> tuple[str, ...]:
             since = tx.now_us - _us(within_s)
             rows = tx.all("list_agent_names", since=since, limit=NAMES_MAX)
@@ -127,9 +87,9 @@ def _us(seconds: float) -> int:
 
 def _waiting(row: Row) -> Waiting:
     return Waiting(
-        room_id=UUID(bytes=row["room_id"]),
+        room_id=row["room_id"],
         name=row["name"],
-        conversation_id=UUID(bytes=row["conversation_id"]),
+        conversation_id=row["conversation_id"],
         agent_name=row["agent_name"],
         opened_at_us=row["opened_at"],
         due_at_us=row["due_at"],

@@ -2,8 +2,6 @@
 
 from uuid import UUID
 
-import msgspec
-
 from unbroken.archive.port import Order
 from unbroken.env import Env
 from unbroken.errors import Conflict
@@ -11,53 +9,33 @@ from unbroken.log import entries
 from unbroken.log import mark as marks
 from unbroken.log.entries import Recovered
 from unbroken.log.mark import Mark
-from unbroken.stores.sqlite.database import Database, Row, Transaction
+from unbroken.store.records import Term
+from unbroken.store.transaction import Database, Row, Transaction
 
 TERMS_MAX = 1_000
 ORDER_VALID_US = 30_000_000  # nobody expects an older one to be carried out
 
 
-class Term(msgspec.Struct, frozen=True, kw_only=True):
-    """`gap_us`: how long nobody had the session before; None in the first term. `recovered` is
-    what the holder itself said about its takeover."""
-
-    term: int
-    agent_identity: str | None
-    first_seq: int
-    end_seq: int | None
-    taken_at_us: int
-    cause: str | None
-    gap_us: int | None
-    recovered: Recovered | None
-
-
-class SqliteSessions:
+class StoredSessions:
     def __init__(self, database: Database, env: Env) -> None:
         self._database = database
         self._env = env
 
     async def list_terms(self, session_id: UUID) -> list[Term]:
-        """Who had the session, the first one first."""
         asked = {"session_id": session_id, "limit": TERMS_MAX}
         rows = await self._database.read(lambda tx: tx.all("list_terms", **asked))
         return [_term(row) for row in rows]
 
     async def is_holder(self, room_name: str, identity: str) -> bool:
-        """Whether a session of the room's open call is held under this LiveKit identity."""
         asked = {"room_name": room_name, "identity": identity}
         row = await self._database.read(lambda tx: tx.one("get_session_of_identity", **asked))
         return row is not None
 
     async def get_mark(self, session_id: UUID) -> Mark | None:
-        """What is in flight: said or heard, and no item yet; None if nothing is."""
         row = await self._database.read(lambda tx: tx.one("get_mark", session_id=session_id))
         return _mark(row) if row else None
 
     async def kill(self, session_id: UUID) -> None:
-        """Have the holder's process killed: its keeper is told once, with its next answer.
-
-        Raises Conflict if the session has no holder now.
-        """
         order = {"session_id": session_id, "id": self._env.new_id(), "kind": "kill"}
         if await self._database.write(lambda tx: tx.one("put_order", **order)) is None:
             raise Conflict(f"session {session_id} has no living agent")

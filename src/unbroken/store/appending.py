@@ -18,7 +18,8 @@ from unbroken.archive import port as wire
 from unbroken.archive.port import Answer, Batch, HostBatch, WireEntry
 from unbroken.errors import InvalidInput
 from unbroken.log.entries import PAYLOAD_BYTES_MAX
-from unbroken.stores.projection import (
+from unbroken.store import calls, messages, sessions
+from unbroken.store.projection import (
     Change,
     EndSession,
     HangUp,
@@ -26,10 +27,10 @@ from unbroken.stores.projection import (
     PutReport,
     PutUser,
     changes,
-    clean,
 )
-from unbroken.stores.sqlite import calls, messages, sessions
-from unbroken.stores.sqlite.database import Row, Transaction, is_of_values, row_sum
+from unbroken.store.sums import row_sum
+from unbroken.store.text import clean
+from unbroken.store.transaction import Row, Transaction, Unstorable
 
 TTL_MS_MIN, TTL_MS_MAX = 100, 60_000
 SIDE_ENTRIES_MAX = 5_000  # beside one log; what comes when it is full is answered, and not kept
@@ -78,9 +79,7 @@ class Appending:
         try:
             with tx.savepoint():
                 return self._stored(tx, ks, is_bare=is_bare)
-        except Exception as error:
-            if not is_of_values(error):
-                raise
+        except Unstorable:
             self.has_orphaned = had_orphaned
             del self.degraded[told:]
             if len(ks) == 1:
@@ -136,7 +135,7 @@ class Appending:
         past = {"term": batch.term, "at": late[-1].at_us + self._ahead_us, "end_seq": end_seq}
         if (now := tx.one("get_successor", session_id=batch.session_id, **past)) is not None:
             reason = late[-1].reason
-            end_session(tx, batch.session_id.bytes, now["term"], now["holder"], reason)
+            end_session(tx, batch.session_id, now["term"], now["holder"], reason)
             tx.one("end_call", call_id=now["call_id"], reason=reason[: names.CHARS_MAX])
 
     def _degrade(self, tx: Transaction, batch: Batch, before: str | None) -> None:
@@ -205,17 +204,17 @@ def leave(tx: Transaction, session_id: UUID, term: int, holder: UUID, cause: str
     over = tx.one("get_ending", **who)
     if over is None:
         return tx.one("orphan", **who, cause=cause)
-    end_session(tx, session_id.bytes, term, holder.bytes, over["ending"])
+    end_session(tx, session_id, term, holder, over["ending"])
     tx.one("end_call", call_id=over["call_id"], reason=over["ending"])
-    return {"session_id": session_id.bytes, "next_dispatch_at": None}
+    return {"session_id": session_id, "next_dispatch_at": None}
 
 
-def end(tx: Transaction, call_id: bytes, batch: Batch, reason: str) -> None:
-    end_session(tx, batch.session_id.bytes, batch.term, batch.holder.bytes, reason)
+def end(tx: Transaction, call_id: UUID, batch: Batch, reason: str) -> None:
+    end_session(tx, batch.session_id, batch.term, batch.holder, reason)
     tx.one("end_call", call_id=call_id, reason=reason[: names.CHARS_MAX])
 
 
-def end_session(tx: Transaction, session_id: bytes, term: int, holder: bytes, reason: str) -> bool:
+def end_session(tx: Transaction, session_id: UUID, term: int, holder: UUID, reason: str) -> bool:
     """Close the term; True if this holder's term was the open one."""
     reason = clean(reason)[: names.CHARS_MAX]
     row = tx.one("end_session", session_id=session_id, term=term, holder=holder, reason=reason)
@@ -254,7 +253,7 @@ def _time(at_us: int) -> int:
 def _input(k: int, batch: Batch) -> tuple[Any, ...]:
     mark = batch.mark
     content = (mark.payload, mark.after_seq, _time(mark.at_us)) if mark else (None, None, None)
-    return (k, batch.session_id.bytes, batch.term, batch.holder.bytes, *content)
+    return (k, batch.session_id, batch.term, batch.holder, *content)
 
 
 def _entries(k: int, batch: Batch) -> list[tuple[Any, ...]]:

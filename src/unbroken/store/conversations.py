@@ -9,25 +9,33 @@ from uuid import UUID
 import msgspec
 
 from unbroken.blobs import Blobs
-from unbroken.conversation import Call, Conversation, Found, Message, SessionRow, Spot
-from unbroken.errors import Corrupt, NotFound
-from unbroken.search import excerpt
-from unbroken.stores import parts
-from unbroken.stores.projection import PutMessage, changes, clean, text_of, title_of
-from unbroken.stores.sqlite.database import Database, Row, Transaction
+from unbroken.errors import NotFound
+from unbroken.store import large
+from unbroken.store.projection import PutMessage, changes, text_of
+from unbroken.store.records import (
+    PAGE_BYTES_MAX,
+    Call,
+    Conversation,
+    Found,
+    Message,
+    SessionRow,
+    Spot,
+)
+from unbroken.store.search import excerpt
+from unbroken.store.text import clean, title_of
+from unbroken.store.transaction import Database, Row, Transaction
 
-PAGE_BYTES_MAX = 4 << 20  # of words in one page; beyond it the page ends early
 CALLS_MAX = 1_000  # of one conversation, the newest
 SESSIONS_MAX = 100  # of one call: one for each role
 LISTS_MAX = 1  # at once: they are long, and agents and single conversations go first
-_LAST_ID = b"\xff" * 16
+_LAST_ID = UUID(bytes=b"\xff" * 16)
 _LAST_PLACE = b"\xff" * 8
 _LAST_AT = (1 << 63) - 1
-_END: Spot = (_LAST_AT, UUID(bytes=_LAST_ID), _LAST_PLACE)
+_END: Spot = (_LAST_AT, _LAST_ID, _LAST_PLACE)
 
 
-class SqliteConversations:
-    """`Conversations` over one SQLite file, and what the service asks beyond it."""
+class StoredConversations:
+    """`blobs` has the parts of items that are stored apart."""
 
     def __init__(self, database: Database, blobs: Blobs) -> None:
         self._database = database
@@ -42,35 +50,19 @@ class SqliteConversations:
         user_id: str | None = None,
         terms: Sequence[str] = (),
     ) -> list[Conversation]:
-        """Newest first; of that user only, if one is named. With `terms` those that have all of
-        them, in what was said or in what is known of their callers, each with the line that was
-        found."""
-        at, last = (before[0], before[1].bytes) if before else (_LAST_AT, _LAST_ID)
+        at, last = before or (_LAST_AT, _LAST_ID)
         asked = {"limit": limit, "user_id": user_id, "before_at": at, "before_id": last}
-        matching = asked["terms"] = _matching(terms)
+
+        def work(tx: Transaction, wanted: str | None) -> tuple[list[Row], list[Row]]:
+            rows = tx.all("list_conversations", **asked, terms=wanted)
+            ids = tuple(row["conversation_id"] for row in rows)
+            return rows, tx.all("found_lines", terms=wanted, ids=ids) if wanted else []
+
         async with self._listing:
-            if matching is None:
-                return await self._listed(asked)
-            try:
-                return await self._with_lines(await self._listed(asked), terms)
-            except Corrupt:
-                if not await self._database.mend_index(matching):
-                    raise
-                return await self._with_lines(await self._listed(asked), terms)
-
-    async def _listed(self, asked: dict[str, Any]) -> list[Conversation]:
-        rows = await self._database.read(lambda tx: tx.all("list_conversations", **asked))
-        return await self._conversations(rows)
-
-    async def _with_lines(
-        self, conversations: list[Conversation], terms: Sequence[str]
-    ) -> list[Conversation]:
-        ids = json.dumps([c.id.hex.upper() for c in conversations])
-        rows = await self._database.read(
-            lambda tx: tx.all("found_lines", terms=_matching(terms), ids=ids)
-        )
-        lines = {UUID(bytes=row["conversation_id"]): _line_found(row, terms) for row in rows}
-        return [msgspec.structs.replace(c, found=lines.get(c.id)) for c in conversations]
+            rows, found = await self._database.search(terms, work)
+            lines = {row["conversation_id"]: _line_found(row, terms) for row in found}
+            listed = await self._conversations(rows)
+        return [msgspec.structs.replace(c, found=lines.get(c.id)) for c in listed]
 
     async def get_conversation(self, conversation_id: UUID) -> Conversation:
         row = await self._database.read(
@@ -80,7 +72,6 @@ class SqliteConversations:
         return found
 
     async def list_calls(self, conversation_id: UUID) -> list[Call]:
-        """The newest CALLS_MAX, oldest first."""
         return await self._database.read(lambda tx: _calls(tx, conversation_id))
 
     async def list_messages(
@@ -99,7 +90,6 @@ class SqliteConversations:
     async def list_items(
         self, conversation_id: UUID, *, limit: int, before: Spot | None = None
     ) -> list[tuple[Message, bytes | None]]:
-        """As `list_messages` with all items; those of tools with their payload."""
         asked = _page(conversation_id, limit, before)
         rows = await self._rows("list_items", asked)
         found = [
@@ -132,16 +122,14 @@ class SqliteConversations:
 
     async def _put_together(self, payloads: list[bytes | None]) -> list[bytes | None]:
         """Those with large parts, as they were written."""
-        content = await parts.fetch(self._blobs, filter(None, payloads))
-        return [parts.put_together(one, content) if one else None for one in payloads]
+        content = await large.fetch(self._blobs, filter(None, payloads))
+        return [large.put_together(one, content) if one else None for one in payloads]
 
     async def get_session(self, session_id: UUID) -> SessionRow:
-        """Raises NotFound."""
         row = await self._database.read(lambda tx: tx.one("get_session", session_id=session_id))
         return _session(_found(row, "session", session_id))
 
     async def rename(self, conversation_id: UUID, title: str) -> str:
-        """The title as it is kept. Raises NotFound."""
         title = clean(title)
         row = await self._database.write(
             lambda tx: tx.one("set_title", conversation_id=conversation_id, title=title)
@@ -150,7 +138,6 @@ class SqliteConversations:
         return title
 
     async def close(self, conversation_id: UUID, summary: bytes) -> None:
-        """Note that it is over, and its summary. What is said later is kept all the same."""
         row = await self._database.write(
             lambda tx: tx.one(
                 "close_conversation", conversation_id=conversation_id, summary=summary
@@ -159,17 +146,10 @@ class SqliteConversations:
         _found(row, "conversation", conversation_id)
 
     async def list_of_user(self, user_id: str, *, limit: int) -> list[tuple[UUID, str | None, int]]:
-        """(id, title, last_at_us), newest first."""
         rows = await self._database.read(
             lambda tx: tx.all("list_user_conversations", user_id=user_id, limit=limit)
         )
-        return [(UUID(bytes=r["conversation_id"]), r["title"], r["last_at"]) for r in rows]
-
-
-def _matching(terms: Sequence[str]) -> str | None:
-    """What the index is asked: each term as it stands, the last one as a beginning, too."""
-    quoted = ['"' + term.replace('"', '""') + '"' for term in terms]
-    return json.dumps([*quoted[:-1], f"{quoted[-1]} *"]) if quoted else None
+        return [(r["conversation_id"], r["title"], r["last_at"]) for r in rows]
 
 
 def _line_found(row: Row, terms: Sequence[str]) -> Found | None:
@@ -198,7 +178,7 @@ def _found(row: Row | None, what: str, name: object) -> Row:
 def _conversation(row: Row, line: bytes | None, said: bytes | None) -> Conversation:
     """`line` is the last one, `said` the first thing that its user said, if they are large."""
     return Conversation(
-        id=UUID(bytes=row["conversation_id"]),
+        id=row["conversation_id"],
         user_id=row["user_id"],
         title=title_of(text_of(said)) if said else row["title"],
         created_at_us=row["created_at"],
@@ -238,7 +218,7 @@ def _as_put(line: Message, put: PutMessage) -> Message:
 def _line(row: Row, payload: bytes | None, *, is_corrupt: bool) -> Message:
     metrics = None if row["is_damaged"] else row["metrics"]
     return Message(
-        session_id=UUID(bytes=row["session_id"]),
+        session_id=row["session_id"],
         place=row["place"],
         heard_at_us=row["heard_at"],
         id=row["item_id"],
@@ -263,8 +243,8 @@ def _calls(tx: Transaction, conversation_id: UUID) -> list[Call]:
 
 def _call(row: Row, sessions: list[Row]) -> Call:
     return Call(
-        id=UUID(bytes=row["call_id"]),
-        conversation_id=UUID(bytes=row["conversation_id"]),
+        id=row["call_id"],
+        conversation_id=row["conversation_id"],
         room_name=row["room_name"],
         started_at_us=row["started_at"],
         ended_at_us=row["ended_at"],
@@ -275,8 +255,8 @@ def _call(row: Row, sessions: list[Row]) -> Call:
 
 def _session(row: Row) -> SessionRow:
     return SessionRow(
-        id=UUID(bytes=row["session_id"]),
-        call_id=UUID(bytes=row["call_id"]),
+        id=row["session_id"],
+        call_id=row["call_id"],
         role=row["role"],
         agent_name=row["agent_name"],
         agent_identity=row["agent_identity"],

@@ -14,96 +14,38 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self, TypeVar
 from uuid import UUID
 
 from unbroken.env import NETWORK_FILE_SYSTEMS, Env, file_system
 from unbroken.errors import ArchiveUnavailable, Corrupt, SettingsInvalid
-from unbroken.stores import queries
-from unbroken.stores.sqlite import indexing
-from unbroken.stores.sqlite.clock import STEP_US, StoreClock
-from unbroken.stores.sqlite.shapes import Shapes
+from unbroken.store import queries
+from unbroken.store.sqlite import indexing
+from unbroken.store.sqlite.clock import STEP_US, StoreClock
+from unbroken.store.sqlite.shapes import Shapes
+from unbroken.store.sqlite.transaction import QUERIES, SqliteTransaction, is_of_values
+from unbroken.store.sums import row_sum
 
 log = logging.getLogger(__name__)
 
-QUERIES = queries.load("sqlite")
-MIGRATIONS = queries.migrations("sqlite")
+MIGRATIONS = queries.migrations("sqlite", sqlite3.complete_statement)
 BUSY_TIMEOUT_S = 5.0
 READERS = 2
-OF_VALUES = (
-    sqlite3.DataError,
-    sqlite3.IntegrityError,
-    sqlite3.InterfaceError,
-    sqlite3.ProgrammingError,
-)
 AHEAD_US_MAX = 60_000_000  # the longest lease; no dispatch is put off for longer
-TENANT = 1
 FREE_BYTES_MIN = 4 << 20  # below it a batch might not be kept
-_SUM_BYTES = 6
 # SQLITE_ERROR: a statement of ours does not fit the tables, or a value is not what was stored.
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
 
-Row = Mapping[str, Any]
 T = TypeVar("T")
 
 
-class Transaction:
-    """A connection inside `begin immediate`, or one that only reads. `now_us` is its time."""
-
-    def __init__(self, connection: sqlite3.Connection, now_us: int, shapes: Shapes) -> None:
-        self.now_us = now_us
-        self._connection = connection
-        self._shapes = shapes
-
-    def all(self, query: str, **values: Any) -> list[Row]:
-        """Run all statements of `query`; the rows of the last one. Raises Corrupt."""
-        rows: list[sqlite3.Row] = []
-        bound = {"now": self.now_us, "tenant": TENANT, **{k: _bound(v) for k, v in values.items()}}
-        for statement in QUERIES[query]:
-            rows = self._connection.execute(statement, bound).fetchall()
-        names = rows[0].keys() if rows else ()
-        for row in rows:
-            self._shapes.check(query, names, row)
-        return cast(list[Row], rows)
-
-    def one(self, query: str, **values: Any) -> Row | None:
-        rows = self.all(query, **values)
-        return rows[0] if rows else None
-
-    def each(self, query: str, **values: Any) -> Iterator[Row]:
-        """The rows of a single statement, one at a time. Raises Corrupt."""
-        (statement,) = QUERIES[query]
-        bound = {"tenant": TENANT, **{k: _bound(v) for k, v in values.items()}}
-        for row in self._connection.execute(statement, bound):
-            self._shapes.check(query, row.keys(), row)
-            yield row
-
-    @contextmanager
-    def savepoint(self) -> Iterator[None]:
-        """All that is done in it, or nothing."""
-        self._connection.execute("savepoint part")
-        try:
-            yield
-        except BaseException:
-            if self._connection.in_transaction:  # a full disk has ended it already
-                self._connection.execute("rollback to part")
-                self._connection.execute("release part")
-            raise
-        self._connection.execute("release part")
-
-    def many(self, query: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Run `query` once for each row, whose values it knows by their number."""
-        for statement in QUERIES[query]:
-            self._connection.executemany(statement, rows)
-
-
-class Database:
-    """Use as `async with Database.open(path, env) as database`."""
+class SqliteDatabase:
+    """Use as `async with SqliteDatabase.open(path, env) as database`."""
 
     def __init__(self, path: Path, env: Env) -> None:
         self._path = path
@@ -153,7 +95,7 @@ class Database:
         if self._was_refused:
             await self.write(lambda tx: tx.all("touch_store"))
 
-    async def write(self, work: Callable[[Transaction], T]) -> T:
+    async def write(self, work: Callable[[SqliteTransaction], T]) -> T:
         """Run `work` in one transaction; on return it is on disk. Raises ArchiveUnavailable,
         Corrupt."""
         try:
@@ -164,17 +106,28 @@ class Database:
         self._was_refused = False
         return done
 
-    async def read(self, work: Callable[[Transaction], T]) -> T:
+    async def read(self, work: Callable[[SqliteTransaction], T]) -> T:
         """Run `work` on one snapshot of the file. Raises ArchiveUnavailable, Corrupt."""
         return await self._run(self._readers, self._read, work)
 
-    async def read_at_once(self, work: Callable[[Transaction], T]) -> T:
+    async def read_at_once(self, work: Callable[[SqliteTransaction], T]) -> T:
         """As `read`, for agents: never behind what people read."""
         return await self._run(self._urgent, self._read, work)
 
-    async def mend_index(self, terms: str) -> bool:
-        """Whether it was the index that could not be asked for these; then it is made anew.
-        Raises as `write`."""
+    async def search(
+        self, terms: Sequence[str], work: Callable[[SqliteTransaction, str | None], T]
+    ) -> T:
+        """As `read`; the index is made anew if it cannot be asked for `terms`."""
+        wanted = indexing.matching(terms)
+        try:
+            return await self.read(lambda tx: work(tx, wanted))
+        except Corrupt:
+            if wanted is None or not await self._mend_index(wanted):
+                raise
+        return await self.read(lambda tx: work(tx, wanted))
+
+    async def _mend_index(self, terms: str) -> bool:
+        """Whether it was the index that could not be asked for these; then it is made anew."""
         try:
             await self.read(lambda tx: tx.all("ask_index", terms=terms))
         except Corrupt:
@@ -213,9 +166,9 @@ class Database:
         self._write(lambda tx: tx.all("put_store", system_id=str(self._env.new_id())))
         self._write(lambda tx: tx.all("bound_times", most=AHEAD_US_MAX))
         (store,) = self._write(lambda tx: tx.all("get_store"))
-        self.system_id, self.own_holder = store["system_id"], UUID(bytes=store["own_holder"])
+        self.system_id, self.own_holder = store["system_id"], store["own_holder"]
 
-    def _migrate(self, _tx: Transaction) -> None:
+    def _migrate(self, _tx: SqliteTransaction) -> None:
         version = self._writing.execute("pragma user_version").fetchone()[0]
         if version > len(MIGRATIONS):
             raise SettingsInvalid(
@@ -245,7 +198,7 @@ class Database:
         self._open.append(connection)
         return connection
 
-    def _write(self, work: Callable[[Transaction], T]) -> T:
+    def _write(self, work: Callable[[SqliteTransaction], T]) -> T:
         try:
             return self._written(work)
         except sqlite3.DatabaseError as error:
@@ -254,12 +207,12 @@ class Database:
         self._written(_index_anew)  # only what is searched: nobody loses a line for that
         return self._written(work)
 
-    def _written(self, work: Callable[[Transaction], T]) -> T:
+    def _written(self, work: Callable[[SqliteTransaction], T]) -> T:
         connection = self._writing
         ahead_us = self._clock.ahead_us()
         connection.execute("begin immediate")
         try:
-            tx = Transaction(connection, self._clock.now_us() + ahead_us, self._shapes)
+            tx = SqliteTransaction(connection, self._clock.now_us() + ahead_us, self._shapes)
             if abs(ahead_us) > STEP_US:
                 tx.all("shift_times", step=ahead_us)
             done = work(tx)
@@ -273,7 +226,7 @@ class Database:
             raise
         return done
 
-    def _read(self, work: Callable[[Transaction], T]) -> T:
+    def _read(self, work: Callable[[SqliteTransaction], T]) -> T:
         connection: sqlite3.Connection | None = getattr(self._reading, "connection", None)
         if connection is None:
             connection = self._reading.connection = self._connect("ro")
@@ -281,7 +234,7 @@ class Database:
                 connection.execute(view)
         connection.execute("begin")
         try:
-            return work(Transaction(connection, self._clock.now_us(), self._shapes))
+            return work(SqliteTransaction(connection, self._clock.now_us(), self._shapes))
         finally:
             if connection.in_transaction:
                 connection.execute("rollback")
@@ -295,7 +248,7 @@ class Database:
             connection.close()
 
 
-def _index_anew(tx: Transaction) -> None:
+def _index_anew(tx: SqliteTransaction) -> None:
     log.warning("the search index is damaged, and made anew")
     tx.all("index_anew")
 
@@ -304,11 +257,6 @@ def _is_of_index(error: sqlite3.DatabaseError) -> bool:
     """What is searched is damaged, which is made of what is not."""
     is_index = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_CORRUPT_VTAB
     return is_index or "constructor failed: search" in str(error)
-
-
-def is_of_values(error: Exception) -> bool:
-    """It failed for what was to be stored, and will again; not for the file or its disk."""
-    return not isinstance(error, sqlite3.Error) or isinstance(error, OF_VALUES)
 
 
 class _Chain:
@@ -374,16 +322,6 @@ def _sha256(payload: bytes) -> bytes:
 def _whole(payload: bytes | None, sha256: bytes) -> bytes | None:
     """None: it is not what was stored."""
     return payload if payload is None or _sha256(payload) == sha256 else None
-
-
-def row_sum(*values: Any) -> int:
-    """Of a row's columns, text as blobs: the same as long as nothing of them has changed."""
-    content = repr(values).encode()
-    return int.from_bytes(hashlib.blake2b(content, digest_size=_SUM_BYTES).digest())
-
-
-def _bound(value: Any) -> Any:
-    return value.bytes if isinstance(value, UUID) else value
 
 
 def _quoted(path: Path) -> str:

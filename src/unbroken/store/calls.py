@@ -1,12 +1,11 @@
 """Which call and which conversation a room belongs to, and who is in it."""
 
-from typing import Any
 from uuid import UUID
 
 from unbroken.archive.port import TakeRequest
-from unbroken.stores.projection import Change, LeaveParticipant, PutParticipant
-from unbroken.stores.sqlite import going
-from unbroken.stores.sqlite.database import Row, Transaction
+from unbroken.store import going
+from unbroken.store.projection import Change, LeaveParticipant, PutParticipant
+from unbroken.store.transaction import Row, Transaction
 
 LIVEKIT_SID = "RM_"
 
@@ -29,10 +28,10 @@ def resolve(tx: Transaction, request: TakeRequest) -> Row:
     return call
 
 
-def _begin(tx: Transaction, request: TakeRequest, *, is_named: bool) -> dict[str, bytes]:
+def _begin(tx: Transaction, request: TakeRequest, *, is_named: bool) -> dict[str, UUID]:
     """A new call; the room is its from now on."""
-    conversation_id = _bytes(_conversation(tx, request, is_named=is_named))
-    new = {"call_id": request.new_call_id.bytes, "conversation_id": conversation_id}
+    conversation_id = _conversation(tx, request, is_named=is_named)
+    new = {"call_id": request.new_call_id, "conversation_id": conversation_id}
     tx.one("forget_sid", room_sid=request.room_sid)
     tx.one("open_call", **new, room_sid=request.room_sid, room_name=request.room_name)
     turned = {"name": request.room_name, "sid": request.room_sid}
@@ -65,7 +64,7 @@ def ensure(tx: Transaction, room_name: str, *, new_call_id: UUID, new_conversati
     room = tx.one("get_room", name=room_name)
     used = room and tx.one("has_calls", conversation_id=room["conversation_id"])
     is_free = room and (room["is_named"] or not (used and used["has_calls"]))
-    conversation_id = room["conversation_id"] if room and is_free else new_conversation_id.bytes
+    conversation_id = room["conversation_id"] if room and is_free else new_conversation_id
     tx.one("put_conversation", conversation_id=conversation_id, user_id=None)
     ids = {"call_id": new_call_id, "conversation_id": conversation_id, "room_name": room_name}
     if room and room["sid"]:
@@ -74,10 +73,10 @@ def ensure(tx: Transaction, room_name: str, *, new_call_id: UUID, new_conversati
         tx.one("turn_room", name=room_name, sid=room["sid"], conversation_id=conversation_id)
     else:
         tx.one("open_call_without_sid", **ids)
-    return {"call_id": new_call_id.bytes, "conversation_id": conversation_id}
+    return {"call_id": new_call_id, "conversation_id": conversation_id}
 
 
-def apply(tx: Transaction, call_id: bytes, change: Change) -> None:
+def apply(tx: Transaction, call_id: UUID, change: Change) -> None:
     match change:
         case PutParticipant():
             put_participant(tx, call_id, change)
@@ -87,13 +86,13 @@ def apply(tx: Transaction, call_id: bytes, change: Change) -> None:
             return
 
 
-def name_user(tx: Transaction, conversation_id: bytes, user_id: str) -> None:
+def name_user(tx: Transaction, conversation_id: UUID, user_id: str) -> None:
     """The conversation is theirs, if it is nobody's; they are known from now on."""
     tx.one("put_user", user_id=user_id, name=None, context=None)
     tx.one("put_conversation", conversation_id=conversation_id, user_id=user_id)
 
 
-def put_participant(tx: Transaction, call_id: bytes, change: PutParticipant) -> None:
+def put_participant(tx: Transaction, call_id: UUID, change: PutParticipant) -> None:
     tx.one(
         "put_participant",
         call_id=call_id,
@@ -109,7 +108,7 @@ def put_participant(tx: Transaction, call_id: bytes, change: PutParticipant) -> 
 def _wanted(tx: Transaction, request: TakeRequest) -> Row | None:
     """The open call, unless another conversation is asked for."""
     call, asked = _open(tx, request.room_name), request.conversation_id
-    return call if call and asked in (None, UUID(bytes=call["conversation_id"])) else None
+    return call if call and asked in (None, call["conversation_id"]) else None
 
 
 def _open(tx: Transaction, room_name: str) -> Row | None:
@@ -122,10 +121,10 @@ def _open(tx: Transaction, room_name: str) -> Row | None:
     return call if is_same else None
 
 
-def _conversation(tx: Transaction, request: TakeRequest, *, is_named: bool) -> UUID | bytes:
+def _conversation(tx: Transaction, request: TakeRequest, *, is_named: bool) -> UUID:
     """What the application named; what we named ourselves, while there was no call in it."""
     room = _room(tx, request)
-    found: UUID | bytes | None = request.conversation_id
+    found: UUID | None = request.conversation_id
     if found is None and room is not None:
         found = room["conversation_id"]
     if found is None:
@@ -143,7 +142,3 @@ def _room(tx: Transaction, request: TakeRequest) -> Row | None:
 
 def _knows_sid(request: TakeRequest) -> bool:
     return request.room_sid.startswith(LIVEKIT_SID)
-
-
-def _bytes(value: Any) -> bytes:
-    return value.bytes if isinstance(value, UUID) else bytes(value)

@@ -1,31 +1,16 @@
 """Requests that name themselves by an Idempotency-Key, and their first answers."""
 
-import msgspec
-
-from unbroken.stores.sqlite.database import Database
+from unbroken.store.records import Answered, Begun
+from unbroken.store.transaction import Database
 
 KEPT_US = 48 * 3_600_000_000  # twice the promised day: a retry may be late, and clocks be wrong
 
 
-class Answered(msgspec.Struct, frozen=True):
-    status: int
-    kind: str  # its Content-Type
-    content: bytes
-
-
-class Begun(msgspec.Struct, frozen=True):
-    """`fingerprint` is the first one under this key; `answer` None: there is none to tell."""
-
-    fingerprint: bytes
-    answer: Answered | None
-
-
-class SqliteRequests:
+class StoredRequests:
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def begin(self, path: str, key: str, fingerprint: bytes) -> Begun:
-        """Note the request, unless one was noted under this key; older ones are forgotten."""
         asked = {"path": path, "key": key, "fingerprint": fingerprint}
         row = await self._database.write(
             lambda tx: tx.one("begin_request", before=tx.now_us - KEPT_US, **asked)

@@ -16,7 +16,7 @@ import msgspec
 from unbroken.archive.port import TakeRequest
 from unbroken.errors import PeopleUnknown
 from unbroken.people import PHONE, Person, have_met, is_person, person
-from unbroken.stores.sqlite.database import Row, Transaction
+from unbroken.store.transaction import Row, Transaction
 
 RECENT_US = 60_000_000  # so long people try to come back by themselves after LiveKit was away
 CALLS_MAX = 100  # of one room name that wait for their people; the newest
@@ -59,7 +59,7 @@ def is_own_word(tx: Transaction, name: str, sid: str, conversation_id: UUID) -> 
     return bool(row and row["is_own_word"])
 
 
-def whose(tx: Transaction, call_id: bytes, here: Iterable[Person]) -> bool | None:
+def whose(tx: Transaction, call_id: UUID, here: Iterable[Person]) -> bool | None:
     """Whether a call goes on for those who are in its room; None: it had no people yet."""
     call = tx.one("get_call", call_id=call_id)
     if call is None or call["is_named"]:
@@ -68,7 +68,7 @@ def whose(tx: Transaction, call_id: bytes, here: Iterable[Person]) -> bool | Non
     return have_met(known, here) if known else None
 
 
-def people_of(tx: Transaction, call_id: bytes) -> tuple[Person, ...]:
+def people_of(tx: Transaction, call_id: UUID) -> tuple[Person, ...]:
     """Who was ever in the call."""
     rows = tx.all("list_people", call_id=call_id, limit=KNOWN_MAX)
     return tuple(
@@ -82,7 +82,7 @@ def _verdict(tx: Transaction, call: Row, request: TakeRequest) -> Verdict:
     if call["is_here"] and call["is_held"]:
         return Verdict.YES
     asked = request.conversation_id
-    if asked is not None and asked.bytes != call["conversation_id"]:
+    if asked is not None and asked != call["conversation_id"]:
         return Verdict.NO
     if is_named(tx, request) or (request.user_id and request.user_id == call["user_id"]):
         return Verdict.YES

@@ -3,31 +3,20 @@
 from collections.abc import Iterator
 from uuid import UUID
 
-import msgspec
-
 from unbroken.errors import Corrupt
-from unbroken.stores.projection import clean
-from unbroken.stores.sqlite.database import Database, Row, Transaction
+from unbroken.store.records import Report
+from unbroken.store.text import clean
+from unbroken.store.transaction import Database, Row, Transaction
 
 PAGE_CHARS_MAX = 1 << 20
 _END = ((1 << 63) - 1, UUID(bytes=b"\xff" * 16))
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
-    id: UUID
-    room_name: str | None
-    error_type: str
-    message: str
-    stack_trace: str | None
-    at_us: int
-
-
-class SqliteReports:
+class StoredReports:
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def put(self, report: Report) -> None:
-        """Its time is the store's."""
         await self._database.write(
             lambda tx: tx.one(
                 "put_error",
@@ -40,8 +29,6 @@ class SqliteReports:
         )
 
     async def list(self, *, limit: int, before: tuple[int, UUID] | None = None) -> list[Report]:
-        """Newest first, from behind (time, id) on; ends early where they are very long. Of one
-        that is damaged only its id and time are told."""
         at, name = before or _END
         asked = {"limit": limit, "before_at": at, "before_id": name}
 
@@ -59,7 +46,7 @@ class SqliteReports:
 def _report(row: Row) -> Report:
     is_whole = bool(row["is_whole"])
     return Report(
-        id=UUID(bytes=row["error_id"]),
+        id=row["error_id"],
         room_name=row["room_name"] if is_whole else None,
         error_type=row["error_type"] if is_whole else Corrupt.code,
         message=row["message"] if is_whole else "",

@@ -1,13 +1,15 @@
 """What the application's dispatch said to the first holder of a session. Inside a transaction."""
 
+from uuid import UUID
+
 import msgspec
 
 from unbroken.dispatch import Said, is_kept
-from unbroken.stores.sqlite.database import Transaction
-from unbroken.stores.sqlite.shapes import stored_json
+from unbroken.store.text import stored_json
+from unbroken.store.transaction import Transaction
 
 
-def note(tx: Transaction, session_id: bytes, said: Said | None) -> None:
+def note(tx: Transaction, session_id: UUID, said: Said | None) -> None:
     """Keep it with the session, unless something is kept already; what is too long is not."""
     if said is not None and is_kept(said):
         attributes = msgspec.json.encode(said.attributes).decode()
@@ -15,7 +17,7 @@ def note(tx: Transaction, session_id: bytes, said: Said | None) -> None:
         tx.one("note_said", **about, attributes=attributes)
 
 
-def get(tx: Transaction, session_id: bytes) -> Said | None:
+def get(tx: Transaction, session_id: UUID) -> Said | None:
     row = tx.one("get_said", session_id=session_id)
     if row is None:
         return None

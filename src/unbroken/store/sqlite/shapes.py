@@ -6,15 +6,14 @@ number of a text, or one id of another length.
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
-
-import msgspec
+from typing import Any, cast
+from uuid import UUID
 
 from unbroken.errors import Corrupt
+from unbroken.store.transaction import Row
 
 ID_BYTES = 16
 _TYPES: Mapping[str, type] = {"integer": int, "text": str, "blob": bytes}
-T = TypeVar("T")
 _IDS = ("_id", "holder")  # how the names of columns of ids end
 
 
@@ -33,16 +32,20 @@ class Shapes:
             is_id[name] = is_id.get(name, True) and kind is bytes and name.endswith(_IDS)
         self._are_ids = {name for name, yes in is_id.items() if yes}
 
-    def check(self, query: str, names: Sequence[str], row: sqlite3.Row) -> None:
-        """Raises Corrupt."""
-        kinds = (query, *map(type, row))
+    def row(self, query: str, names: Sequence[str], stored: sqlite3.Row) -> Row:
+        """The row with UUIDs for its ids. Raises Corrupt."""
+        kinds = (query, *map(type, stored))
         if kinds not in self._known:
-            self._compare(names, row)
+            self._compare(names, stored)
             self._known.add(kinds)
             self._ids[query] = [name for name in names if name in self._are_ids]
-        for name in self._ids[query]:
-            if row[name] is not None and len(row[name]) != ID_BYTES:
-                raise Corrupt(f"the database is damaged: {name} is none")
+        if not (ids := self._ids[query]):
+            return cast(Row, stored)
+        found = dict(zip(names, stored, strict=True))
+        for name in ids:
+            if (value := found[name]) is not None:
+                found[name] = _id(name, value)
+        return found
 
     def _compare(self, names: Sequence[str], row: sqlite3.Row) -> None:
         for name, value in zip(names, row, strict=True):
@@ -50,9 +53,7 @@ class Shapes:
                 raise Corrupt(f"the database is damaged: {name} is {type(value).__name__}")
 
 
-def stored_json(text: str | bytes, kind: type[T]) -> T:
-    """Raises Corrupt if it is no such thing."""
-    try:
-        return msgspec.json.decode(text, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Corrupt(f"the database is damaged: {error}") from error
+def _id(name: str, value: bytes) -> UUID:
+    if len(value) != ID_BYTES:
+        raise Corrupt(f"the database is damaged: {name} is none")
+    return UUID(bytes=value)

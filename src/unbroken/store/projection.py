@@ -5,7 +5,7 @@ any store: text without NUL or lone surrogates, integers of 64 bits.
 """
 
 import logging
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
@@ -21,13 +21,13 @@ from unbroken.log.entries import (
     ParticipantLeft,
     Recovered,
 )
-from unbroken.stores import parts
+from unbroken.store import large
+from unbroken.store.text import as_json, clean
 
 log = logging.getLogger(__name__)
 
 ID_CHARS_MAX = 256
 SPEECH_US_MAX = 600_000_000  # from the beginning of one utterance to its entry in the log
-TITLE_CHARS_MAX = 80
 _INT_MAX = (1 << 63) - 1
 
 
@@ -103,7 +103,7 @@ Change: TypeAlias = (
 def changes(kind: str, payload: bytes, at_us: int, flags: int = 0) -> Change | None:
     """None too for what cannot be read: the entry stands in the log all the same."""
     try:
-        said = parts.without_parts(payload) if flags & entries.BLOBS else payload
+        said = large.without_parts(payload) if flags & entries.BLOBS else payload
         change = _change(kind, said, at_us)
     except Exception:  # whatever a payload is, it may concern nobody else
         log.exception("entry not projected", extra={"kind": kind})
@@ -149,26 +149,10 @@ def _change(kind: str, payload: bytes, at_us: int) -> Change | None:  # noqa: PL
             return None
 
 
-def clean(text: str) -> str:
-    """`text` as a text column can hold it: nothing of it is lost but what no column can say."""
-    plain = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    return plain if plain.isascii() else plain.encode("utf-8", "replace").decode("utf-8")
-
-
 def text_of(payload: bytes) -> str:
     """The words of an `item`, as a text column has them."""
     put = entries.decode("item", payload)
     return clean(_text(put.item)) if isinstance(put, ItemPut) else ""
-
-
-def title_of(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= TITLE_CHARS_MAX else line[: TITLE_CHARS_MAX - 1] + "…"
-
-
-def as_json(value: Any) -> str:
-    """`value` as JSON text; the nearest that JSON can say."""
-    return clean(msgspec.json.encode(entries.plain(value)).decode("utf-8", "replace"))
 
 
 def _message(put: ItemPut, at_us: int) -> PutMessage | None:

@@ -2,10 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
-
-import msgspec
 
 from unbroken.archive.port import Batch, HostBatch, WireEntry
 from unbroken.dispatch import Said
@@ -13,51 +10,20 @@ from unbroken.env import Env
 from unbroken.errors import Conflict, NotFound
 from unbroken.log import entries
 from unbroken.people import Person
-from unbroken.stores.projection import LeaveParticipant, PutParticipant, as_json, clean
-from unbroken.stores.sqlite import calls, going, said
-from unbroken.stores.sqlite.appending import TTL_MS_MIN, Appending, end_session
-from unbroken.stores.sqlite.database import Database, Row, Transaction
-from unbroken.stores.sqlite.shapes import stored_json
-from unbroken.stores.sqlite.taking import SAVED
-from unbroken.stores.sqlite.waiting import Awaited, await_agent
+from unbroken.store import calls, going, said
+from unbroken.store.appending import TTL_MS_MIN, Appending, end_session
+from unbroken.store.projection import LeaveParticipant, PutParticipant
+from unbroken.store.records import Awaited, Place, Room, SavedTurn
+from unbroken.store.taking import SAVED
+from unbroken.store.text import clean, stored_json
+from unbroken.store.transaction import Database, Row, Transaction
+from unbroken.store.waiting import await_agent
 
 CALLS_MAX = 100  # of a conversation in rooms of one name, the newest
 FINALIZED = "finalized"  # why a session ended
 
 
-class Room(msgspec.Struct, frozen=True, kw_only=True):
-    id: UUID
-    name: str
-    conversation_id: UUID
-    sid: str | None
-    user_id: str | None
-    created_at_us: int
-    agents: tuple[str, ...] = ()  # the application named them; none: the usual one
-
-
-class Place(msgspec.Struct, frozen=True):
-    """Where something belongs that was told about a room."""
-
-    conversation_id: UUID
-    call_id: UUID
-
-
-class SavedTurn(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person said and what was answered. `key` makes a second saving no second turn."""
-
-    room_name: str
-    identity: str | None
-    user_message: str | None
-    assistant_message: str | None
-    metadata: dict[str, Any]
-    key: str
-
-    @property
-    def said(self) -> tuple[tuple[str, str | None], ...]:
-        return (("user", self.user_message), ("assistant", self.assistant_message))
-
-
-class SqliteRooms:
+class StoredRooms:
     def __init__(self, database: Database, env: Env) -> None:
         self._database = database
         self._env = env
@@ -65,20 +31,16 @@ class SqliteRooms:
         self.own_host = database.own_holder
 
     async def get(self, name: str) -> Room | None:
-        """The open room of this name; None if there is none."""
         row = await self._database.read(lambda tx: tx.one("get_room", name=name))
         return _room(row) if row else None
 
     async def is_free_for(self, name: str, conversation_id: UUID, identity: str | None) -> bool:
-        """Whether who opens a room that is about this conversation may find it there: it was
-        named by the application, nobody was in it yet, or they are of a call of it that goes on.
-        `identity` None: anybody of them may come."""
         asked = {"conversation_id": conversation_id, "room_name": name, "limit": CALLS_MAX}
         here = [Person(identity)] if identity is not None else None
 
         def work(tx: Transaction) -> bool:
             room, held = tx.one("get_room", name=name), tx.all("list_calls_of_room", **asked)
-            if room and room["is_named"] and room["conversation_id"] == conversation_id.bytes:
+            if room and room["is_named"] and room["conversation_id"] == conversation_id:
                 return True
             going_on = (call["call_id"] for call in held if call["is_going"])
             return not held or any(
@@ -88,20 +50,13 @@ class SqliteRooms:
         return await self._database.read(work)
 
     async def is_own_word(self, name: str, sid: str, conversation_id: UUID) -> bool:
-        """Whether we put this conversation into the room's metadata, by no choice of the
-        application's."""
         asked = (name, sid, conversation_id)
         return await self._database.read(lambda tx: going.is_own_word(tx, *asked))
 
     async def goes_on(self, name: str, identity: str | None = None) -> UUID | None:
-        """The conversation that a new LiveKit room of this name continues: one whose call still
-        has a living agent, one that waits for this person, or one in which nobody has said
-        anything yet.
-        """
         return await self._database.read(lambda tx: _goes_on(tx, name, identity))
 
     async def said(self, name: str, conversation_id: UUID, agent_name: str) -> Said | None:
-        """What the application's dispatch said in the open call that goes on in this room."""
         asked = {"room_name": name, "conversation_id": conversation_id, "agent_name": agent_name}
 
         def work(tx: Transaction) -> Said | None:
@@ -121,16 +76,12 @@ class SqliteRooms:
         awaits: Awaited | None = None,
         agents: Sequence[str] = (),
     ) -> Room:
-        """Note the room as LiveKit has it; the one before of that name is closed if it was
-        about another conversation. `is_named`: the application chose that; `awaits`: it waits
-        for this agent from now on; `agents`: whom the application named, none: no change.
-        """
         named = json.dumps(agents) if agents else None
         new = {"room_id": self._env.new_id(), "name": name, "conversation_id": conversation_id}
 
         def work(tx: Transaction) -> Row | None:
             known = tx.one("get_room", name=name)
-            if known and known["conversation_id"] != conversation_id.bytes:
+            if known and known["conversation_id"] != conversation_id:
                 tx.one("close_room", name=name)
             tx.one("put_conversation", conversation_id=conversation_id, user_id=user_id)
             if user_id is not None:
@@ -150,29 +101,22 @@ class SqliteRooms:
         return _room(row)
 
     async def turn(self, sid: str) -> None:
-        """What comes into this LiveKit room now is none of its call before."""
         await self._database.write(lambda tx: tx.one("forget_sid", room_sid=sid))
 
     async def close(self, name: str) -> bool:
-        """False if no room of this name was open."""
         row = await self._database.write(lambda tx: tx.one("close_room", name=name))
         return row is not None
 
     async def announce(self, room_name: str) -> Place:
-        """The open call of a room and its conversation, made if there is none."""
         return await self._database.write(lambda tx: _place(self._ensure(tx, room_name)))
 
     async def find(self, room_name: str) -> Place:
-        """The open call of a room, else its last one. Raises NotFound."""
         row = await self._database.read(lambda tx: calls.find(tx, room_name))
         if row is None:
             raise NotFound(f"nothing is known of a room {room_name}")
         return _place(row)
 
     async def finalize(self, room_name: str) -> Place:
-        """The application closes the call of a room: nobody continues it, and what comes next is
-        a new one. An agent that is still there speaks on until it leaves. Raises NotFound."""
-
         def work(tx: Transaction) -> Row | None:
             call = calls.find(tx, room_name)
             for session in tx.all("finalize_call", call_id=call["call_id"]) if call else ():
@@ -199,7 +143,6 @@ class SqliteRooms:
         return await self._database.write(work)
 
     async def disconnect(self, room_name: str, identity: str, *, at_us: int) -> Place:
-        """Raises NotFound if nothing is known of the room."""
         change = LeaveParticipant(clean(identity), at_us)
 
         def work(tx: Transaction) -> Place | None:
@@ -218,8 +161,6 @@ class SqliteRooms:
         )
 
     async def save_turn(self, turn: SavedTurn) -> Place:
-        """Keep a turn in the log of the service's own session of that call."""
-
         def work(tx: Transaction) -> Place:
             call = self._ensure(tx, turn.room_name)
             if turn.identity is not None:
@@ -241,7 +182,7 @@ class SqliteRooms:
             return  # a retry of one whose answer was lost
         last = tx.one("last_item", **about)
         batch = Batch(
-            session_id=UUID(bytes=taken["session_id"]),
+            session_id=taken["session_id"],
             term=taken["term"],
             holder=self.own_host,
             first=(session["last_seq"] if session else 0) + 1,
@@ -258,7 +199,7 @@ class SqliteRooms:
         if answer.outcome != "acked":
             raise Conflict(f"the turn was not kept: {answer.code or answer.outcome}")
 
-    def _take(self, tx: Transaction, call_id: bytes) -> Row:
+    def _take(self, tx: Transaction, call_id: UUID) -> Row:
         tx.one("renew_lease", host_id=self.own_host, ttl=0)  # nobody is in the room for it
         row = tx.one(
             "take",
@@ -308,20 +249,21 @@ def _goes_on(tx: Transaction, name: str, identity: str | None) -> UUID | None:
         call = None
     if call is None and identity is not None:
         call = tx.one("call_of_person", room_name=name, identity=identity)
-    if call is not None:
-        return UUID(bytes=call["conversation_id"])
-    room = tx.one("get_room", name=name)
-    if room is None:
+    found = call or tx.one("get_room", name=name)
+    if found is None:
         return None
-    used = tx.one("has_calls", conversation_id=room["conversation_id"])
-    return None if used and used["has_calls"] else UUID(bytes=room["conversation_id"])
+    conversation_id: UUID = found["conversation_id"]
+    if call is not None:
+        return conversation_id
+    used = tx.one("has_calls", conversation_id=conversation_id)
+    return None if used and used["has_calls"] else conversation_id
 
 
 def _room(row: Row) -> Room:
     return Room(
-        id=UUID(bytes=row["room_id"]),
+        id=row["room_id"],
         name=row["name"],
-        conversation_id=UUID(bytes=row["conversation_id"]),
+        conversation_id=row["conversation_id"],
         sid=row["sid"],
         user_id=row["user_id"],
         created_at_us=row["created_at"],
@@ -330,8 +272,4 @@ def _room(row: Row) -> Room:
 
 
 def _place(call: Row) -> Place:
-    return Place(UUID(bytes=call["conversation_id"]), UUID(bytes=call["call_id"]))
-
-
-def metadata_bytes(metadata: object) -> bytes | None:
-    return None if metadata is None else as_json(metadata).encode()
+    return Place(call["conversation_id"], call["call_id"])

@@ -1,13 +1,10 @@
-"""The archive end of the store: `take` and `append`, guarded by the statements of stores/sql."""
+"""The archive end of the store: `take` and `append`, guarded by the statements of the dialect."""
 
 import asyncio
 import hashlib
 import logging
 from collections.abc import Callable
-from typing import TypeAlias
 from uuid import UUID
-
-import msgspec
 
 from unbroken import names
 from unbroken.archive import port as wire
@@ -24,10 +21,11 @@ from unbroken.blobs import Blobs
 from unbroken.env import Env
 from unbroken.errors import CallTaken, InvalidInput
 from unbroken.log.entries import KIND_OF, KINDS, Lost, encode
-from unbroken.stores.sqlite import taking
-from unbroken.stores.sqlite.appending import Appending, check_ttl
-from unbroken.stores.sqlite.database import Database, Row, Transaction
-from unbroken.stores.sqlite.steadiness import Steadiness
+from unbroken.store import taking
+from unbroken.store.appending import Appending, check_ttl
+from unbroken.store.records import FIRST_PLACE, SideEntry, SidePlace
+from unbroken.store.steadiness import Steadiness
+from unbroken.store.transaction import Database, Row, Transaction
 
 BATCHES_MAX = 10_000  # of one host in one request
 CORRUPT = "corrupt"  # why an entry is lost
@@ -39,24 +37,8 @@ _TIMELINE_MAX = (1 << 53) - 1  # what JavaScript's numbers hold exactly
 log = logging.getLogger(__name__)
 
 
-SidePlace: TypeAlias = tuple[int, bytes, int]  # term, holder, seq
-
-
-class SideEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """An entry that may not enter the log; `reason` says why: late, ended."""
-
-    entry: StoredEntry
-    reason: str
-    received_at_us: int
-    holder: bytes
-
-    @property
-    def place(self) -> SidePlace:
-        return self.entry.term, self.holder, self.entry.seq
-
-
-class SqliteArchive:
-    """`Archive` over one SQLite file. `blobs` keeps what is too large for an entry."""
+class StoredArchive:
+    """`blobs` keeps what is too large for an entry."""
 
     def __init__(self, database: Database, blobs: Blobs, env: Env) -> None:
         self._database = database
@@ -83,11 +65,11 @@ class SqliteArchive:
             )
         return self._taken(grant, await self._log(grant["session_id"], grant["base"]))
 
-    async def _log(self, session_id: bytes, base: int) -> list[StoredEntry]:
+    async def _log(self, session_id: UUID, base: int) -> list[StoredEntry]:
         """All up to `base`, which never changes again; what is damaged or gone is `lost`."""
 
         def work(tx: Transaction) -> tuple[dict[int, Row], bool]:
-            asked = {"session_id": session_id, "after": 0, "upto": base, "limit": -1}
+            asked = {"session_id": session_id, "after": 0, "upto": base, "limit": wire.NUMBER_MAX}
             rows = {row["seq"]: row for row in tx.each("list_entries", **asked)}
             known = tx.one("get_chain", session_id=session_id)
             is_all = known is not None and known["last_seq"] == base
@@ -100,7 +82,7 @@ class SqliteArchive:
         entries = [_stored(rows[n]) if n in rows else _lost(n) for n in range(1, base + 1)]
         damaged = [n for n, row in rows.items() if not row["is_whole"]]
         if damaged or len(rows) < base or not is_chained:
-            about = {"session_id": str(UUID(bytes=session_id)), "seqs": damaged[:NAMED_MAX]}
+            about = {"session_id": str(session_id), "seqs": damaged[:NAMED_MAX]}
             log.error("log is corrupt", extra=about)
         return entries
 
@@ -112,9 +94,9 @@ class SqliteArchive:
     def _taken(self, grant: Row, entries: list[StoredEntry]) -> Taken:
         g = grant
         return Taken(
-            session_id=UUID(bytes=g["session_id"]),
-            call_id=UUID(bytes=g["call_id"]),
-            conversation_id=UUID(bytes=g["conversation_id"]),
+            session_id=g["session_id"],
+            call_id=g["call_id"],
+            conversation_id=g["conversation_id"],
             term=g["term"],
             base=g["base"],
             is_new=g["term"] == 1,
@@ -152,17 +134,13 @@ class SqliteArchive:
 
     async def entries(
         self,
-        session_id: bytes,
+        session_id: UUID,
         *,
         after: int = 0,
         upto: int = wire.NUMBER_MAX,
-        limit: int = -1,
+        limit: int = wire.NUMBER_MAX,
         bytes_max: int = wire.NUMBER_MAX,
     ) -> list[StoredEntry]:
-        """The log of a session, in order; stops behind the entry that reaches `bytes_max`.
-
-        A payload that was erased is empty; an entry that is not what was stored is `lost`.
-        """
         asked = {"session_id": session_id, "after": after, "upto": upto, "limit": limit}
 
         def work(tx: Transaction) -> list[StoredEntry]:
@@ -181,11 +159,9 @@ class SqliteArchive:
         session_id: UUID,
         *,
         limit: int,
-        after: SidePlace = (-1, b"", 0),
+        after: SidePlace = FIRST_PLACE,
         bytes_max: int = wire.NUMBER_MAX,
     ) -> list[SideEntry]:
-        """What came late, oldest term first, from behind the place `after` on; stops behind the
-        entry that reaches `bytes_max`."""
         term, holder, seq = after
         place = {"after_term": term, "after_holder": holder, "after_seq": seq}
 
@@ -202,7 +178,6 @@ class SqliteArchive:
         return await self._database.read(work)
 
     def pulse(self) -> None:
-        """Called about once a second: a pause of ours is no proof that hosts are lost."""
         self._steadiness.pulse()
 
     def listened_us(self) -> int:

@@ -6,8 +6,8 @@ import msgspec
 
 from unbroken.archive.port import TakeRequest
 from unbroken.errors import Corrupt, InvalidInput, NotFound
-from unbroken.stores.sqlite import calls, said
-from unbroken.stores.sqlite.database import Row, Transaction
+from unbroken.store import calls, said
+from unbroken.store.transaction import Row, Transaction
 
 CRASH_WINDOW_US = 120_000_000
 SAVED = "saved"  # the role whose log holds what was saved over REST: the service's own
@@ -73,7 +73,7 @@ def _refused(tx: Transaction, call: Row, role: str) -> NotTaken:
     session = tx.one("session_of_role", call_id=call["call_id"], role=role)
     if session is None:  # `take` made it if there was none
         raise Corrupt("the database is damaged: a session is not where it was put")
-    return NotTaken(UUID(bytes=session["session_id"]), bool(session["is_over"]))
+    return NotTaken(session["session_id"], bool(session["is_over"]))
 
 
 def _place(tx: Transaction, request: TakeRequest) -> tuple[Row, str]:

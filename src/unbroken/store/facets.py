@@ -1,0 +1,36 @@
+"""A store over any database: the facets of the port, put together."""
+
+from unbroken.blobs import Blobs
+from unbroken.env import Env
+from unbroken.store.conversations import StoredConversations
+from unbroken.store.files import StoredFiles
+from unbroken.store.log import StoredArchive
+from unbroken.store.reports import StoredReports
+from unbroken.store.requests import StoredRequests
+from unbroken.store.rooms import StoredRooms
+from unbroken.store.sessions import StoredSessions
+from unbroken.store.transaction import Database
+from unbroken.store.users import StoredUsers
+from unbroken.store.waiting import StoredWaiting
+from unbroken.store.watch import StoredWatch
+
+
+class Facets:
+    """A `Store`. `blobs` keeps what is too large for a row."""
+
+    def __init__(self, database: Database, blobs: Blobs, env: Env) -> None:
+        self._database = database
+        self.archive = StoredArchive(database, blobs, env)
+        self.conversations = StoredConversations(database, blobs)
+        self.sessions = StoredSessions(database, env)
+        self.watch = StoredWatch(database)
+        self.rooms = StoredRooms(database, env)
+        self.waiting = StoredWaiting(database)
+        self.users = StoredUsers(database)
+        self.files = StoredFiles(database)
+        self.reports = StoredReports(database)
+        self.requests = StoredRequests(database)
+
+    async def check(self) -> None:
+        """Raises ArchiveUnavailable if the database does not answer, or takes nothing."""
+        await self._database.check()

@@ -1,0 +1,396 @@
+"""The port of the store: every verb that the service and the watcher use.
+
+The values are in `records`. Every call raises ArchiveUnavailable if nothing is known, and Corrupt
+if what is kept is not what was stored; none answers as if there were nothing. What a store must
+keep of this is written as tests in `unbroken.testing`, a contract for each facet.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+from uuid import UUID
+
+from unbroken.archive.port import NUMBER_MAX, Archive, StoredEntry, StoreIdentity
+from unbroken.dispatch import Said
+from unbroken.log.mark import Mark
+from unbroken.people import Person
+from unbroken.store.records import (
+    FIRST_PLACE,
+    Abandoned,
+    Answered,
+    Awaited,
+    Begun,
+    Call,
+    CallRoom,
+    Conversation,
+    File,
+    Message,
+    Orphan,
+    Place,
+    Report,
+    Room,
+    SavedTurn,
+    SessionRow,
+    SideEntry,
+    SidePlace,
+    Spot,
+    Term,
+    User,
+    Waiting,
+    Watched,
+)
+
+
+class StoreArchive(Archive, Protocol):
+    """What keepers and agents speak with, and what the service shows of a log."""
+
+    @property
+    def identity(self) -> StoreIdentity: ...
+
+    @property
+    def orphaned(self) -> asyncio.Event:
+        """Set when a session lost its holder through an append."""
+
+    on_degraded: Callable[[UUID, str | None], None]  # told each change
+
+    async def entries(
+        self,
+        session_id: UUID,
+        *,
+        after: int = 0,
+        upto: int = NUMBER_MAX,
+        limit: int = NUMBER_MAX,
+        bytes_max: int = NUMBER_MAX,
+    ) -> list[StoredEntry]:
+        """The log of a session, in order; stops behind the entry that reaches `bytes_max`.
+
+        A payload that was erased is empty; an entry that is not what was stored is `lost`.
+        """
+
+    async def side_entries(
+        self,
+        session_id: UUID,
+        *,
+        limit: int,
+        after: SidePlace = FIRST_PLACE,
+        bytes_max: int = NUMBER_MAX,
+    ) -> list[SideEntry]:
+        """What came late, oldest term first, from behind the place `after` on; stops behind the
+        entry that reaches `bytes_max`."""
+
+    def pulse(self) -> None:
+        """Called about once a second: a pause of ours is no proof that hosts are lost."""
+
+    def listened_us(self) -> int: ...
+
+
+class Conversations(Protocol):
+    """What people have said to each other, as they read it."""
+
+    async def list_conversations(
+        self,
+        *,
+        limit: int,
+        before: tuple[int, UUID] | None = None,
+        user_id: str | None = None,
+        terms: Sequence[str] = (),
+    ) -> list[Conversation]:
+        """Newest first; `before` is (last_at_us, id) of the last one of the page before. Of that
+        user only, if one is named. With `terms` those that have all of them, in what was said or
+        in what is known of their callers, each with the line that was found."""
+
+    async def get_conversation(self, conversation_id: UUID) -> Conversation:
+        """Raises NotFound."""
+
+    async def list_calls(self, conversation_id: UUID) -> list[Call]:
+        """The newest thousand, oldest first."""
+
+    async def list_messages(
+        self,
+        conversation_id: UUID,
+        *,
+        limit: int,
+        before: Spot | None = None,
+        spoken_only: bool = True,
+    ) -> list[Message]:
+        """The last `limit` before a spot, oldest first; fewer where they are very long.
+        `spoken_only` leaves tools out."""
+
+    async def list_items(
+        self, conversation_id: UUID, *, limit: int, before: Spot | None = None
+    ) -> list[tuple[Message, bytes | None]]:
+        """As `list_messages` with all items; those of tools with their payload."""
+
+    async def get_session(self, session_id: UUID) -> SessionRow:
+        """Raises NotFound."""
+
+    async def rename(self, conversation_id: UUID, title: str) -> str:
+        """The title as it is kept. Raises NotFound."""
+
+    async def close(self, conversation_id: UUID, summary: bytes) -> None:
+        """Note that it is over, and its summary. What is said later is kept all the same."""
+
+    async def list_of_user(self, user_id: str, *, limit: int) -> list[tuple[UUID, str | None, int]]:
+        """(id, title, last_at_us), newest first."""
+
+
+class Sessions(Protocol):
+    """One session as people look at it: its terms, what is in flight, orders to its holder."""
+
+    async def list_terms(self, session_id: UUID) -> list[Term]:
+        """Who had the session, the first one first."""
+
+    async def is_holder(self, room_name: str, identity: str) -> bool:
+        """Whether a session of the room's open call is held under this LiveKit identity."""
+
+    async def get_mark(self, session_id: UUID) -> Mark | None:
+        """What is in flight: said or heard, and no item yet; None if nothing is."""
+
+    async def kill(self, session_id: UUID) -> None:
+        """Have the holder's process killed: its keeper is told once, with its next answer.
+
+        Raises Conflict if the session has no holder now.
+        """
+
+
+class Watch(Protocol):
+    """Sessions without a holder: who is due, who waits, who is over.
+
+    What is decided is guarded by the term: of several watchers one has its way.
+    """
+
+    async def next_dispatch_us(self) -> int | None:
+        """When the next dispatch is due, by the wall clock; None: nothing will be."""
+
+    async def claim_orphans(self, *, limit: int, retry_s: float, until_s: float) -> list[Orphan]:
+        """Those whose dispatch is due now; each again after `retry_s`, then twice, then always
+        four times as long: a worker that is only slow must not drown in further jobs. They are
+        late when LiveKit has answered for them for `until_s` and nobody has taken them."""
+
+    async def postpone(self, session_id: UUID, term: int, *, wait_s: float) -> None:
+        """LiveKit did not answer for it: due again after `wait_s`; nothing of it is counted."""
+
+    async def stand_by(self, session_id: UUID, term: int) -> None:
+        """Nobody is there: nothing is due until people have `rejoined`."""
+
+    async def orphan(self, session_id: UUID, term: int, holder: UUID, *, cause: str) -> bool:
+        """Or end it, if its holder had hung up. False if the session has moved on."""
+
+    async def whose(self, call: CallRoom, here: Iterable[Person]) -> bool | None:
+        """Whether the call goes on for these people in its room; None: it had nobody yet."""
+
+    async def rejoined(self, session_id: UUID, term: int) -> bool:
+        """People are back in the room of an orphan: its dispatch is due."""
+
+    async def count_crashes(self, session_id: UUID, *, window_s: float) -> int:
+        """How often it lost its holder within `window_s`, for a reason that a new one may share."""
+
+    async def list_waiting(self) -> list[Watched]:
+        """Orphans for whom nothing is due, the newest first."""
+
+    async def list_silent(self, *, listened_us: int) -> list[Watched]:
+        """Held on a host whose lease is over; `listened_us`: how long it could have been heard."""
+
+    async def list_live(self) -> list[Watched]:
+        """Sessions with an agent."""
+
+    async def list_former(self, *, within_s: float | None = None) -> dict[str, set[str]]:
+        """By room name: the identities of earlier holders of sessions that are live; of those
+        that were taken `within_s`."""
+
+    async def see_room(self, call: CallRoom, sid: str) -> None:
+        """The room of the call has a further sid."""
+
+    async def list_abandoned(self, *, orphaned_s: float) -> list[Abandoned]:
+        """Orphaned for `orphaned_s` or longer, the oldest first, at most a page."""
+
+    async def end(self, session_id: UUID, term: int, holder: UUID, *, reason: str) -> bool:
+        """Close the session, and its call if it was the last one. False if it has moved on."""
+
+    async def end_idle(self, *, idle_s: float) -> list[UUID]:
+        """End what was saved over REST and has been idle for `idle_s`; the sessions."""
+
+
+class Rooms(Protocol):
+    """Rooms that the service made, and what is told about them from outside a session."""
+
+    async def get(self, name: str) -> Room | None:
+        """The open room of this name; None if there is none."""
+
+    async def is_free_for(self, name: str, conversation_id: UUID, identity: str | None) -> bool:
+        """Whether who opens a room that is about this conversation may find it there: it was
+        named by the application, nobody was in it yet, or they are of a call of it that goes on.
+        `identity` None: anybody of them may come."""
+
+    async def is_own_word(self, name: str, sid: str, conversation_id: UUID) -> bool:
+        """Whether we put this conversation into the room's metadata, by no choice of the
+        application's."""
+
+    async def goes_on(self, name: str, identity: str | None = None) -> UUID | None:
+        """The conversation that a new LiveKit room of this name continues: one whose call still
+        has a living agent, one that waits for this person, or one in which nobody has said
+        anything yet.
+        """
+
+    async def said(self, name: str, conversation_id: UUID, agent_name: str) -> Said | None:
+        """What the application's dispatch said in the open call that goes on in this room."""
+
+    async def put(
+        self,
+        name: str,
+        *,
+        conversation_id: UUID,
+        sid: str,
+        user_id: str | None,
+        is_named: bool = False,
+        awaits: Awaited | None = None,
+        agents: Sequence[str] = (),
+    ) -> Room:
+        """Note the room as LiveKit has it; the one before of that name is closed if it was
+        about another conversation. `is_named`: the application chose that; `awaits`: it waits
+        for this agent from now on; `agents`: whom the application named, none: no change.
+        """
+
+    async def turn(self, sid: str) -> None:
+        """What comes into this LiveKit room now is none of its call before."""
+
+    async def close(self, name: str) -> bool:
+        """False if no room of this name was open."""
+
+    async def announce(self, room_name: str) -> Place:
+        """The open call of a room and its conversation, made if there is none."""
+
+    async def find(self, room_name: str) -> Place:
+        """The open call of a room, else its last one. Raises NotFound."""
+
+    async def finalize(self, room_name: str) -> Place:
+        """The application closes the call of a room: nobody continues it, and what comes next is
+        a new one. An agent that is still there speaks on until it leaves. Raises NotFound."""
+
+    async def connect(
+        self, room_name: str, identity: str, *, metadata: bytes | None, at_us: int
+    ) -> Place:
+        """Somebody is in the room, whose open call is made if there is none."""
+
+    async def disconnect(self, room_name: str, identity: str, *, at_us: int) -> Place:
+        """Somebody has left. Raises NotFound if nothing is known of the room."""
+
+    async def summarize(self, call_id: UUID, summary: bytes) -> None:
+        """Keep what the application says about a call, in place of what it said before."""
+
+    async def save_turn(self, turn: SavedTurn) -> Place:
+        """Keep a turn in the log of the service's own session of that call."""
+
+
+class WaitingRooms(Protocol):
+    """Rooms that were opened with an agent that has not come yet."""
+
+    async def next_due_us(self) -> int | None:
+        """When a room is to be looked at next, by the wall clock; None: none waits."""
+
+    async def find(self, name: str) -> Waiting | None:
+        """The open room of this name, if it waits."""
+
+    async def list(self) -> dict[str, Waiting]:
+        """The rooms that wait, by name; the newest thousand."""
+
+    async def claim(self, *, limit: int, hold_s: float) -> tuple[Waiting, ...]:
+        """Those that are due, for one who looks; due again after `hold_s` if nothing is said."""
+
+    async def look(
+        self, room_id: UUID, *, has_people: bool, again_s: float, asked: bool, is_coming: bool
+    ) -> None:
+        """What was seen there, and when to look again. `asked`: LiveKit has a dispatch for it."""
+
+    async def may_ask(self, waiting: Waiting, *, has_people: bool, again_s: float) -> bool:
+        """Claim the next dispatch. False: another has asked, or there is an agent."""
+
+    async def postpone(self, room_ids: Sequence[UUID], *, again_s: float) -> None:
+        """LiveKit did not answer for them: they begin to wait anew."""
+
+    async def settle(self, room_id: UUID) -> None:
+        """It waits no more."""
+
+    async def may_give_up(self, waiting: Waiting, *, hold_s: float) -> bool:
+        """Claim its end. False: there is an agent, or it waits anew."""
+
+    async def agent_names(self, *, within_s: float) -> tuple[str, ...]:
+        """The names under which agents took sessions lately, at most twenty."""
+
+
+class Users(Protocol):
+    """Users across rooms: a name and a context that applications keep for them."""
+
+    async def get(self, user_id: str) -> User | None:
+        """None: nobody knows this user yet. Raises Corrupt."""
+
+    async def put(self, user: User) -> None:
+        """What is None stays as it was."""
+
+
+class Files(Protocol):
+    """Files that people uploaded: who, where, and under which hash the bytes are."""
+
+    async def put(self, file: File) -> None:
+        """Note a file whose bytes are kept already."""
+
+    async def get(self, file_id: UUID) -> File:
+        """Raises NotFound."""
+
+
+class Reports(Protocol):
+    """Errors that agents report, for whoever watches over them."""
+
+    async def put(self, report: Report) -> None:
+        """Its time is the store's."""
+
+    async def list(self, *, limit: int, before: tuple[int, UUID] | None = None) -> list[Report]:
+        """Newest first, from behind (time, id) on; ends early where they are very long. Of one
+        that is damaged only its id and time are told."""
+
+
+class Requests(Protocol):
+    """Requests that name themselves by an Idempotency-Key, and their first answers."""
+
+    async def begin(self, path: str, key: str, fingerprint: bytes) -> Begun:
+        """Note the request, unless one was noted under this key; older ones are forgotten."""
+
+    async def answer(self, path: str, key: str, answer: Answered) -> None:
+        """What whoever asks again is told."""
+
+
+class Store(Protocol):
+    """All that is kept, by facets over one database."""
+
+    @property
+    def archive(self) -> StoreArchive: ...
+
+    @property
+    def conversations(self) -> Conversations: ...
+
+    @property
+    def sessions(self) -> Sessions: ...
+
+    @property
+    def watch(self) -> Watch: ...
+
+    @property
+    def rooms(self) -> Rooms: ...
+
+    @property
+    def waiting(self) -> WaitingRooms: ...
+
+    @property
+    def users(self) -> Users: ...
+
+    @property
+    def files(self) -> Files: ...
+
+    @property
+    def reports(self) -> Reports: ...
+
+    @property
+    def requests(self) -> Requests: ...
+
+    async def check(self) -> None:
+        """Raises ArchiveUnavailable if nothing can be read or kept now."""
