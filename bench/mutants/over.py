@@ -9,7 +9,7 @@ MUTANTS = (
         old="goes_on = have_met(known, here) if here else is_its_own",
         new="goes_on = True",
         promise="A call goes on for its own people.",
-        test="stores/test_going.py::test_a_call_goes_on_for_its_own_people_only",
+        test="stores/test_sqlite.py::TestSqliteRooms::test_a_call_goes_on_for_its_own_people_only",
     ),
     Mutant(
         name="our own word in a room names a conversation",
@@ -17,7 +17,7 @@ MUTANTS = (
         old="return not is_own_word(tx, *room, request.conversation_id)",
         new="return True",
         promise="What we wrote into a room's metadata names nothing for a stranger.",
-        test="stores/test_going.py::test_what_we_wrote_into_the_room_is_nobodys_word",
+        test="stores/test_sqlite.py::TestSqliteRooms::test_what_we_wrote_into_the_room_is_nobodys_word",
     ),
     Mutant(
         name="everybody may say to be a telephone",
@@ -25,7 +25,7 @@ MUTANTS = (
         old="attributes.get(PHONE) or None if is_phone else None",
         new="attributes.get(PHONE)",
         promise="A number counts for telephones only.",
-        test="stores/test_going.py::test_a_number_that_a_browser_wrote_is_nobodys",
+        test="stores/test_sqlite.py::TestSqliteRooms::test_a_number_that_a_browser_wrote_is_nobodys",
     ),
     Mutant(
         name="who died behind a hang-up is replaced",
@@ -33,7 +33,7 @@ MUTANTS = (
         old="    if over is None:",
         new="    if over is None or True:",
         promise="Nobody comes back for an agent that hung up.",
-        test="stores/test_going.py::test_behind_a_hang_up_everything_is_new_for_her_too",
+        test="stores/test_sqlite.py::TestSqliteRooms::test_behind_a_hang_up_everything_is_new_for_her_too",
     ),
     Mutant(
         name="a successor is given what was hung up",
@@ -41,11 +41,11 @@ MUTANTS = (
         old="(term < :granted or ending is null",
         new="(true",
         promise="A session whose agent hung up is nobody's.",
-        test="stores/test_going.py::test_who_names_a_session_that_was_hung_up_is_not_given_it",
+        test="stores/test_sqlite.py::TestSqliteRooms::test_who_names_a_session_that_was_hung_up_is_not_given_it",
     ),
     Mutant(
         name="strangers are sent the successor",
-        file="service/watch_dispatch.py",
+        file="service/watch/failover.py",
         old=" and await self._store.watch.whose(orphan.call, people) is not False",
         new="",
         promise="A successor is sent only where people of its call are.",

@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.stores.test_ownership import orphan
 from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.store.records import SavedTurn
 from unbroken.store.sqlite import SqliteStore
 from unbroken.testing.holders import LISTENED_S, Holder
+from unbroken.testing.watching import orphan
 
 DAY_S = 86_400
 STEPS_S = (400 * DAY_S, -400 * DAY_S, 90, -90, -80 * 365 * DAY_S)  # the last one to before 1970

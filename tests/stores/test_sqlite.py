@@ -1,11 +1,43 @@
-"""The SQLite store keeps the promises of an archive and of conversations."""
+"""The SQLite store keeps the promises of every facet. Fixtures: conftest.py."""
 
-from unbroken.testing.contracts import ArchiveContract, ConversationsContract
-
-
-class TestSqliteArchive(ArchiveContract):
-    """Fixtures: conftest.py."""
+from unbroken import testing
 
 
-class TestSqliteConversations(ConversationsContract):
-    """Fixtures: conftest.py."""
+class TestSqliteArchive(testing.StoreArchiveContract):
+    pass
+
+
+class TestSqliteConversations(testing.ConversationsContract):
+    pass
+
+
+class TestSqliteSessions(testing.SessionsContract):
+    pass
+
+
+class TestSqliteWatch(testing.WatchContract):
+    pass
+
+
+class TestSqliteRooms(testing.RoomsContract):
+    pass
+
+
+class TestSqliteWaitingRooms(testing.WaitingRoomsContract):
+    pass
+
+
+class TestSqliteUsers(testing.UsersContract):
+    pass
+
+
+class TestSqliteFiles(testing.FilesContract):
+    pass
+
+
+class TestSqliteReports(testing.ReportsContract):
+    pass
+
+
+class TestSqliteRequests(testing.RequestsContract):
+    pass

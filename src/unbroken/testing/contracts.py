@@ -1,22 +1,49 @@
-"""The promises of an archive and of conversations, as tests.
+"""The promises of a store as tests, a contract for each facet of its port.
 
-Subclass a contract, give it an `archive` (and `conversations`) fixture and the `clock` by which
-the store measures leases, and pytest does the rest:
+Subclass the contracts, give them a `store` with its `archive` and `conversations`, and the `clock`
+by which it measures leases; pytest does the rest:
 
-    class TestMyArchive(ArchiveContract):
+    class TestMyRooms(RoomsContract):
         @pytest.fixture
-        async def archive(self, clock: Clock):
-            async with MyStore.open(..., env=clock) as store:
+        async def store(self, clock: Clock):
+            async with my_store(..., env=clock) as store:
                 clock.advance(LISTENED_S)
-                yield store.archive
+                yield store
+
+        @pytest.fixture
+        def archive(self, store):
+            return store.archive
+
+`ArchiveContract` needs no `store`: an archive behind a wire keeps it, too.
 """
 
 from unbroken.testing.appending import AppendContract
+from unbroken.testing.beside import BesideContract
+from unbroken.testing.kept import FilesContract, ReportsContract, RequestsContract, UsersContract
 from unbroken.testing.reading import ConversationsContract
+from unbroken.testing.rooms import RoomsContract, WaitingRoomsContract
+from unbroken.testing.sessions import SessionsContract
 from unbroken.testing.taking import TakeContract
+from unbroken.testing.watching import WatchContract
 
-__all__ = ["ArchiveContract", "ConversationsContract"]
+__all__ = [
+    "ArchiveContract",
+    "ConversationsContract",
+    "FilesContract",
+    "ReportsContract",
+    "RequestsContract",
+    "RoomsContract",
+    "SessionsContract",
+    "StoreArchiveContract",
+    "UsersContract",
+    "WaitingRoomsContract",
+    "WatchContract",
+]
 
 
 class ArchiveContract(TakeContract, AppendContract):
     """Who owns a session, and what is in its log."""
+
+
+class StoreArchiveContract(ArchiveContract, BesideContract):
+    """As it is kept, and shown."""

@@ -1,0 +1,163 @@
+"""What a store promises to those who watch over sessions without a holder."""
+
+import pytest
+
+from unbroken.archive.port import Archive, Taken
+from unbroken.store.port import Store
+from unbroken.testing.holders import TTL_MS, Clock, Holder, entry
+
+
+async def orphan(archive: Archive, cause: str, room: str = "room") -> tuple[Holder, Taken]:
+    """A session that its holder has left for this reason."""
+    holder = Holder(archive)
+    taken = await holder.take(room)
+    await holder.append(1, final=cause)
+    return holder, taken
+
+
+class WatchContract:
+    """Needs `store`, its `archive`, and its `clock`."""
+
+    async def test_an_orphan_is_claimed_again_and_again_until_it_is_late(
+        self, store: Store, archive: Archive, clock: Clock
+    ) -> None:
+        _, taken = await orphan(archive, "killed")
+        claims, at_s = [], []
+        for tenth in range(130):
+            found = await store.watch.claim_orphans(limit=9, retry_s=1, until_s=9)
+            claims += found
+            at_s += [tenth / 10] * len(found)
+            clock.advance(0.1)
+        assert {c.session_id for c in claims} == {taken.session_id}
+        assert [c.dispatches for c in claims] == [1, 2, 3, 4, 5]
+        assert [round(at) for at in at_s] == [0, 1, 3, 7, 11]
+        assert [c.is_late for c in claims] == [False, False, False, False, True]
+        assert {c.crashes for c in claims} == {1}
+        (claim, *_) = claims
+        assert (claim.call.room_name, claim.call.sids) == ("room", frozenset({"RM_room"}))
+
+    async def test_a_try_that_livekit_did_not_answer_counts_for_nothing(
+        self, store: Store, archive: Archive, clock: Clock
+    ) -> None:
+        _, taken = await orphan(archive, "killed")
+        for _ in range(9):
+            (claim,) = await store.watch.claim_orphans(limit=9, retry_s=1, until_s=3)
+            await store.watch.postpone(taken.session_id, taken.term, wait_s=0.5)
+            assert await store.watch.claim_orphans(limit=9, retry_s=1, until_s=3) == []
+            clock.advance(0.51)
+        assert (claim.dispatches, claim.is_late) == (1, False)
+
+    async def test_what_nobody_can_be_dispatched_for_is_not_due(
+        self, store: Store, archive: Archive
+    ) -> None:
+        holder = Holder(archive)
+        await holder.take(role="backend", agent_name=None)
+        await holder.append(1, final="killed")
+        assert await store.watch.next_dispatch_us() is None
+
+    async def test_an_orphan_whose_room_is_empty_stands_by(
+        self, store: Store, archive: Archive
+    ) -> None:
+        _, taken = await orphan(archive, "killed")
+        await store.watch.stand_by(taken.session_id, taken.term)
+        assert await store.watch.next_dispatch_us() is None
+        (waiting,) = await store.watch.list_waiting()
+        assert (waiting.session_id, waiting.cause) == (taken.session_id, "killed")
+        assert await store.watch.rejoined(taken.session_id, taken.term)
+        assert not await store.watch.rejoined(taken.session_id, taken.term)
+        assert await store.watch.list_waiting() == []
+
+    @pytest.mark.parametrize("cause", ["empty", "server_shutdown"])
+    async def test_an_empty_room_is_left_alone_until_people_are_back(
+        self, store: Store, archive: Archive, cause: str
+    ) -> None:
+        _, taken = await orphan(archive, cause)
+        claim = store.watch.claim_orphans
+        assert await claim(limit=9, retry_s=1, until_s=30) == []
+        assert await store.watch.rejoined(taken.session_id, taken.term)
+        assert len(await claim(limit=9, retry_s=1, until_s=30)) == 1
+
+    async def test_crashes_are_counted_while_they_are_recent(
+        self, store: Store, archive: Archive, clock: Clock
+    ) -> None:
+        for _ in range(3):
+            _, taken = await orphan(archive, "killed")
+        count = store.watch.count_crashes
+        assert await count(taken.session_id, window_s=120) == 3
+        clock.advance(121)
+        assert await count(taken.session_id, window_s=120) == 1
+
+    async def test_an_orphan_is_ended_once(
+        self, store: Store, archive: Archive, clock: Clock
+    ) -> None:
+        holder, taken = await orphan(archive, "empty")
+        assert await store.watch.list_abandoned(orphaned_s=600) == []
+        clock.advance(601)
+        (found,) = await store.watch.list_abandoned(orphaned_s=600)
+        assert (found.session_id, found.cause) == (taken.session_id, "empty")
+        end = store.watch.end
+        assert await end(found.session_id, found.term, found.holder, reason="people_left")
+        assert not await end(found.session_id, found.term, found.holder, reason="again")
+        (call,) = await store.conversations.list_calls(taken.conversation_id)
+        assert (call.end_reason, call.sessions[0].phase) == ("people_left", "ended")
+        assert (await holder.append(1, entry())).outcome == "ended"
+
+    async def test_a_session_that_was_taken_meanwhile_is_not_ended(
+        self, store: Store, archive: Archive, clock: Clock
+    ) -> None:
+        await orphan(archive, "killed")
+        clock.advance(601)
+        (found,) = await store.watch.list_abandoned(orphaned_s=600)
+        await Holder(archive).take()
+        assert not await store.watch.end(found.session_id, found.term, found.holder, reason="x")
+
+    async def test_a_call_ends_with_its_last_session(self, store: Store, archive: Archive) -> None:
+        one, two = Holder(archive), Holder(archive)
+        taken = await one.take()
+        await two.take(role="supervisor")
+        ended = entry(b'{"reason":"done"}', kind="ended")
+        await one.append(1, ended)
+        (call,) = await store.conversations.list_calls(taken.conversation_id)
+        assert call.ended_at_us is None
+        await two.append(1, ended)
+        (call,) = await store.conversations.list_calls(taken.conversation_id)
+        assert call.ended_at_us is not None
+
+    async def test_a_host_is_silent_when_its_own_lease_is_over(
+        self, store: Store, archive: Archive, clock: Clock
+    ) -> None:
+        holder = Holder(archive)
+        taken = await holder.take()
+        silent = store.watch.list_silent
+        clock.advance(TTL_MS / 1000 - 0.5)
+        assert await silent(listened_us=TTL_MS * 1000) == []
+        clock.advance(1)
+        assert await silent(listened_us=TTL_MS * 1000 - 1) == []
+        (found,) = await silent(listened_us=TTL_MS * 1000)
+        assert (found.session_id, found.holder) == (taken.session_id, holder.id)
+        await holder.append(1)
+        assert await silent(listened_us=TTL_MS * 1000) == []
+
+    async def test_a_host_that_speaks_again_has_its_sessions_back(
+        self, store: Store, archive: Archive
+    ) -> None:
+        holder = Holder(archive)
+        taken = await holder.take()
+        lose = store.watch.orphan
+        assert await lose(taken.session_id, taken.term, holder.id, cause="host_lost")
+        assert (await holder.append(1)).outcome == "acked"
+        session = await store.conversations.get_session(taken.session_id)
+        assert (session.phase, session.term) == ("live", 1)
+        assert await store.watch.next_dispatch_us() is None
+
+    async def test_those_who_spoke_before_are_known_while_the_session_lives(
+        self, store: Store, archive: Archive, clock: Clock
+    ) -> None:
+        old, _ = await orphan(archive, "killed")
+        assert await store.watch.list_former() == {}
+        await Holder(archive).take()
+        former = {"room": {old.request().agent_identity}}
+        assert await store.watch.list_former(within_s=60) == former
+        clock.advance(61)
+        assert await store.watch.list_former(within_s=60) == {}
+        assert await store.watch.list_former() == former
