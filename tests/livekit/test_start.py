@@ -24,7 +24,6 @@ from unbroken.errors import (
 )
 from unbroken.live.live import by_agent_session, by_room
 from unbroken.livekit import joining, starting
-from unbroken.livekit.restore import restore
 
 __all__ = ["store"]
 
@@ -233,7 +232,7 @@ async def test_a_log_that_cannot_be_read_is_left_to_the_next_agent(spool, store,
         raise StateRefused("of a newer version")
 
     with monkeypatch.context() as patch:
-        patch.setattr(restore, "read", refused)
+        patch.setattr("unbroken.livekit.call.read", refused)
         job, session = Job(), new_session()
         call = call_in(job, spool, store.archive)
         with pytest.raises(StateRefused):
