@@ -2,10 +2,11 @@
 
 import pytest
 
-from unbroken.log.entries import ItemPut, Recovered, ToolEnded, ToolStarted
+from unbroken.log.entries import AgentEntered, ItemPut, Noted, Recovered, ToolEnded, ToolStarted
 from unbroken.log.mark import Mark, Speech
 from unbroken.log.session import Session
 from unbroken.recovery.plan import (
+    ASIDES,
     CUT_OFF,
     NOT_HANDED_OVER,
     NOT_KNOWN,
@@ -209,6 +210,31 @@ def test_the_model_is_told_once_of_a_tool_that_it_cannot_call_again():
 
 def test_a_tool_of_this_turn_is_called_again_and_not_told():
     assert repaired(log(ASKED, started())) == []
+
+
+PROGRESS = (call("c"), output("c", "Searching."))
+ASIDE = Noted(ASIDES, {"turn": "u1", "said": ["One moment."]})
+
+
+@pytest.mark.parametrize(
+    ("entries", "mark", "called"),
+    [
+        ([ASKED, SAID, started()], None, ["c"]),
+        ([ASKED, started(), ASIDE], None, ["c"]),
+        ([ASKED, started()], speaking(), ["c"]),
+        ([ASKED, SAID, started(), started("d", retry="safe", key="k")], None, ["c", "d"]),
+        # Nothing was said since: the model may think anew.
+        ([ASKED, SAID, message("u2", "user"), started()], None, []),
+        ([ASKED, started(), message("u2", "user"), message("a2", "assistant")], None, []),
+        ([ASKED, ASIDE, message("u2", "user"), started()], None, []),
+        ([ASKED, SAID, started(), started("d", retry="ask", key="k")], None, []),
+        ([ASKED, SAID, started(), *PROGRESS], None, []),
+        ([ASKED, SAID, started()], Mark(None, ("or the time",)), []),
+        ([AgentEntered("A", "", ()), ASKED, SAID, started(), AgentEntered("B", "", ())], None, []),
+    ],
+)
+def test_behind_what_was_said_in_its_turn_a_tool_is_called_as_it_was(entries, mark, called):
+    assert [tool.call_id for tool in facts(log(*entries), mark).called_again] == called
 
 
 def test_words_that_came_meanwhile_are_answered_and_the_tool_is_told():

@@ -128,6 +128,62 @@ async def test_a_question_behind_a_preamble_is_answered(env, spool, *, waits):
     await after.close()
 
 
+async def heard_whole(holder, speaker) -> None:
+    await until(speaker.is_playing.is_set, "what is said first")
+    await speaker.finish()
+    await until(lambda: flying(holder).speech is None, "its end")
+
+
+def telling(rules=RULES) -> AgentSession[Any]:
+    """Its model says the same before the same call."""
+    return AgentSession(llm=ScriptedLLM(rules, preamble=FILLER))
+
+
+async def test_a_preamble_that_was_heard_is_not_said_again(env, spool):
+    holder, speaker = await holder_of(env, spool, Shop(), ScriptedLLM(RULES, preamble=FILLER))
+    holder.session.generate_reply(user_input=ASKED[1])
+    await heard_whole(holder, speaker)
+    again = await go_on(holder, Shop(), telling())
+    assert again.plan == Answer()
+    after = await go_on(again, Shop(waits=False), telling())
+    await answered(after)
+    assert said(after.session) == [ASKED, ("assistant", FILLER), ANSWERED]
+    await after.close()
+
+
+@pytest.mark.parametrize("how", ["said", "aside"])
+@pytest.mark.parametrize("is_cut", [False, True])
+async def test_what_a_tool_said_is_not_said_again(env, spool, how, *, is_cut):
+    holder, speaker = await holder_of(env, spool, Shop(how))
+    holder.session.generate_reply(user_input=ASKED[1])
+    if is_cut:
+        await until(speaker.is_playing.is_set, "the filler")
+        holder.hooks.in_flight.heard("Let me look ")
+        holder.hooks.in_flight.mark()
+    else:
+        await heard_whole(holder, speaker)
+    spoken: list[str] = []
+    session = quick()
+    session.on("speech_created", lambda event: spoken.append(event.source))
+    after = await go_on(holder, Shop(how, waits=False), session)
+    await answered(after)
+    assert "say" not in spoken
+    known = ("assistant", "Let me look" if is_cut else FILLER)
+    assert said(after.session)[1:] == [known] * (how == "said") + [ANSWERED]
+    await after.session.say(FILLER)  # in other code it is said
+    assert said(after.session)[-1] == ("assistant", FILLER)
+    await after.close()
+
+
+async def test_a_tool_that_is_not_there_any_more_is_left_to_the_model(env, spool):
+    holder, speaker = await holder_of(env, spool, Shop(), ScriptedLLM(RULES, preamble=FILLER))
+    holder.session.generate_reply(user_input=ASKED[1])
+    await heard_whole(holder, speaker)
+    after = await go_on(holder, Agent(instructions="shop"), telling([("", "Ten.")]))
+    await until(lambda: said(after.session)[-1] == ("assistant", "Ten."), "answered")
+    await after.close()
+
+
 async def test_an_answer_that_is_half_written_is_thought_again(env, spool):
     holder, _ = await holder_of(env, spool, Shop(), Slow(RULES))
     holder.session.generate_reply(user_input="hello")

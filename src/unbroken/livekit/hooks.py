@@ -46,10 +46,12 @@ from unbroken.livekit.state.lists import Lists
 from unbroken.livekit.state.recorder import AGENTS_MAX, Recorders
 from unbroken.livekit.tasks import Tasks
 from unbroken.livekit.tool_ends import ToolEnds
-from unbroken.log.entries import AgentEntered, ToolStarted, Usage
+from unbroken.log.entries import AgentEntered, Noted, ToolStarted, Usage
+from unbroken.recovery import plan
 
 log = logging.getLogger(__name__)
 
+ASIDES_MAX = 8  # of one turn
 LOOK_S = 0.5  # until what changed between two turns is in the log
 
 
@@ -67,6 +69,7 @@ class Hooks:
     ) -> None:
         self._replies = Replies(session)
         self.in_flight = InFlight(env, live.mark, self._replies)
+        self.in_flight.aside_heard = self._aside_heard
         self._ignored = Ignored(session, self.in_flight)
         self._ends = ToolEnds(session)
         self.mirror = Mirror(live.session, items.CODEC)
@@ -249,6 +252,14 @@ class Hooks:
         heard_ms, generated = self.in_flight.played_ms, self.in_flight.generated
         self.in_flight.reply_ended()
         return {"heard_ms": heard_ms, "generated": generated}
+
+    @guarded
+    def _aside_heard(self, text: str) -> None:
+        """Whoever calls a running tool again has to know that."""
+        session = self._live.session
+        if any(tool.status is None for tool in session.tools.values()):
+            said = [*plan.asides_of(session), text][-ASIDES_MAX:]
+            self._live.record(Noted(plan.ASIDES, {"turn": session.turn, "said": said}))
 
     def _speaker(self) -> str | None:
         try:

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Protocol
 
 from livekit.agents import Agent, AgentSession
 from livekit.agents.llm import ChatChunk, ChoiceDelta, FunctionToolCall
@@ -15,7 +15,16 @@ from unbroken.log.entries import Item, text_of
 from unbroken.log.session import Session
 from unbroken.log.tool import Tool
 
-WHILE_RUN: ContextVar[tuple["Rerun", ...]] = ContextVar("unbroken_rerun", default=())
+
+class Known(Protocol):
+    """Of code that is run again."""
+
+    def was_said(self, what: object) -> bool:
+        """Whether a speech that it begins now was heard before. `what` is its text, or None where
+        a model makes it."""
+
+
+WHILE_RUN: ContextVar[tuple[Known, ...]] = ContextVar("unbroken_rerun", default=())
 
 
 class Rerun:
@@ -53,8 +62,6 @@ class Rerun:
         self._said_behind = 0
 
     def was_said(self, what: object) -> bool:
-        """Whether a speech that its code begins now was heard before. `what` is its text, or
-        None where a model makes it."""
         if not self.has_arrived:
             return self._all_was_said or what is None or _is_among(what, self._texts)
         self._said_behind -= 1
@@ -104,26 +111,34 @@ def call_again(
     reruns: Sequence[Rerun],
     tools: Sequence[Tool],
 ) -> Any:
-    """Let LiveKit run these tools of `agent` as if its model had just called them, and answer
-    their results. Returns the speech."""
-    asked = agent.llm_node
-    mine = tuple(reruns)
+    """As `call`, and nobody may stop it until its places have what is recorded of them."""
+    speech = call(quiet, agent, reruns, tools, allow_interruptions=False)
+    own = agent.allow_interruptions
+    allowed = own if is_given(own) else session.options.interruption["enabled"]
+    for rerun in reruns:
+        rerun.arrived = lambda: _allow(speech, allowed)
+    return speech
 
-    def node(*given: Any) -> Any:
+
+def call(
+    quiet: Quiet, agent: Agent, known: Sequence[Known], tools: Sequence[Tool], **given: Any
+) -> Any:
+    """Let LiveKit run these tools of `agent` as if its model had just called them, and answer
+    their results; what is `known` of them says what they do not say again. Returns the speech.
+    To be run in a context of its own."""
+    asked = agent.llm_node
+    mine = tuple(known)
+
+    def node(*asking: Any) -> Any:
         if WHILE_RUN.get() is not mine:
-            return asked(*given)
+            return asked(*asking)
         if agent.llm_node is node:
             agent.llm_node = asked  # type: ignore[method-assign]
         return _calls(tools)
 
     agent.llm_node = node  # type: ignore[method-assign,assignment]
     WHILE_RUN.set(mine)
-    speech = quiet.reply(tool_choice="auto", allow_interruptions=False)  # nobody may stop it now
-    own = agent.allow_interruptions
-    allowed = own if is_given(own) else session.options.interruption["enabled"]
-    for rerun in reruns:
-        rerun.arrived = lambda: _allow(speech, allowed)
-    return speech
+    return quiet.reply(tool_choice="auto", **given)
 
 
 def _allow(speech: Any, allowed: bool) -> None:

@@ -325,7 +325,7 @@ class Tasks:
                 speech.add_done_callback(lambda _, rerun=rerun: self._came_to_its_end(rerun))
 
     def _fits(self, rerun: Rerun, agent: Agent, tool: Tool) -> bool:
-        if why := _misfit(self._session, agent, tool):
+        if why := misfit(self._session, agent, tool):
             self._lose(rerun, why)
         return why is None
 
@@ -374,7 +374,7 @@ async def _merge(agent: Agent, task: AgentTask[Any]) -> None:
     await agent.update_chat_ctx(merged, exclude_invalid_function_calls=False)
 
 
-def _misfit(session: AgentSession[Any], agent: Agent, tool: Tool) -> str | None:
+def misfit(session: AgentSession[Any], agent: Agent, tool: Tool) -> str | None:
     """Why a tool cannot be called again as it was."""
     if not isinstance(agent.llm if is_given(agent.llm) else session.llm, LLM):
         return f"{tool.name} was called by a realtime model, or there is no model now"

@@ -22,6 +22,7 @@ APOLOGY = "Sorry, there was a problem on my side. Please say that again."
 NOT_KNOWN = "This was cut off: whether it was done is not known."  # what the model is told
 NOT_HANDED_OVER = "the agent handoff was interrupted and did not happen"  # LiveKit's own words
 CUTTING = (LEFT, ENTRYPOINT_FAILED, SERVER_SHUTDOWN)  # LiveKit cuts what is being said
+ASIDES = "unbroken.asides"  # the note of what was said in a turn, and is in no item
 SAFE_MODE_CRASHES = 2  # from then on one short line instead of what was being said
 
 
@@ -41,6 +42,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     unanswered: str | None = None  # what the person said last (or ""), if an answer is owed
     partial_user: tuple[str, ...] = ()  # final transcripts that were no item yet
     unknown_tools: tuple[Tool, ...] = ()  # started, outcome not known
+    called_again: tuple[Tool, ...] = ()  # of these: with their answer, as they were called
+    asides: tuple[str, ...] = ()  # heard to their end in this turn, and out of the chat context
 
     @property
     def last_sentence(self) -> str:
@@ -111,6 +114,9 @@ def facts_of(
     partial = mark.transcripts if mark else ()
     rerun = again(session)
     unknown = tuple(_unknown(session, {place.name for place in rerun.places}))
+    asides = tuple(asides_of(session))
+    is_said = bool(heard or asides or _said_in_turn(session))
+    called_again = tuple(_called_again(session, unknown)) if is_said and not partial else ()
     is_open = bool(unknown) or _is_owed(session, mark, speech)
     unanswered = _unanswered(session, partial, is_cut=bool(heard), is_open=is_open)
     return Facts(
@@ -127,6 +133,8 @@ def facts_of(
         unanswered=None if rerun.speaks else unanswered,
         partial_user=partial,
         unknown_tools=unknown,
+        called_again=() if rerun.places else called_again,
+        asides=asides,
     )
 
 
@@ -138,6 +146,34 @@ def _unknown(session: Session, known: Collection[str]) -> Iterator[Tool]:
         is_settled = tool.status is not None or tool.is_told or _final(tool) in outputs
         if not (is_settled or tool.call_id in known):
             yield tool
+
+
+def _called_again(session: Session, unknown: Iterable[Tool]) -> Iterator[Tool]:
+    """The tools of this turn that an answer calls again itself, because something was said before
+    or in them: a model that is asked once more would say that again. None, if one of them may
+    not be done again without a question."""
+    outputs = _outputs(session)
+    tools = [t for t in unknown if t.turn == session.turn and t.call_id not in outputs]
+    is_free = all(tool.retry != "ask" and _is_ours(session, tool) for tool in tools)
+    yield from tools if is_free else ()
+
+
+def _said_in_turn(session: Session) -> bool:
+    for item_id in reversed(session.order):
+        if item_id == session.turn:
+            return False
+        if session.items[item_id].get("role") == "assistant":
+            return True
+    return False
+
+
+def asides_of(session: Session) -> list[str]:
+    """The asides that were heard to their end in this turn, the oldest first."""
+    noted = session.notes.get(ASIDES)
+    if not isinstance(noted, dict) or noted.get("turn") != session.turn:
+        return []
+    said = noted.get("said")
+    return [text for text in said if isinstance(text, str)] if isinstance(said, list) else []
 
 
 def _is_owed(session: Session, mark: Mark | None, speech: Speech | None) -> bool:

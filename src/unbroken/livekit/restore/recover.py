@@ -24,7 +24,7 @@ from unbroken.archive.port import Taken
 from unbroken.env import Env
 from unbroken.live.live import Live
 from unbroken.livekit import fragile, tasks
-from unbroken.livekit.restore import restore
+from unbroken.livekit.restore import called_again, restore
 from unbroken.log.mark import Mark
 from unbroken.recovery.plan import (
     Answer,
@@ -106,7 +106,7 @@ async def perform(plan: Plan, session: AgentSession[Any], facts: Facts) -> str |
         case Silent():
             return None
         case Answer():
-            return _answer(session)
+            return _answer(session, facts)
         case Resume(from_sentence=from_sentence):
             text = facts.unheard if from_sentence else facts.rest
             return _say(session, text, is_aside=facts.is_aside)
@@ -119,9 +119,11 @@ async def perform(plan: Plan, session: AgentSession[Any], facts: Facts) -> str |
             return await _run(run, session, facts)
 
 
-def _answer(session: AgentSession[Any]) -> str | None:
+def _answer(session: AgentSession[Any], facts: Facts) -> str | None:
     agent = session.current_agent
     try:
+        if called_again.begin(session, facts):
+            return None
         is_realtime = isinstance(agent.llm if is_given(agent.llm) else session.llm, RealtimeModel)
         asked = None if is_realtime else _as_asked(agent.chat_ctx.items)
         session.generate_reply(chat_ctx=ChatContext(asked) if asked else NOT_GIVEN)

@@ -76,6 +76,7 @@ class InFlight:
         self._changed = changed
         self._replies = replies or Replies()
         self._replies.changed = self.mark
+        self.aside_heard: Callable[[str], None] = lambda _text: None  # whole: no item tells of it
         self._agent = ""
         self._writings: deque[Writing] = deque(maxlen=WRITINGS_MAX)
         self._script = Script()
@@ -155,6 +156,8 @@ class InFlight:
         self.played_ms = round(played_s * 1_000)
         self._script, self._playhead, self._paced = Script(), Playhead(self._env), ""
         self.stop()
+        if self._replies.is_aside and not event.interrupted:
+            self.aside_heard(spoken)
 
     @guarded
     def reply_ended(self) -> None:
