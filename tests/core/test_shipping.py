@@ -300,6 +300,8 @@ async def test_journals_of_the_dead_hold_no_descriptor(spool, env, between, erro
         lay(spool, dead_header(env, spool), entry(1), closed(1))
     between.on_append = between.on_take = lambda _: error
     keeper = Keeper(spool, between)
+    for _ in range(20):  # a look reads no longer than READ_US, which may be one journal
+        await keeper.step()
     for _ in range(10):
         await keeper.step()
         assert open_files(spool.folder) == []
