@@ -14,8 +14,9 @@ import httpx
 import msgspec
 
 from unbroken import names
+from unbroken.archive import http
 from unbroken.archive.destination import Destination
-from unbroken.archive.http import ask, http_client, problem_of, refusal
+from unbroken.archive.http import ask, http_client, refusal
 from unbroken.env import Env, Host
 from unbroken.errors import (
     ArchiveUnavailable,
@@ -23,7 +24,6 @@ from unbroken.errors import (
     InvalidInput,
     RoomServerUnavailable,
     SettingsInvalid,
-    UnbrokenError,
 )
 from unbroken.journal.frames import Header
 from unbroken.journal.spool import Spool
@@ -46,6 +46,7 @@ TIMEOUT_S = 5.0  # for the whole of a request and its answer
 UPLOAD_S = 60.0
 JOINING_S = 0.35  # a call that starts does not wait for the service longer than a person notices
 ANSWER_BYTES_MAX = 64 << 20
+ANSWERS = (*http.ANSWERS, Conflict, RoomServerUnavailable)
 DONE = {httpx.codes.OK, httpx.codes.CREATED}
 _ANY: TypeAlias = dict[str, Any]
 PORT_MAX = 65_535
@@ -293,18 +294,11 @@ class BackendClient:
         bounds: dict[str, Any] = {"within_s": within_s, "bytes_max": ANSWER_BYTES_MAX}
         status, content = await ask(self._http, method, path, **bounds, **what)
         if status not in DONE:
-            raise _refusal(self.url, status, content)
+            raise refusal(self.url, status, content, kinds=ANSWERS)
         try:
             return msgspec.json.decode(content, type=form)
         except (msgspec.DecodeError, ValueError, RecursionError):  # no UTF-8: ValueError
             raise ArchiveUnavailable(f"{self.url}{path} answers in another form") from None
-
-
-def _refusal(url: str, status: int, content: bytes) -> UnbrokenError:
-    problem = problem_of(content)
-    kinds = (Conflict, RoomServerUnavailable)
-    kind = next((kind for kind in kinds if kind.code == problem.code), None)
-    return kind(f"{url}: {problem.detail}") if kind else refusal(url, status, content)
 
 
 def _checked(url: str) -> str:

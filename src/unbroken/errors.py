@@ -19,23 +19,31 @@ UnbrokenError
 └── SettingsInvalid      a start that cannot succeed; one clear sentence
 """
 
+from http import HTTPStatus
 from uuid import UUID
 
 
 class UnbrokenError(Exception):
-    """Base of all ours. `code` is stable wire vocabulary; `retryable` spares callers a list."""
+    """Base of all ours: what each is on the wire, said once for the service and its clients.
+
+    `code` is stable wire vocabulary, `status` that of the HTTP answer which says it. What is
+    `retryable` may pass by itself: asking again is right.
+    """
 
     code = "internal"
+    status: int = HTTPStatus.INTERNAL_SERVER_ERROR
     retryable = False
 
 
 class ArchiveUnavailable(UnbrokenError):
     code = "archive_unavailable"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
     retryable = True
 
 
 class CallTaken(UnbrokenError):
     code = "call_taken"
+    status = HTTPStatus.CONFLICT
 
     def __init__(
         self, detail: str, *, session_id: UUID | None = None, is_over: bool = False
@@ -47,18 +55,22 @@ class CallTaken(UnbrokenError):
 
 class PeopleUnknown(UnbrokenError):
     code = "people_unknown"
+    status = HTTPStatus.CONFLICT
 
 
 class StateRefused(UnbrokenError):
     code = "state_refused"
+    status = HTTPStatus.CONFLICT
 
 
 class LevelUnavailable(UnbrokenError):
     code = "level_unavailable"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
 class EffectUnknown(UnbrokenError):
     code = "effect_unknown"
+    status = HTTPStatus.CONFLICT
 
 
 class JournalUnwritable(UnbrokenError):
@@ -71,10 +83,12 @@ class JournalUnreadable(UnbrokenError):
 
 class InvalidInput(UnbrokenError):
     code = "invalid_input"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 class TooLarge(InvalidInput):
     code = "too_large"
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
 class Corrupt(UnbrokenError):
@@ -83,18 +97,22 @@ class Corrupt(UnbrokenError):
 
 class NotFound(UnbrokenError):
     code = "not_found"
+    status = HTTPStatus.NOT_FOUND
 
 
 class Conflict(UnbrokenError):
     code = "conflict"
+    status = HTTPStatus.CONFLICT
 
 
 class Unauthorized(UnbrokenError):
     code = "unauthorized"
+    status = HTTPStatus.UNAUTHORIZED
 
 
 class RoomServerUnavailable(UnbrokenError):
     code = "room_server_unavailable"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
     retryable = True
 
 

@@ -1,28 +1,40 @@
-"""Every error has a status; every refusal is problem+json."""
+"""Every error is said and read alike; every refusal is problem+json."""
 
 import sqlite3
 
 import pytest
 
+from unbroken import backend_client as client
 from unbroken import errors
-from unbroken.errors import UnbrokenError
-from unbroken.service.errors import STATUS_BY_CODE
+from unbroken.archive.http import refusal
+from unbroken.errors import ArchiveUnavailable, UnbrokenError
+from unbroken.service import errors as service
 
 CONVERSATION = "/api/v1/conversations/00000000-0000-7000-8000-000000000000"
 
 
-def codes(kind) -> set[str]:
-    return {kind.code}.union(*(codes(below) for below in kind.__subclasses__()))
+def kinds(of: type[UnbrokenError]) -> list[type[UnbrokenError]]:
+    return [of, *(kind for below in of.__subclasses__() for kind in kinds(below))]
 
 
-def test_every_code_has_a_status():
-    assert codes(UnbrokenError) - {"internal"} == set(STATUS_BY_CODE)
+KINDS = [kind for kind in kinds(UnbrokenError) if kind.__module__ == errors.__name__]
 
 
-def test_what_may_be_tried_again_is_503():
-    for kind in vars(errors).values():
-        if isinstance(kind, type) and issubclass(kind, UnbrokenError) and kind.retryable:
-            assert STATUS_BY_CODE[kind.code] == 503
+def test_each_error_has_a_code_of_its_own():
+    assert len({kind.code for kind in KINDS}) == len(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_may_be_tried_again_is_503(kind):
+    assert kind.status == 503 or not kind.retryable
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_client_reads_the_error_that_the_service_has_written(kind):
+    answer = service.answer(kind("why"))
+    read = refusal("the service", answer.status_code, answer.body, kinds=client.ANSWERS)
+    assert type(read) is (kind if kind in client.ANSWERS else ArchiveUnavailable)
+    assert str(read).endswith(f"{kind.status}: why")
 
 
 @pytest.mark.parametrize(

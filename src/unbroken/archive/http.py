@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import ssl
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from uuid import UUID
@@ -28,6 +29,18 @@ TIMEOUT_S = 5.0  # for the whole of a request and its answer, however it drips
 BULK = 6  # times as long for a blob, or for the log that a taker is given
 ANSWER_BYTES_MAX = 256 << 20  # an answer beyond it is none of ours
 DETAIL_CHARS = 200
+
+# What the archive answers; all else may pass, and decides nothing.
+ANSWERS = (CallTaken, PeopleUnknown, NotFound, Unauthorized, TooLarge, InvalidInput)
+# What the status alone says: proxies, too, ask for a key and bound a body.
+BY_STATUS: dict[int, type[UnbrokenError]] = {
+    400: InvalidInput,
+    401: Unauthorized,
+    403: Unauthorized,
+    413: TooLarge,
+    415: InvalidInput,
+    422: InvalidInput,
+}
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -147,30 +160,19 @@ async def _body(answer: httpx.Response, bytes_max: int) -> bytes:
     return bytes(found)
 
 
-def refusal(url: str, status: int, body: bytes) -> UnbrokenError:
-    """What an answer of that status says; without one of our codes, some say nothing."""
+def refusal(
+    url: str, status: int, body: bytes, *, kinds: Iterable[type[UnbrokenError]] = ANSWERS
+) -> UnbrokenError:
+    """Which of `kinds` an answer of that status is, by our code in it or, for some, by its status
+    alone; else ArchiveUnavailable."""
     problem = problem_of(body)
     said = problem.detail or body[:DETAIL_CHARS].decode(errors="replace")
     detail = f"{url} answers {status}: {said}"
-    match status, problem.code:
-        case 409, (CallTaken.code | PeopleUnknown.code):
-            return _not_taken(problem, detail)
-        case 404, NotFound.code:
-            return NotFound(detail)
-        case ((401 | 403), _):
-            return Unauthorized(detail)
-        case 413, _:
-            return TooLarge(detail)
-        case ((400 | 415 | 422), _):
-            return InvalidInput(detail)
-        case _:
-            return ArchiveUnavailable(detail)
-
-
-def _not_taken(problem: Problem, detail: str) -> UnbrokenError:
-    if problem.code == PeopleUnknown.code:
-        return PeopleUnknown(detail)
-    return CallTaken(detail, session_id=problem.session_id, is_over=problem.is_over)
+    ours = (kind for kind in kinds if (kind.code, kind.status) == (problem.code, status))
+    kind = next(ours, BY_STATUS.get(status, ArchiveUnavailable))
+    if kind is CallTaken:
+        return CallTaken(detail, session_id=problem.session_id, is_over=problem.is_over)
+    return kind(detail)
 
 
 def problem_of(body: bytes) -> Problem:

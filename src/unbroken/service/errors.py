@@ -9,31 +9,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from unbroken.errors import CallTaken, UnbrokenError
+from unbroken.errors import CallTaken, InvalidInput, NotFound, TooLarge, UnbrokenError
 
-STATUS_BY_CODE = {
-    "archive_unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
-    "room_server_unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
-    "level_unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
-    "effect_unknown": HTTPStatus.CONFLICT,
-    "call_taken": HTTPStatus.CONFLICT,
-    "people_unknown": HTTPStatus.CONFLICT,
-    "state_refused": HTTPStatus.CONFLICT,
-    "conflict": HTTPStatus.CONFLICT,
-    "invalid_input": HTTPStatus.UNPROCESSABLE_ENTITY,
-    "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    "not_found": HTTPStatus.NOT_FOUND,
-    "unauthorized": HTTPStatus.UNAUTHORIZED,
-    "corrupt": HTTPStatus.INTERNAL_SERVER_ERROR,
-    "journal_unwritable": HTTPStatus.INTERNAL_SERVER_ERROR,
-    "journal_unreadable": HTTPStatus.INTERNAL_SERVER_ERROR,
-    "settings_invalid": HTTPStatus.INTERNAL_SERVER_ERROR,
-}
-CODE_BY_STATUS = {
-    404: "not_found",
+CODE_BY_STATUS = {  # of what the framework refuses, not we
+    404: NotFound.code,
     405: "method_not_allowed",
     408: "timeout",
-    413: "too_large",
+    413: TooLarge.code,
     415: "unsupported_media_type",
     503: "busy",
 }
@@ -72,13 +54,12 @@ def install(app: FastAPI) -> None:
 
 def answer(error: UnbrokenError | HTTPException) -> JSONResponse:
     if isinstance(error, HTTPException):
-        code = CODE_BY_STATUS.get(error.status_code, "invalid_input")
+        code = CODE_BY_STATUS.get(error.status_code, InvalidInput.code)
         return problem(error.status_code, code, str(error.detail), headers=error.headers)
-    status = STATUS_BY_CODE.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
     more: dict[str, str | bool] = {}
     if isinstance(error, CallTaken) and error.session_id:
         more = {"session_id": str(error.session_id), "is_over": error.is_over}
-    return problem(status, error.code, str(error), more=more)
+    return problem(error.status, error.code, str(error), more=more)
 
 
 async def _ours(_request: Request, error: Exception) -> Response:
@@ -92,7 +73,7 @@ async def _invalid(_request: Request, error: Exception) -> Response:
     found = "; ".join(
         f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors()[:5]
     )
-    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_input", found)
+    return problem(InvalidInput.status, InvalidInput.code, found)
 
 
 async def _http(_request: Request, error: Exception) -> Response:
@@ -102,4 +83,4 @@ async def _http(_request: Request, error: Exception) -> Response:
 
 async def _unexpected(request: Request, error: Exception) -> Response:
     log.error("request failed", path=request.url.path, error=type(error).__name__)
-    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "an unexpected error")
+    return problem(UnbrokenError.status, UnbrokenError.code, "an unexpected error")
