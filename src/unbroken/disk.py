@@ -31,9 +31,6 @@ class OpenFile:
     def size(self) -> int:
         return os.fstat(self._descriptor).st_size
 
-    def truncate(self, size: int) -> None:
-        os.ftruncate(self._descriptor, size)
-
     def sync(self) -> None:
         os.fdatasync(self._descriptor)
 

@@ -11,12 +11,11 @@ from unbroken.env import Words
 WORDS = 32
 
 FENCED = 1  # somebody else owns the session: stop speaking, leave
-ORPHANED = 2
 DEGRADED = 4  # the archive has not answered for a while
 ENDED = 8
 
 _BEAT, _BEAT_AT, _WANTED, _READY, _APPENDED, _TROUBLE, _HUNG_UP = range(7)
-_ACKED, _TERM, _CONFIRMED_AT, _FLAGS, _INBOX, _BASE, _SESSION_HIGH, _SESSION_LOW = range(8, 16)
+_ACKED, _TERM, _CONFIRMED_AT, _FLAGS, _UNUSED, _BASE, _SESSION_HIGH, _SESSION_LOW = range(8, 16)
 _LOST, _LOST_RING = 16, range(17, 31)  # how many entries were lost, and the n of the last of them
 _LOW = (1 << 64) - 1
 _TAKEN_BACK = 1 << 63  # in the word of a hang-up

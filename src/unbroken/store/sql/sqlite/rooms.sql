@@ -1,9 +1,6 @@
 -- name: get_room
 select room_id, name, conversation_id, sid, user_id, created_at, is_named, agents from rooms where tenant = :tenant and name = :name and closed_at is null;
 
--- name: list_rooms
-select room_id, name, conversation_id, sid, user_id, created_at from rooms where tenant = :tenant and closed_at is null order by created_at desc limit :limit;
-
 -- name: put_room
 insert into rooms (room_id, tenant, name, conversation_id, sid, user_id, created_at, is_named, agents)
 values (:room_id, :tenant, :name, :conversation_id, :sid, :user_id, :now, :is_named, :agents)

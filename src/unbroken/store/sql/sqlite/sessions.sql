@@ -134,9 +134,6 @@ update sessions set next_dispatch_at = null, dispatches = 0 where session_id = :
 select (select count(*) from terms where session_id = :session_id and taken_at > :now - :window and cause not in ('released', 'empty', 'server_shutdown', 'store_restored'))
      + (select count(*) from sessions where session_id = :session_id and phase = 'orphaned' and cause not in ('released', 'empty', 'server_shutdown', 'store_restored')) as crashes;
 
--- name: hand_over
-update sessions set phase = :phase, cause = :cause where session_id = :session_id and term = :term and holder = :holder and phase in ('live', 'offered') returning phase;
-
 -- name: end_session
 -- The last one answers.
 update terms set end_seq = s.last_seq from sessions s
