@@ -110,4 +110,22 @@ MUTANTS = (
         promise="What is acknowledged is on the disk of the service.",
         test="stores/test_database.py::test_a_write_is_synced_and_logged_ahead",
     ),
+    Mutant(
+        name="a turn is anybody's",
+        file="store/sql/sqlite/turns.sql",
+        old="   where until <= :now",
+        new="   where true",
+        promise="Of many who ask for a turn one has it.",
+        test="stores/test_sqlite.py::TestSqliteTurns"
+        "::test_of_many_who_ask_at_once_one_has_the_turn",
+    ),
+    Mutant(
+        name="a silence that is over counts on",
+        file="store/sql/sqlite/watch.sql",
+        old="iif(s.missing_since >= h.lease_until, s.missing_since, null)",
+        new="s.missing_since",
+        promise="A room counts as missing since its host fell silent, not since a silence before.",
+        test="stores/test_sqlite.py::TestSqliteWatch"
+        "::test_since_when_a_room_is_missing_is_known_to_every_watcher",
+    ),
 )

@@ -7,11 +7,13 @@ import pytest
 
 from tests.service.livekit_stand_in import Rooms
 from unbroken.blobs.object_store import ObjectBlobs
+from unbroken.service.alone import Alone
 from unbroken.service.app import create_app
 from unbroken.service.first_agent import FirstAgent
 from unbroken.service.opening import Opening
 from unbroken.service.parts import Parts
 from unbroken.service.settings import Settings
+from unbroken.service.steadiness import Steadiness
 from unbroken.service.watch.loop import Watch
 from unbroken.store.sqlite import SqliteStore
 from unbroken.testing.holders import LISTENED_S, Clock
@@ -63,7 +65,13 @@ def blobs(tmp_path):
 
 
 @pytest.fixture
-async def store(tmp_path, blobs, clock):
+def steadiness(clock) -> Steadiness:
+    """Since before the store is opened."""
+    return Steadiness(clock)
+
+
+@pytest.fixture
+async def store(tmp_path, blobs, clock, steadiness):
     async with SqliteStore.open(tmp_path / "unbroken.sqlite", blobs, clock) as store:
         clock.advance(LISTENED_S)
         yield store
@@ -75,10 +83,11 @@ def rooms(clock) -> Rooms:
 
 
 @pytest.fixture
-def parts(settings, clock, store, blobs, rooms):
+def parts(settings, clock, store, blobs, rooms, steadiness):  # noqa: PLR0917 - fixtures
     first = FirstAgent(store.waiting, rooms, clock, name="concierge", retry_s=1)
-    opening = Opening(store.rooms, rooms, clock, first)
-    return Parts(settings, clock, store, blobs, rooms, opening)
+    alone = Alone(store.turns, clock)
+    opening = Opening(store.rooms, rooms, clock, first, alone)
+    return Parts(settings, clock, store, blobs, rooms, opening, alone, steadiness)
 
 
 @pytest.fixture

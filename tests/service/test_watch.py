@@ -214,11 +214,11 @@ async def test_a_silent_host_whose_agent_does_not_answer_is_lost(store, rooms, w
     assert len(rooms.dispatched) == 1
 
 
-async def test_a_pause_of_ours_is_no_proof(store, rooms, watch, clock):
+async def test_a_pause_of_ours_is_no_proof(store, rooms, watch, clock, steadiness):
     rooms.open("room", PERSON)
     taken = await Holder(store.archive).take()
     clock.advance(20)
-    store.archive.pulse()
+    steadiness.pulse()
     await watch.rounds.round()
     assert await phase(store, taken) == ("live", None)
 

@@ -4,7 +4,7 @@ import pytest
 
 from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.store.sqlite import SqliteStore
-from unbroken.testing.holders import LISTENED_S, Clock
+from unbroken.testing.holders import LISTENED_S, Clock, Heard
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ async def store(tmp_path, clock):
 
 @pytest.fixture
 def archive(store):
-    return store.archive
+    return Heard(store.archive)
 
 
 @pytest.fixture

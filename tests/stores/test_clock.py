@@ -5,7 +5,7 @@ import pytest
 from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.store.records import SavedTurn
 from unbroken.store.sqlite import SqliteStore
-from unbroken.testing.holders import LISTENED_S, Holder
+from unbroken.testing.holders import LISTENED_S, Heard, Holder
 from unbroken.testing.watching import orphan
 
 DAY_S = 86_400
@@ -118,7 +118,7 @@ async def test_a_clock_that_was_set_while_the_store_was_closed_keeps_nobody(
     clock.step(step_s)
     async with SqliteStore.open(file, blobs, clock) as store:
         clock.advance(LISTENED_S)
-        assert (await Holder(store.archive).take("living")).cause == "host_lost"
+        assert (await Holder(Heard(store.archive)).take("living")).cause == "host_lost"
         assert len(await store.watch.claim_orphans(limit=9, retry_s=1, until_s=30)) == 1
         clock.advance(601)
         assert len(await store.watch.list_abandoned(orphaned_s=600)) == 2

@@ -63,12 +63,12 @@ COMMON = settings(
 
 
 @pytest.mark.parametrize("kind", [*entries.KINDS, "of_a_newer_version"])
-async def test_any_bytes_are_kept_under_any_kind(archive, kind):
+async def test_any_bytes_are_kept_under_any_kind(store, archive, kind):
     holder = Holder(archive)
     taken = await holder.take()
     sent = [entry(payload, kind=kind) for payload in HOSTILE]
     assert (await holder.append(1, *sent)).seq == len(HOSTILE)
-    log = await archive.entries(taken.session_id)
+    log = await store.archive.entries(taken.session_id)
     assert [e.payload for e in log] == HOSTILE
 
 
@@ -125,15 +125,15 @@ async def test_what_no_column_holds_is_refused(archive, bad, code):
     [(-(1 << 63), 0), (-1, 0), (1 << 63, NUMBER_MAX), ((1 << 64) - 1, NUMBER_MAX)],
 )
 async def test_a_time_that_no_column_holds_is_kept_as_the_nearest(
-    archive, conversations, at_us, kept
+    store, conversations, at_us, kept
 ):
-    holder = Holder(archive)
+    holder = Holder(store.archive)
     taken = await holder.take()
     said = msgspec.structs.replace(item("a", "hello", after=None), at_us=at_us)
     mark = WireMark(2, at_us, b"half")
     answer = await holder.append(1, entry(at_us=at_us), said, mark=mark)
     assert (answer.outcome, answer.seq) == ("acked", 2)
-    assert [e.at_us for e in await archive.entries(taken.session_id)] == [kept, kept]
+    assert [e.at_us for e in await store.archive.entries(taken.session_id)] == [kept, kept]
     (message,) = await conversations.list_messages(taken.conversation_id, limit=9)
     assert (message.content, message.at_us) == ("hello", kept)
 
@@ -241,7 +241,7 @@ async def test_no_payload_of_any_kind_concerns_another_session(store, archive, c
         answers = await good.send(bad.batch(first, *part), good.batch(first // 500 + 1, entry()))
         assert {a.outcome for a in answers} <= {"acked", "ended"}
         assert answers[1].outcome == "acked"
-    log = await archive.entries(taken.session_id)
+    log = await store.archive.entries(taken.session_id)
     assert [e.payload for e in log] == sent[: len(log)]
     assert len(log) in {500, 2_000}  # an `ended` among them ends it
     fold((e.kind, e.payload) for e in log)
@@ -276,7 +276,7 @@ async def test_what_cannot_be_shown_is_in_the_log_all_the_same(store, archive, c
     assert [(a.outcome, a.seq) for a in answers] == [("acked", 1)] * 9
     shown = [len(await conversations.list_messages(t.conversation_id, limit=9)) for t in taken]
     assert shown == [1, 1, 1, 1, 0, 1, 1, 1, 1]
-    assert len(await archive.entries(taken[4].session_id.bytes)) == 1
+    assert len(await store.archive.entries(taken[4].session_id)) == 1
     assert (await Holder(archive).take("room 4")).cause == "killed"
 
 

@@ -33,8 +33,8 @@ async def contents(store, conversation_id):
 
 async def test_who_knows_the_stores_public_id_writes_nothing(store, archive):
     conversation_id, session = await saved_session(store)
-    forger = Holder(archive, host_id=UUID(archive.identity.system_id))
-    forger.id = UUID(archive.identity.system_id)
+    forger = Holder(archive, host_id=UUID(store.archive.identity.system_id))
+    forger.id = UUID(store.archive.identity.system_id)
     ended = entry(b'{"reason":"forged"}', kind="ended")
     said = (forger.line("forged"), ended)
     about = {"session_id": session.id, "term": session.term}
@@ -56,7 +56,7 @@ async def test_the_services_own_id_is_refused_on_the_wire(store, archive):
         await forger.take()
     with pytest.raises(InvalidInput):
         await Holder(archive, host_id=own).take()
-    assert own.hex not in str(archive.identity)
+    assert own.hex not in str(store.archive.identity)
 
 
 async def test_nobody_else_takes_what_the_service_holds(store, archive, clock):

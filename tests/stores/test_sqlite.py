@@ -39,5 +39,9 @@ class TestSqliteReports(testing.ReportsContract):
     pass
 
 
+class TestSqliteTurns(testing.TurnsContract):
+    pass
+
+
 class TestSqliteRequests(testing.RequestsContract):
     pass

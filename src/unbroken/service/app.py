@@ -10,6 +10,7 @@ from fastapi import Depends, FastAPI
 from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.env import Env, Host
 from unbroken.service import contract, errors, pages
+from unbroken.service.alone import Alone
 from unbroken.service.api import (
     analytics,
     blobs,
@@ -32,6 +33,7 @@ from unbroken.service.methods import Methods
 from unbroken.service.opening import Opening
 from unbroken.service.parts import Parts
 from unbroken.service.settings import Settings
+from unbroken.service.steadiness import Steadiness
 from unbroken.service.watch.loop import Watch
 from unbroken.store.sqlite import SqliteStore
 
@@ -83,7 +85,6 @@ async def _open(settings: Settings, env: Env) -> AsyncIterator[Parts]:
         SqliteStore.open(path, blobs, env) as store,
         LiveKitRooms.open(settings) as livekit,
     ):
-        store.archive.on_degraded = journal.tell_degraded
         first = FirstAgent(
             store.waiting,
             livekit,
@@ -91,8 +92,9 @@ async def _open(settings: Settings, env: Env) -> AsyncIterator[Parts]:
             name=settings.agent_name,
             retry_s=settings.dispatch_retry_s,
         )
-        opening = Opening(store.rooms, livekit, env, first)
-        parts = Parts(settings, env, store, blobs, livekit, opening)
+        alone = Alone(store.turns, env)
+        opening = Opening(store.rooms, livekit, env, first, alone)
+        parts = Parts(settings, env, store, blobs, livekit, opening, alone, Steadiness(env))
         task = asyncio.create_task(Watch(parts).run(), name="watch")
         task.add_done_callback(_tell)
         try:

@@ -8,7 +8,6 @@ kept, is not kept: such a request is done again, as one is whose service died be
 import asyncio
 import hashlib
 import re
-from weakref import WeakValueDictionary
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -32,15 +31,13 @@ class Idempotency:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         key = _key(scope)
         if key is None:
             await self._app(scope, receive, send)
             return
-        turn = self._turns.setdefault((scope["path"], key), asyncio.Lock())
-        async with turn:
+        async with parts_of(Request(scope)).alone(f"POST {scope['path']} {key}"):
             await self._once(key, scope, receive, send)
 
     async def _once(self, key: str, scope: Scope, receive: Receive, send: Send) -> None:

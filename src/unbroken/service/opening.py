@@ -3,12 +3,11 @@
 LiveKit first, the database after: what fails half-way leaves a room that the next try finds.
 """
 
-import asyncio
 import json
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 from uuid import UUID
-from weakref import WeakValueDictionary
 
 import structlog
 
@@ -16,6 +15,7 @@ from unbroken.dispatch import NOTHING, Said
 from unbroken.env import Env
 from unbroken.errors import Conflict, NotFound
 from unbroken.service import room_metadata
+from unbroken.service.alone import Alone
 from unbroken.service.first_agent import UNSEEN_S, FirstAgent
 from unbroken.service.livekit_rooms import LiveKitRooms, LiveRoom
 from unbroken.service.room_metadata import CONVERSATION, conversation_of
@@ -28,13 +28,14 @@ log = structlog.get_logger()
 class Opening:
     """One at a time for each room: two that open it at once get the same one."""
 
-    def __init__(self, rooms: Rooms, livekit: LiveKitRooms, env: Env, first: FirstAgent) -> None:
+    def __init__(
+        self, rooms: Rooms, livekit: LiveKitRooms, env: Env, first: FirstAgent, alone: Alone
+    ) -> None:
         self._rooms = rooms
+        self._one_at_a_time = alone
         self.first = first
         self._livekit = livekit
         self._env = env
-        # Weak: a lock that nobody holds or waits for is forgotten.
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def open(
         self,
@@ -118,8 +119,8 @@ class Opening:
             raise NotFound(f"no room {name}")
         log.info("room closed", room=name)
 
-    def _alone(self, name: str) -> asyncio.Lock:
-        return self._turns.setdefault(name, asyncio.Lock())
+    def _alone(self, name: str) -> AbstractAsyncContextManager[None]:
+        return self._one_at_a_time(f"room {name}")
 
     async def _there(self, name: str) -> LiveRoom:
         if live := await self._livekit.find(name):

@@ -6,9 +6,11 @@ from fastapi import Depends, Request
 
 from unbroken.blobs import Blobs
 from unbroken.env import Env
+from unbroken.service.alone import Alone
 from unbroken.service.livekit_rooms import LiveKitRooms
 from unbroken.service.opening import Opening
 from unbroken.service.settings import Settings
+from unbroken.service.steadiness import Steadiness
 from unbroken.store.port import Store
 
 
@@ -19,6 +21,8 @@ class Parts(NamedTuple):
     blobs: Blobs
     livekit: LiveKitRooms
     opening: Opening
+    alone: Alone
+    steadiness: Steadiness
 
 
 def parts_of(request: Request) -> Parts:

@@ -52,7 +52,6 @@ class Appending:
         self._rows = {k: _entries(k, b) for k, b in accepted}
         self._changes = {k: _changes(b) for k, b in accepted}
         self._ahead_us = 0  # our clock, of the host's
-        self.has_orphaned = False  # a dispatch is due
         self.degraded: list[tuple[UUID, str | None]] = []  # what changed of it
 
     def run(self, tx: Transaction) -> list[Answer]:
@@ -75,12 +74,11 @@ class Appending:
 
     def _tried(self, tx: Transaction, ks: range, *, is_bare: bool = False) -> list[Answer] | None:
         """None: something in it cannot be stored, and nothing of it was."""
-        had_orphaned, told = self.has_orphaned, len(self.degraded)
+        told = len(self.degraded)
         try:
             with tx.savepoint():
                 return self._stored(tx, ks, is_bare=is_bare)
         except Unstorable:
-            self.has_orphaned = had_orphaned
             del self.degraded[told:]
             if len(ks) == 1:
                 session = str(self._batch.batches[ks[0]].session_id)
@@ -120,7 +118,8 @@ class Appending:
         if new:
             apply(tx, batch, new, about=head, ahead_us=self._ahead_us)
         if batch.final is not None:
-            self.has_orphaned |= orphan(tx, batch, batch.final)
+            cause = clean(batch.final)[: names.CHARS_MAX]
+            leave(tx, batch.session_id, batch.term, batch.holder, cause)
         elif head["is_lost"]:
             revived = {"session_id": batch.session_id, "term": batch.term, "holder": batch.holder}
             tx.one("revive", **revived)
@@ -191,19 +190,16 @@ def apply(tx: Transaction, batch: Batch, new: Numbered, *, about: Row, ahead_us:
         messages.suggest_title(tx, conversation_id, puts)
 
 
-def orphan(tx: Transaction, batch: Batch, cause: str) -> bool:
-    """True if a dispatch is due now."""
-    left = leave(tx, batch.session_id, batch.term, batch.holder, clean(cause)[: names.CHARS_MAX])
-    return bool(left and left["next_dispatch_at"])
-
-
 def leave(tx: Transaction, session_id: UUID, term: int, holder: UUID, cause: str) -> Row | None:
     """The session has lost this holder: it is over if that had hung up, else orphaned. None: it
     has moved on."""
     who = {"session_id": session_id, "term": term, "holder": holder}
     over = tx.one("get_ending", **who)
     if over is None:
-        return tx.one("orphan", **who, cause=cause)
+        left = tx.one("orphan", **who, cause=cause)
+        if left and left["next_dispatch_at"]:
+            tx.wake()
+        return left
     end_session(tx, session_id, term, holder, over["ending"])
     tx.one("end_call", call_id=over["call_id"], reason=over["ending"])
     return {"session_id": session_id, "next_dispatch_at": None}

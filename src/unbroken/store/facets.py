@@ -10,6 +10,7 @@ from unbroken.store.requests import StoredRequests
 from unbroken.store.rooms import StoredRooms
 from unbroken.store.sessions import StoredSessions
 from unbroken.store.transaction import Database
+from unbroken.store.turns import StoredTurns
 from unbroken.store.users import StoredUsers
 from unbroken.store.waiting import StoredWaiting
 from unbroken.store.watch import StoredWatch
@@ -30,6 +31,7 @@ class Facets:
         self.files = StoredFiles(database)
         self.reports = StoredReports(database)
         self.requests = StoredRequests(database)
+        self.turns = StoredTurns(database)
 
     async def check(self) -> None:
         """Raises ArchiveUnavailable if the database does not answer, or takes nothing."""

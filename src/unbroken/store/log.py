@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable
 from uuid import UUID
 
 from unbroken import names
@@ -23,8 +22,7 @@ from unbroken.errors import CallTaken, InvalidInput
 from unbroken.log.entries import KIND_OF, KINDS, Lost, encode
 from unbroken.store import taking
 from unbroken.store.appending import Appending, check_ttl
-from unbroken.store.records import FIRST_PLACE, SideEntry, SidePlace
-from unbroken.store.steadiness import Steadiness
+from unbroken.store.records import FIRST_PLACE, Received, SideEntry, SidePlace
 from unbroken.store.transaction import Database, Row, Transaction
 
 BATCHES_MAX = 10_000  # of one host in one request
@@ -43,16 +41,14 @@ class StoredArchive:
     def __init__(self, database: Database, blobs: Blobs, env: Env) -> None:
         self._database = database
         self._blobs = blobs
-        self._steadiness = Steadiness(env)
-        self.orphaned = asyncio.Event()  # set when a session lost its holder through an append
         self.identity = StoreIdentity(database.system_id, env.new_id().int & _TIMELINE_MAX)
-        self.on_degraded: Callable[[UUID, str | None], None] = _ignore  # told each change
+        self._env = env
 
-    async def take(self, request: TakeRequest) -> Taken:
+    async def take(self, request: TakeRequest, *, listened_us: int = 0) -> Taken:
         _check_names(request)
         self._check_who(request.host_id, request.holder)
         ttl_us = check_ttl(request.ttl_ms)
-        lost_hosts = self._steadiness.lasts(ttl_us)
+        lost_hosts = listened_us >= ttl_us
         grant = await self._database.write(
             lambda tx: taking.take(tx, request, ttl_us=ttl_us, lost_hosts=lost_hosts)
         )
@@ -110,6 +106,9 @@ class StoredArchive:
         )
 
     async def append(self, batch: HostBatch) -> HostAnswer:
+        return (await self.receive(batch)).answer
+
+    async def receive(self, batch: HostBatch) -> Received:
         if len(batch.batches) > BATCHES_MAX:
             raise InvalidInput(f"a request holds at most {BATCHES_MAX} batches")
         self._check_who(batch.host_id, *(one.holder for one in batch.batches))
@@ -118,13 +117,9 @@ class StoredArchive:
         else:
             work = await asyncio.to_thread(Appending, batch)
         answers = await self._database.write(work.run)
-        if work.has_orphaned:
-            self.orphaned.set()
-        for session_id, words in work.degraded:
-            self.on_degraded(session_id, words)
-        return HostAnswer(
-            store=self.identity, now_us=self._steadiness.now_us(), batches=tuple(answers)
-        )
+        now_us = self._env.now_us()
+        answer = HostAnswer(store=self.identity, now_us=now_us, batches=tuple(answers))
+        return Received(answer, tuple(work.degraded))
 
     async def put_blob(self, sha256: bytes, content: bytes) -> None:
         await self._blobs.put(sha256, content)
@@ -177,19 +172,9 @@ class StoredArchive:
 
         return await self._database.read(work)
 
-    def pulse(self) -> None:
-        self._steadiness.pulse()
-
-    def listened_us(self) -> int:
-        return self._steadiness.listened_us()
-
 
 def _size(batch: HostBatch) -> int:
     return sum(len(entry.payload) for one in batch.batches for entry in one.entries)
-
-
-def _ignore(_session_id: UUID, _words: str | None) -> None:
-    return
 
 
 def _beside(row: Row) -> SideEntry:

@@ -5,12 +5,19 @@ if what is kept is not what was stored; none answers as if there were nothing. W
 keep of this is written as tests in `unbroken.testing`, a contract for each facet.
 """
 
-import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 from uuid import UUID
 
-from unbroken.archive.port import NUMBER_MAX, Archive, StoredEntry, StoreIdentity
+from unbroken.archive.port import (
+    NUMBER_MAX,
+    Archive,
+    HostBatch,
+    StoredEntry,
+    StoreIdentity,
+    Taken,
+    TakeRequest,
+)
 from unbroken.dispatch import Said
 from unbroken.log.mark import Mark
 from unbroken.people import Person
@@ -27,6 +34,7 @@ from unbroken.store.records import (
     Message,
     Orphan,
     Place,
+    Received,
     Report,
     Room,
     SavedTurn,
@@ -47,11 +55,12 @@ class StoreArchive(Archive, Protocol):
     @property
     def identity(self) -> StoreIdentity: ...
 
-    @property
-    def orphaned(self) -> asyncio.Event:
-        """Set when a session lost its holder through an append."""
+    async def take(self, request: TakeRequest, *, listened_us: int = 0) -> Taken:
+        """As `Archive.take`; a host is judged lost only if it was silent for its lease and could
+        have been heard for `listened_us`, at least as long."""
 
-    on_degraded: Callable[[UUID, str | None], None]  # told each change
+    async def receive(self, batch: HostBatch) -> Received:
+        """As `append`, with what else is to be told of it."""
 
     async def entries(
         self,
@@ -77,11 +86,6 @@ class StoreArchive(Archive, Protocol):
     ) -> list[SideEntry]:
         """What came late, oldest term first, from behind the place `after` on; stops behind the
         entry that reaches `bytes_max`."""
-
-    def pulse(self) -> None:
-        """Called about once a second: a pause of ours is no proof that hosts are lost."""
-
-    def listened_us(self) -> int: ...
 
 
 class Conversations(Protocol):
@@ -159,6 +163,9 @@ class Watch(Protocol):
     What is decided is guarded by the term: of several watchers one has its way.
     """
 
+    async def wait(self, wait_s: float) -> None:
+        """Until something may have become due, at the latest for `wait_s`: a hint, no more."""
+
     async def next_dispatch_us(self) -> int | None:
         """When the next dispatch is due, by the wall clock; None: nothing will be."""
 
@@ -167,8 +174,15 @@ class Watch(Protocol):
         four times as long: a worker that is only slow must not drown in further jobs. They are
         late when LiveKit has answered for them for `until_s` and nobody has taken them."""
 
-    async def postpone(self, session_id: UUID, term: int, *, wait_s: float) -> None:
-        """LiveKit did not answer for it: due again after `wait_s`; nothing of it is counted."""
+    async def postpone(
+        self, session_id: UUID, term: int, *, first_s: float, most_s: float
+    ) -> float | None:
+        """LiveKit did not answer for it: nothing of it is counted, and it is due again after
+        `first_s`, then after twice as long, at most after `most_s`. The pause; None: it has moved
+        on."""
+
+    async def answered(self, session_id: UUID, term: int) -> None:
+        """LiveKit answers for it again: the next pause is the first one."""
 
     async def stand_by(self, session_id: UUID, term: int) -> None:
         """Nobody is there: nothing is due until people have `rejoined`."""
@@ -190,6 +204,9 @@ class Watch(Protocol):
 
     async def list_silent(self, *, listened_us: int) -> list[Watched]:
         """Held on a host whose lease is over; `listened_us`: how long it could have been heard."""
+
+    async def note_missing(self, missing: Iterable[Watched], there: Iterable[Watched]) -> None:
+        """LiveKit does not have the rooms of `missing`, and has those of `there`."""
 
     async def list_live(self) -> list[Watched]:
         """Sessions with an agent."""
@@ -359,6 +376,17 @@ class Requests(Protocol):
         """What whoever asks again is told."""
 
 
+class Turns(Protocol):
+    """What only one may do at a time, of all processes over one store."""
+
+    async def take(self, name: str, holder: UUID, *, hold_s: float) -> bool:
+        """The turn is the holder's until it is given back, at most for `hold_s`. False: it is
+        somebody else's now."""
+
+    async def give_back(self, name: str, holder: UUID) -> None:
+        """If it is still the holder's."""
+
+
 class Store(Protocol):
     """All that is kept, by facets over one database."""
 
@@ -391,6 +419,9 @@ class Store(Protocol):
 
     @property
     def requests(self) -> Requests: ...
+
+    @property
+    def turns(self) -> Turns: ...
 
     async def check(self) -> None:
         """Raises ArchiveUnavailable if nothing can be read or kept now."""

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from unbroken.archive.port import StoredEntry
+from unbroken.archive.port import HostAnswer, StoredEntry
 from unbroken.dispatch import Said
 from unbroken.log.cause import EMPTY
 from unbroken.log.entries import Recovered
@@ -168,7 +168,8 @@ class CallRoom(msgspec.Struct, frozen=True, kw_only=True):
 class Orphan(msgspec.Struct, frozen=True, kw_only=True):
     """A session that was claimed for a dispatch.
 
-    `crashes` in two minutes; `is_late`: dispatches have been tried for long enough.
+    `crashes` in two minutes; `is_late`: dispatches have been tried for long enough. `failures`:
+    how often in a row LiveKit did not answer for it.
     """
 
     session_id: UUID
@@ -178,6 +179,7 @@ class Orphan(msgspec.Struct, frozen=True, kw_only=True):
     agent_identity: str | None
     cause: str | None
     dispatches: int
+    failures: int
     crashes: int
     orphaned_at_us: int
     is_late: bool
@@ -186,13 +188,15 @@ class Orphan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Watched(msgspec.Struct, frozen=True, kw_only=True):
-    """A session to look at; `is_closed`: its room was closed, or is about something else now."""
+    """A session to look at; `is_closed`: its room was closed, or is about something else now.
+    `missing_since_us`: since when LiveKit has not had the room of a silent host's session."""
 
     session_id: UUID
     term: int
     holder: UUID
     cause: str | None
     orphaned_at_us: int | None
+    missing_since_us: int | None
     agent_name: str | None  # None: nobody can be dispatched for it
     agent_identity: str | None
     is_closed: bool
@@ -237,6 +241,14 @@ class SideEntry(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def place(self) -> SidePlace:
         return self.entry.term, self.holder, self.entry.seq
+
+
+class Received(msgspec.Struct, frozen=True):
+    """What became of a host's batch. `degraded`: sessions of which the host says something else
+    now, and what; None: nothing is wrong there any more."""
+
+    answer: HostAnswer
+    degraded: tuple[tuple[UUID, str | None], ...]
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):

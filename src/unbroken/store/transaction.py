@@ -53,6 +53,10 @@ class Transaction(Protocol):
         """Run `query` for all rows in one step; it knows their values by their number."""
         ...
 
+    def wake(self) -> None:
+        """Who waits is woken when this has committed."""
+        ...
+
     def savepoint(self) -> AbstractContextManager[None]:
         """All that is done in it, or nothing. Raises Unstorable for what cannot be stored."""
         ...
@@ -88,6 +92,11 @@ class Database(Protocol):
         """As `read`; `work` is also given what the index is asked for `terms`: each as it stands,
         the last one as a beginning, too; None: for nothing. An index that is damaged is made anew,
         and asked again."""
+        ...
+
+    async def wait(self, wait_s: float) -> None:
+        """Until a transaction that called `wake` has committed since the last wait, here or in
+        another process, at the latest for `wait_s`. It may be missed, or come for nothing."""
         ...
 
     async def check(self) -> None:

@@ -19,6 +19,9 @@ class StoredWatch:
         self._database = database
         self._own_host = database.own_holder
 
+    async def wait(self, wait_s: float) -> None:
+        await self._database.wait(wait_s)
+
     async def next_dispatch_us(self) -> int | None:
         row = await self._database.read(lambda tx: tx.one("next_dispatch"))
         return row["at"] if row else None
@@ -32,11 +35,17 @@ class StoredWatch:
 
         return await self._database.write(work)
 
-    async def postpone(self, session_id: UUID, term: int, *, wait_s: float) -> None:
-        wait = int(wait_s * 1_000_000)
-        await self._database.write(
-            lambda tx: tx.one("postpone", session_id=session_id, term=term, wait=wait)
-        )
+    async def postpone(
+        self, session_id: UUID, term: int, *, first_s: float, most_s: float
+    ) -> float | None:
+        about = {"session_id": session_id, "term": term}
+        pauses = {"first": int(first_s * 1_000_000), "most": int(most_s * 1_000_000)}
+        row = await self._database.write(lambda tx: tx.one("postpone", **about, **pauses))
+        return row["pause"] / 1_000_000 if row else None
+
+    async def answered(self, session_id: UUID, term: int) -> None:
+        about = {"session_id": session_id, "term": term}
+        await self._database.write(lambda tx: tx.one("note_answered", **about))
 
     async def stand_by(self, session_id: UUID, term: int) -> None:
         await self._database.write(lambda tx: tx.one("stand_by", session_id=session_id, term=term))
@@ -50,10 +59,13 @@ class StoredWatch:
         return await self._database.read(lambda tx: going.whose(tx, call.call_id, here))
 
     async def rejoined(self, session_id: UUID, term: int) -> bool:
-        row = await self._database.write(
-            lambda tx: tx.one("rejoined", session_id=session_id, term=term)
-        )
-        return row is not None
+        def work(tx: Transaction) -> bool:
+            row = tx.one("rejoined", session_id=session_id, term=term)
+            if row is not None:
+                tx.wake()
+            return row is not None
+
+        return await self._database.write(work)
 
     async def count_crashes(self, session_id: UUID, *, window_s: float) -> int:
         window = int(window_s * 1_000_000)
@@ -64,6 +76,18 @@ class StoredWatch:
 
     async def list_silent(self, *, listened_us: int) -> list[Watched]:
         return await self._list("list_silent", own_host=self._own_host, listened=listened_us)
+
+    async def note_missing(self, missing: Iterable[Watched], there: Iterable[Watched]) -> None:
+        new = [(s.session_id, s.term) for s in missing if s.missing_since_us is None]
+        back = [(s.session_id, s.term) for s in there if s.missing_since_us is not None]
+        if not new and not back:
+            return
+
+        def work(tx: Transaction) -> None:
+            tx.many("note_missing", [(*about, tx.now_us) for about in new])
+            tx.many("note_missing", [(*about, None) for about in back])
+
+        await self._database.write(work)
 
     async def list_live(self) -> list[Watched]:
         return await self._list("list_live")
@@ -137,6 +161,7 @@ def _orphan(tx: Transaction, row: Row) -> Orphan:
         agent_identity=row["agent_identity"],
         cause=row["cause"],
         dispatches=row["dispatches"],
+        failures=row["failures"],
         crashes=_count_crashes(tx, row["session_id"], CRASH_WINDOW_US),
         orphaned_at_us=row["orphaned_at"],
         is_late=bool(row["is_late"]),
@@ -152,6 +177,7 @@ def _watched(tx: Transaction, row: Row) -> Watched:
         holder=row["holder"],
         cause=row["cause"],
         orphaned_at_us=row["orphaned_at"],
+        missing_since_us=row["missing_since"],
         agent_name=row["agent_name"],
         agent_identity=row["agent_identity"],
         is_closed=bool(row["is_closed"]),

@@ -12,14 +12,21 @@ by which it measures leases; pytest does the rest:
 
         @pytest.fixture
         def archive(self, store):
-            return store.archive
+            return Heard(store.archive)
 
-`ArchiveContract` needs no `store`: an archive behind a wire keeps it, too.
+`Heard` is from `unbroken.testing.holders`. `ArchiveContract` needs no `store`: an archive behind a
+wire keeps it, too.
 """
 
 from unbroken.testing.appending import AppendContract
 from unbroken.testing.beside import BesideContract
-from unbroken.testing.kept import FilesContract, ReportsContract, RequestsContract, UsersContract
+from unbroken.testing.kept import (
+    FilesContract,
+    ReportsContract,
+    RequestsContract,
+    TurnsContract,
+    UsersContract,
+)
 from unbroken.testing.reading import ConversationsContract
 from unbroken.testing.rooms import RoomsContract, WaitingRoomsContract
 from unbroken.testing.sessions import SessionsContract
@@ -35,6 +42,7 @@ __all__ = [
     "RoomsContract",
     "SessionsContract",
     "StoreArchiveContract",
+    "TurnsContract",
     "UsersContract",
     "WaitingRoomsContract",
     "WatchContract",

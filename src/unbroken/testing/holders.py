@@ -3,9 +3,19 @@
 from typing import Any
 from uuid import UUID
 
-from unbroken.archive.port import Answer, Archive, Batch, HostBatch, Taken, TakeRequest, WireEntry
+from unbroken.archive.port import (
+    Answer,
+    Archive,
+    Batch,
+    HostAnswer,
+    HostBatch,
+    Taken,
+    TakeRequest,
+    WireEntry,
+)
 from unbroken.env import Host
 from unbroken.log import entries
+from unbroken.store.port import StoreArchive
 
 TTL_MS = 3_000
 LISTENED_S = 61  # longer than any lease: silent hosts may be judged
@@ -33,6 +43,25 @@ class Clock(Host):
 
     def boot_us(self) -> int:
         return super().boot_us() + self._ahead_us
+
+
+class Heard:
+    """The archive of a store, for one who could hear all hosts for long: silent ones are lost."""
+
+    def __init__(self, archive: StoreArchive) -> None:
+        self._archive = archive
+
+    async def take(self, request: TakeRequest) -> Taken:
+        return await self._archive.take(request, listened_us=LISTENED_S * 1_000_000)
+
+    async def append(self, batch: HostBatch) -> HostAnswer:
+        return await self._archive.append(batch)
+
+    async def put_blob(self, sha256: bytes, content: bytes) -> None:
+        await self._archive.put_blob(sha256, content)
+
+    async def get_blob(self, sha256: bytes) -> bytes:
+        return await self._archive.get_blob(sha256)
 
 
 class Holder:

@@ -1,5 +1,6 @@
-"""What a store promises about users, files, reports and requests that are sent again."""
+"""What a store promises about users, files, reports, turns and requests that come again."""
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -118,6 +119,34 @@ class ReportsContract:
         await store.reports.put(report(ENV.new_id(), UNFIT))
         (found,) = await store.reports.list(limit=9)
         assert found.message == "a\N{REPLACEMENT CHARACTER}b?"
+
+
+class TurnsContract:
+    """Needs `store` and its `clock`."""
+
+    async def test_a_turn_is_ones_until_it_is_given_back(self, store: Store) -> None:
+        one, two = ENV.new_id(), ENV.new_id()
+        assert await store.turns.take("room", one, hold_s=30)
+        assert not await store.turns.take("room", two, hold_s=30)
+        assert await store.turns.take("other", two, hold_s=30)
+        await store.turns.give_back("room", two)
+        assert not await store.turns.take("room", two, hold_s=30)
+        await store.turns.give_back("room", one)
+        assert await store.turns.take("room", two, hold_s=30)
+
+    async def test_a_turn_that_is_not_given_back_ends_by_itself(
+        self, store: Store, clock: Clock
+    ) -> None:
+        one, two = ENV.new_id(), ENV.new_id()
+        await store.turns.take("room", one, hold_s=30)
+        clock.advance(31)
+        assert await store.turns.take("room", two, hold_s=30)
+        await store.turns.give_back("room", one)
+        assert not await store.turns.take("room", one, hold_s=30)
+
+    async def test_of_many_who_ask_at_once_one_has_the_turn(self, store: Store) -> None:
+        asked = (store.turns.take("room", ENV.new_id(), hold_s=30) for _ in range(10))
+        assert sorted(await asyncio.gather(*asked)) == [False] * 9 + [True]
 
 
 class RequestsContract:

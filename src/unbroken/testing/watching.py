@@ -1,10 +1,15 @@
 """What a store promises to those who watch over sessions without a holder."""
 
+import asyncio
+
 import pytest
 
 from unbroken.archive.port import Archive, Taken
 from unbroken.store.port import Store
+from unbroken.store.records import Watched
 from unbroken.testing.holders import TTL_MS, Clock, Holder, entry
+
+SOON_S = 60.0  # a guard against hanging
 
 
 async def orphan(archive: Archive, cause: str, room: str = "room") -> tuple[Holder, Taken]:
@@ -42,10 +47,55 @@ class WatchContract:
         _, taken = await orphan(archive, "killed")
         for _ in range(9):
             (claim,) = await store.watch.claim_orphans(limit=9, retry_s=1, until_s=3)
-            await store.watch.postpone(taken.session_id, taken.term, wait_s=0.5)
+            await store.watch.postpone(taken.session_id, taken.term, first_s=0.5, most_s=0.5)
             assert await store.watch.claim_orphans(limit=9, retry_s=1, until_s=3) == []
             clock.advance(0.51)
         assert (claim.dispatches, claim.is_late) == (1, False)
+
+    async def test_pauses_are_twice_as_long_until_livekit_answers(
+        self, store: Store, archive: Archive
+    ) -> None:
+        _, taken = await orphan(archive, "killed")
+        about = (taken.session_id, taken.term)
+        pauses = [await store.watch.postpone(*about, first_s=0.25, most_s=2) for _ in range(6)]
+        assert pauses == [0.25, 0.5, 1, 2, 2, 2]
+        await store.watch.answered(*about)
+        assert await store.watch.postpone(*about, first_s=0.25, most_s=2) == 0.25
+        await Holder(archive).take()
+        assert await store.watch.postpone(*about, first_s=0.25, most_s=2) is None
+
+    async def test_who_waits_is_woken_when_something_is_due(
+        self, store: Store, archive: Archive
+    ) -> None:
+        await store.watch.wait(0)
+        waiting = asyncio.create_task(store.watch.wait(SOON_S))
+        await asyncio.sleep(0)
+        await orphan(archive, "killed")
+        async with asyncio.timeout(SOON_S / 2):
+            await waiting
+        assert len(await store.watch.claim_orphans(limit=9, retry_s=1, until_s=9)) == 1
+
+    async def test_since_when_a_room_is_missing_is_known_to_every_watcher(
+        self, store: Store, archive: Archive, clock: Clock
+    ) -> None:
+        holder = Holder(archive)
+        await holder.take()
+
+        async def silent() -> Watched:
+            clock.advance(TTL_MS / 1000 + 1)
+            (found,) = await store.watch.list_silent(listened_us=TTL_MS * 1000)
+            return found
+
+        await store.watch.note_missing([await silent()], [])
+        since = (await silent()).missing_since_us
+        assert since is not None
+        await store.watch.note_missing([await silent()], [])
+        assert (await silent()).missing_since_us == since
+        await store.watch.note_missing([], [await silent()])
+        assert (await silent()).missing_since_us is None
+        await store.watch.note_missing([await silent()], [])
+        await holder.append(1)  # the host speaks again: what was noted is of the silence before
+        assert (await silent()).missing_since_us is None
 
     async def test_what_nobody_can_be_dispatched_for_is_not_due(
         self, store: Store, archive: Archive

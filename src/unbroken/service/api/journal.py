@@ -22,10 +22,13 @@ log = structlog.get_logger()
 async def append(request: Request, parts: Given) -> Response:
     """A keeper's batch (msgpack, zstd if Content-Encoding says so); an answer per session."""
     batch = await wire.read(request, HostBatch)
-    return await wire.answer(await parts.store.archive.append(batch))
+    received = await parts.store.archive.receive(batch)
+    for session_id, words in received.degraded:
+        _tell(session_id, words)
+    return await wire.answer(received.answer)
 
 
-def tell_degraded(session_id: UUID, words: str | None) -> None:
+def _tell(session_id: UUID, words: str | None) -> None:
     """What an agent's host says of itself is said here too, at each change."""
     if words:
         log.warning("session degraded", session_id=str(session_id), why=words)

@@ -51,7 +51,8 @@ SIDE_ENTRIES = contract.json_out(
 )
 async def take(request: Request, parts: Given) -> Response:
     """Move a session's term to the caller (msgpack); 409 call_taken if a live holder has it."""
-    taken = await parts.store.archive.take(await wire.read(request, TakeRequest))
+    asked, heard_us = await wire.read(request, TakeRequest), parts.steadiness.listened_us()
+    taken = await parts.store.archive.take(asked, listened_us=heard_us)
     log.info(
         "session taken",
         session_id=str(taken.session_id),

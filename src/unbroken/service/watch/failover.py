@@ -31,7 +31,6 @@ class Failover:
         self._store, self._livekit = parts.store, parts.livekit
         self._opening, self._settings, self._env = parts.opening, parts.settings, parts.env
         self._tasks: dict[UUID, asyncio.Task[None]] = {}
-        self._failures: dict[UUID, int] = {}
 
     async def step(self) -> float:
         """Begin all dispatches that are due; the seconds until it is worth looking again.
@@ -75,7 +74,8 @@ class Failover:
         """One try; if it fails, the orphan stays due."""
         try:
             await self._serve(orphan)
-            self._failures.pop(orphan.session_id, None)
+            if orphan.failures:
+                await self._store.watch.answered(orphan.session_id, orphan.term)
         except RoomServerUnavailable as error:
             await self._postpone(orphan, error)
         except UnbrokenError as error:
@@ -129,15 +129,14 @@ class Failover:
         return first_said(asked.said for asked in listed)
 
     async def _postpone(self, orphan: Orphan, error: RoomServerUnavailable) -> None:
-        failures = self._failures.get(orphan.session_id, 0)
-        self._failures[orphan.session_id] = failures + 1
-        first, most = BACKOFF_S
-        wait_s = min(most, first * 2 ** min(failures, 8))
-        log.warning("dispatch postponed", **_named(orphan), wait_s=wait_s, error=str(error))
+        first_s, most_s = BACKOFF_S
+        about = (orphan.session_id, orphan.term)
         try:
-            await self._store.watch.postpone(orphan.session_id, orphan.term, wait_s=wait_s)
+            wait_s = await self._store.watch.postpone(*about, first_s=first_s, most_s=most_s)
         except UnbrokenError as unsaid:  # it is due again after the usual time
             log.warning("failover try failed", code=unsaid.code, **_named(orphan))
+        else:
+            log.warning("dispatch postponed", **_named(orphan), wait_s=wait_s, error=str(error))
 
     async def _give_up(self, orphan: Orphan, why: str) -> None:
         is_ours = await self._store.watch.end(

@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 class Watch:
     def __init__(self, parts: Parts) -> None:
-        self._store = parts.store
+        self._store, self._steadiness = parts.store, parts.steadiness
         self._looks = 0
         self.failover = Failover(parts)
         self.first = FirstAgents(parts)
@@ -47,20 +47,13 @@ class Watch:
             await self.first.aclose()
 
     async def _dispatch(self) -> None:
-        wake = self._store.archive.orphaned
-        wake.clear()
-        pause_s = await self.failover.step()
-        try:
-            async with asyncio.timeout(pause_s):
-                await wake.wait()
-        except TimeoutError:
-            return
+        await self._store.watch.wait(await self.failover.step())
 
     async def _call_first(self) -> None:
         await asyncio.sleep(await self.first.step())
 
     async def _look(self) -> None:
-        self._store.archive.pulse()
+        self._steadiness.pulse()
         self._looks += 1
         if self._looks % ENDS_LOOKS == 0:
             await self.ends.round()
@@ -69,7 +62,7 @@ class Watch:
 
     async def _pulse(self) -> None:
         """A look that LiveKit holds up is no pause of ours."""
-        self._store.archive.pulse()
+        self._steadiness.pulse()
         await asyncio.sleep(PULSE_S)
 
     async def _for_ever(self, step: Callable[[], Awaitable[None]]) -> None:

@@ -6,7 +6,6 @@ that came back, rooms that a crash of LiveKit left without metadata.
 
 import asyncio
 from collections.abc import Iterable
-from uuid import UUID
 
 import structlog
 
@@ -32,10 +31,10 @@ class Rounds:
     def __init__(self, parts: Parts) -> None:
         self._store, self._livekit = parts.store, parts.livekit
         self._opening, self._env = parts.opening, parts.env
+        self._steadiness = parts.steadiness
         self._reconnect_us = int(parts.settings.reconnect_s * 1_000_000)
         self._failed_us: int | None = None  # when LiveKit last did not answer, since boot
         self._is_away = False
-        self._missing_us: dict[UUID, int] = {}  # rooms of silent hosts: since when unseen
         self.count = 0
 
     async def round(self) -> None:
@@ -51,7 +50,7 @@ class Rounds:
     async def _round(self) -> None:
         watch = self._store.watch
         waiting = [w for w in await watch.list_waiting() if w.agent_name is not None]
-        silent = await watch.list_silent(listened_us=self._store.archive.listened_us())
+        silent = await watch.list_silent(listened_us=self._steadiness.listened_us())
         live = await watch.list_live() if self.count % LIVE_PULSES == 0 else []
         rooms = await self.rooms_of([*waiting, *silent, *live])
         await self._welcome(waiting, rooms)
@@ -100,7 +99,6 @@ class Rounds:
         if await self._store.watch.rejoined(session.session_id, session.term):
             name = session.call.room_name
             log.info("people are back", session_id=str(session.session_id), room=name)
-            self._store.archive.orphaned.set()
 
     async def _turn_over(self, session: Watched) -> bool:
         """Others are in the room of a call whose people have left, and its agent with them."""
@@ -115,26 +113,25 @@ class Rounds:
 
     async def _judge(self, silent: list[Watched], rooms: dict[str, LiveRoom]) -> None:
         """A holder is lost with its host when LiveKit has lost it too, or it does not answer."""
-        self._missing_us = {
-            session.session_id: self._missing_us.get(session.session_id, self._env.boot_us())
-            for session in silent
-            if not _is_there(session, rooms)
-        }
+        there = [session for session in silent if _is_there(session, rooms)]
+        missing = [session for session in silent if session not in there]
+        await self._store.watch.note_missing(missing, there)
         if self.is_unsure:
             return
         turns = asyncio.Semaphore(JUDGED_AT_ONCE)
 
         async def judge(session: Watched) -> None:
             async with turns:
-                if await self._is_lost(session, rooms.get(session.call.room_name)):
+                if await self._is_lost(session, rooms):
                     await self._orphan(session)
 
         await asyncio.gather(*(judge(session) for session in silent))
 
-    async def _is_lost(self, session: Watched, room: LiveRoom | None) -> bool:
-        since = self._missing_us.get(session.session_id)
-        if since is not None:
-            return self._env.boot_us() - since >= self._reconnect_us
+    async def _is_lost(self, session: Watched, rooms: dict[str, LiveRoom]) -> bool:
+        if not _is_there(session, rooms):
+            now_us = self._env.now_us()
+            return now_us - (session.missing_since_us or now_us) >= self._reconnect_us
+        room = rooms.get(session.call.room_name)
         if room is None or self._env.now_us() - room.created_at_us < self._reconnect_us:
             return False
         agent = session.agent_identity
@@ -148,7 +145,6 @@ class Rounds:
             session.session_id, session.term, session.holder, cause=HOST_LOST
         ):
             log.warning("host lost", session_id=str(session.session_id), term=session.term)
-            self._store.archive.orphaned.set()
 
     async def _mend(self, live: list[Watched], rooms: dict[str, LiveRoom]) -> None:
         """A room that came back after a crash of LiveKit gets its metadata again."""

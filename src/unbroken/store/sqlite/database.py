@@ -16,7 +16,7 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
 from uuid import UUID
@@ -57,6 +57,8 @@ class SqliteDatabase:
         self._reading = threading.local()
         self._open: list[sqlite3.Connection] = []
         self._shapes = Shapes()
+        self._woken = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
         self._was_refused = False  # the last write, by the file or its disk
         self.system_id = ""
         self.own_holder = UUID(int=0)  # who holds what is saved over REST; told to nobody
@@ -85,6 +87,12 @@ class SqliteDatabase:
                 f"{self._path} cannot be used: {error}; put a copy of it in its place, or set "
                 "UNBROKEN_DATA to another folder"
             ) from error
+
+    async def wait(self, wait_s: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await self._woken.wait()
+        self._woken.clear()
 
     async def check(self) -> None:
         """Raises ArchiveUnavailable if nothing can be read or kept now, Corrupt."""
@@ -220,6 +228,8 @@ class SqliteDatabase:
                 tx.all("index_changes")
             connection.execute("commit")
             self._clock.follow(ahead_us)
+            if tx.is_waking:
+                self._loop.call_soon_threadsafe(self._woken.set)
         except BaseException:
             if connection.in_transaction:
                 connection.execute("rollback")

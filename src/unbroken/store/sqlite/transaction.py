@@ -26,6 +26,7 @@ class SqliteTransaction:
 
     def __init__(self, connection: sqlite3.Connection, now_us: int, shapes: Shapes) -> None:
         self.now_us = now_us
+        self.is_waking = False
         self._connection = connection
         self._shapes = shapes
 
@@ -53,6 +54,9 @@ class SqliteTransaction:
             rows = [tuple(map(_bound, row)) for row in rows]
         for statement in QUERIES[query]:
             self._connection.executemany(statement, rows)
+
+    def wake(self) -> None:
+        self.is_waking = True
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

@@ -35,7 +35,7 @@ where s.call_id = :call_id and s.role = :role and s.tenant = :tenant
 update sessions
    set term = n.term, fence_seq = n.first_seq - 1, cause = n.cause, holder = n.holder, host_id = n.host_id, agent_identity = n.agent_identity,
        agent_name = coalesce(:agent_name, agent_name),
-       phase = 'live', end_reason = null, degraded = null, orphaned_at = null, dispatches = 0, next_dispatch_at = null, dispatch_from = null
+       phase = 'live', end_reason = null, degraded = null, orphaned_at = null, dispatches = 0, next_dispatch_at = null, dispatch_from = null, failures = 0, missing_since = null
 from terms n
 where sessions.call_id = :call_id and sessions.role = :role and sessions.tenant = :tenant
   and n.session_id = sessions.session_id and n.term > sessions.term and n.holder = :holder;
@@ -60,7 +60,7 @@ where c.tenant = :tenant and c.room_name = :room_name and c.ended_at is null and
 
 -- name: revive
 -- A host that was taken for lost speaks again, and nobody has taken its session meanwhile.
-update sessions set phase = 'live', orphaned_at = null, dispatches = 0, next_dispatch_at = null, dispatch_from = null
+update sessions set phase = 'live', orphaned_at = null, dispatches = 0, next_dispatch_at = null, dispatch_from = null, failures = 0, missing_since = null
 where session_id = :session_id and term = :term and holder = :holder and phase = 'orphaned' and cause = 'host_lost' returning session_id;
 
 -- name: term_of_holder
@@ -83,7 +83,8 @@ where s.session_id = :session_id and s.tenant = :tenant;
 
 -- name: orphan
 -- Nothing is dispatched for an empty room, nor where it is not known whom to dispatch.
-update sessions set phase = 'orphaned', cause = :cause, orphaned_at = :now, dispatches = 0, dispatch_from = :now,
+update sessions set phase = 'orphaned', cause = :cause, orphaned_at = :now, dispatches = 0, failures = 0, dispatch_from = :now,
+       missing_since = null,
        next_dispatch_at = case when :cause not in ('empty', 'server_shutdown') and agent_name is not null then :now end
 where session_id = :session_id and term = :term and holder = :holder and phase in ('live', 'offered') returning session_id, next_dispatch_at;
 
@@ -119,12 +120,19 @@ select min(next_dispatch_at) as at from sessions where next_dispatch_at is not n
 update sessions
    set dispatches = dispatches + 1, next_dispatch_at = :now + :retry * (1 << min(dispatches, 2))
 where session_id in (select session_id from sessions where next_dispatch_at <= :now and phase = 'orphaned' order by next_dispatch_at limit :limit)
-returning session_id, term, holder, call_id, role, agent_name, agent_identity, cause, dispatches, orphaned_at, :now > coalesce(dispatch_from, orphaned_at) + :until as is_late;
+returning session_id, term, holder, call_id, role, agent_name, agent_identity, cause, dispatches, failures, orphaned_at, :now > coalesce(dispatch_from, orphaned_at) + :until as is_late;
 
 -- name: postpone
--- LiveKit did not answer: this try does not count.
-update sessions set dispatches = max(0, dispatches - 1), dispatch_from = :now + :wait, next_dispatch_at = :now + :wait
-where session_id = :session_id and term = :term and phase = 'orphaned' and next_dispatch_at is not null;
+-- LiveKit did not answer: this try does not count. The pause is twice as long each time.
+update sessions
+   set dispatches = max(0, dispatches - 1), failures = failures + 1,
+       dispatch_from = :now + min(:most, :first << min(failures, 8)),
+       next_dispatch_at = :now + min(:most, :first << min(failures, 8))
+where session_id = :session_id and term = :term and phase = 'orphaned' and next_dispatch_at is not null
+returning next_dispatch_at - :now as pause;
+
+-- name: note_answered
+update sessions set failures = 0 where session_id = :session_id and term = :term and failures > 0;
 
 -- name: stand_by
 -- Nobody is in the room: nothing is due until people are back.

@@ -11,19 +11,21 @@ where s.host_id = :own_host and s.phase in ('live', 'offered') and v.last_at <= 
 
 -- name: list_waiting
 -- Orphans for whom nothing is due, the newest first. is_closed: their room was closed, or is about something else now.
-select s.session_id, s.term, s.holder, s.cause, s.orphaned_at, s.agent_name, s.agent_identity, c.call_id, c.conversation_id, c.room_name,
+select s.session_id, s.term, s.holder, s.cause, s.orphaned_at, s.missing_since, s.agent_name, s.agent_identity, c.call_id, c.conversation_id, c.room_name,
   exists (select 1 from rooms r where r.tenant = c.tenant and r.name = c.room_name and r.conversation_id = c.conversation_id and r.closed_at >= c.started_at) as is_closed
 from sessions s join calls c using (call_id)
 where s.phase = 'orphaned' and s.next_dispatch_at is null order by s.orphaned_at desc limit :limit;
 
 -- name: list_silent
+-- missing_since: noted since the host fell silent.
 -- Held on a host whose lease is over and whom we could have heard; not the service's own, which hold what was saved over REST.
-select s.session_id, s.term, s.holder, s.cause, null as orphaned_at, s.agent_name, s.agent_identity, 0 as is_closed, c.call_id, c.conversation_id, c.room_name
+select s.session_id, s.term, s.holder, s.cause, null as orphaned_at,
+  iif(s.missing_since >= h.lease_until, s.missing_since, null) as missing_since, s.agent_name, s.agent_identity, 0 as is_closed, c.call_id, c.conversation_id, c.room_name
 from hosts h join sessions s on s.host_id = h.host_id and s.phase in ('live', 'offered') join calls c using (call_id)
 where h.lease_until <= :now and :listened >= coalesce(h.ttl, :listened) and h.host_id <> :own_host limit :limit;
 
 -- name: list_live
-select s.session_id, s.term, s.holder, s.cause, null as orphaned_at, s.agent_name, s.agent_identity, 0 as is_closed, c.call_id, c.conversation_id, c.room_name
+select s.session_id, s.term, s.holder, s.cause, null as orphaned_at, s.missing_since, s.agent_name, s.agent_identity, 0 as is_closed, c.call_id, c.conversation_id, c.room_name
 from sessions s join calls c using (call_id) where s.phase = 'live' and s.agent_name is not null limit :limit;
 
 -- name: list_former
@@ -39,3 +41,8 @@ select room_sid from call_rooms where call_id = :call_id and tenant = :tenant;
 
 -- name: see_sid
 insert into call_rooms (tenant, room_sid, call_id, seen_at) values (:tenant, :room_sid, :call_id, :now) on conflict do nothing;
+
+-- name: note_missing
+-- ?3: since when; null: it is there.
+update sessions set missing_since = ?3
+where session_id = ?1 and term = ?2;

@@ -16,17 +16,12 @@ class Steadiness:
         self._env = env
         self._since = self._pulse = env.boot_us()
 
-    def now_us(self) -> int:
-        return self._env.now_us()
-
     def pulse(self) -> None:
+        """Called about once a second: a pause of ours is no proof that hosts are lost."""
         now = self._env.boot_us()
         if now - self._pulse > self.PAUSE_US:
             self._since = now
         self._pulse = now
-
-    def lasts(self, duration_us: int) -> bool:
-        return self.listened_us() >= duration_us
 
     def listened_us(self) -> int:
         """How long we have been able to hear every host."""
