@@ -96,10 +96,10 @@ MUTANTS = (
         test=ORDER + "test_lines_of_two_roles_stand_as_they_were_heard",
     ),
     Mutant(
-        name="the table is asked while lines wait",
+        name="lines of a batch do not know each other",
         file="store/messages.py",
-        old="        self.flush()\n        row =",
-        new="        row =",
+        old="            insort(self._order, spot)",
+        new="            pass",
         promise="However a log is cut into batches, its transcript is the same.",
         test="stores/test_history.py::test_the_transcript_is_the_fold",
     ),

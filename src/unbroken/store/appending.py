@@ -8,6 +8,7 @@ without what people read of it, and only if even the log does not take it, refus
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -23,9 +24,12 @@ from unbroken.store.projection import (
     Change,
     EndSession,
     HangUp,
+    LeaveParticipant,
     PutMessage,
+    PutParticipant,
     PutReport,
     PutUser,
+    RemoveMessages,
     changes,
 )
 from unbroken.store.sums import row_sum
@@ -164,30 +168,32 @@ class Appending:
 
 def apply(tx: Transaction, batch: Batch, new: Numbered, *, about: Row, ahead_us: int) -> None:
     """Bring the rows that people read up to the entries just stored, from a host whose clock
-    ours is ahead of by `ahead_us`. `about`: call and conversation."""
+    ours is ahead of by `ahead_us`. `about`: call and conversation.
+
+    All changes of a kind are made in one step, whatever their number.
+    """
     call_id, conversation_id = about["call_id"], about["conversation_id"]
-    puts = [change for _, change in new if isinstance(change, PutMessage)]
-    history = messages.History(tx, batch.session_id, conversation_id, ahead_us)
-    if puts:
-        history.expect(puts)
-    for seq, change in new:
-        if isinstance(change, EndSession):
-            end(tx, call_id, batch, change.reason)
-        elif isinstance(change, HangUp):
-            reason = change.reason and change.reason[: names.CHARS_MAX]
-            tx.one("set_ending", session_id=batch.session_id, reason=reason)
-        elif isinstance(change, PutReport):
-            term = {"session_id": batch.session_id, "term": batch.term}
-            tx.one("put_report", **term, report=change.report)
-        elif isinstance(change, PutUser):
-            calls.name_user(tx, conversation_id, change.user_id)
-        elif not history.apply(seq, change):
-            calls.apply(tx, call_id, change)
-    if puts:
-        history.flush()
-        newest_us = history.newest_us or 0
-        tx.one("touch_conversation", conversation_id=conversation_id, at=newest_us)
-        messages.suggest_title(tx, conversation_id, puts)
+    changed = [change for _, change in new]
+    if lines := [(n, c) for n, c in new if isinstance(c, PutMessage | RemoveMessages)]:
+        history = messages.History(tx, batch.session_id, conversation_id, ahead_us)
+        history.apply(lines)
+        if puts := [c for _, c in lines if isinstance(c, PutMessage)]:
+            newest_us = history.newest_us or 0
+            tx.one("touch_conversation", conversation_id=conversation_id, at=newest_us)
+            messages.suggest_title(tx, conversation_id, puts)
+    calls.see_people(tx, call_id, _of(changed, PutParticipant, LeaveParticipant))
+    calls.name_users(tx, conversation_id, [c.user_id for c in _of(changed, PutUser)])
+    for hung_up in _of(changed, HangUp)[-1:]:
+        reason = hung_up.reason and hung_up.reason[: names.CHARS_MAX]
+        tx.one("set_ending", session_id=batch.session_id, reason=reason)
+    for said in _of(changed, PutReport)[-1:]:
+        tx.one("put_report", session_id=batch.session_id, term=batch.term, report=said.report)
+    for ended in _of(changed, EndSession)[:1]:
+        end(tx, call_id, batch, ended.reason)
+
+
+def _of(changed: Sequence[Change], *kinds: type) -> list[Any]:
+    return [change for change in changed if isinstance(change, kinds)]
 
 
 def leave(tx: Transaction, session_id: UUID, term: int, holder: UUID, cause: str) -> Row | None:

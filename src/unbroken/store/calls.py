@@ -1,13 +1,18 @@
 """Which call and which conversation a room belongs to, and who is in it."""
 
+from collections.abc import Sequence
+from typing import Any, Self, TypeVar
 from uuid import UUID
+
+import msgspec
 
 from unbroken.archive.port import TakeRequest
 from unbroken.store import going
-from unbroken.store.projection import Change, LeaveParticipant, PutParticipant
-from unbroken.store.transaction import Row, Transaction
+from unbroken.store.projection import LeaveParticipant, PutParticipant
+from unbroken.store.transaction import TENANT, Row, Transaction
 
 LIVEKIT_SID = "RM_"
+T = TypeVar("T")
 
 
 def resolve(tx: Transaction, request: TakeRequest) -> Row:
@@ -76,33 +81,61 @@ def ensure(tx: Transaction, room_name: str, *, new_call_id: UUID, new_conversati
     return {"call_id": new_call_id, "conversation_id": conversation_id}
 
 
-def apply(tx: Transaction, call_id: UUID, change: Change) -> None:
-    match change:
-        case PutParticipant():
-            put_participant(tx, call_id, change)
-        case LeaveParticipant(identity=identity, at_us=at_us):
-            tx.one("leave_participant", call_id=call_id, identity=identity, at=at_us)
-        case _:
-            return
+def see_people(
+    tx: Transaction, call_id: UUID, seen: Sequence[PutParticipant | LeaveParticipant]
+) -> None:
+    """Who came, changed and left, in this order."""
+    people: dict[str, Seen] = {}
+    for change in seen:
+        people[change.identity] = people.get(change.identity, Seen()).then(change)
+    if put := [(call_id, name, *one.row()) for name, one in people.items() if one.is_known]:
+        tx.many("put_participant", put)
+    if left := [(call_id, n, one.left_us) for n, one in people.items() if not one.is_known]:
+        tx.many("leave_participant", left)
 
 
-def name_user(tx: Transaction, conversation_id: UUID, user_id: str) -> None:
-    """The conversation is theirs, if it is nobody's; they are known from now on."""
-    tx.one("put_user", user_id=user_id, name=None, context=None)
-    tx.one("put_conversation", conversation_id=conversation_id, user_id=user_id)
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """What several changes say of one person; None: nothing. `left_us` counts if `has_turned`."""
+
+    is_known: bool = False
+    kind: str | None = None
+    name: str | None = None
+    metadata: bytes | None = None
+    attributes: str | None = None
+    joined_us: int | None = None
+    left_us: int | None = None
+    has_turned: bool = False
+
+    def then(self, change: PutParticipant | LeaveParticipant) -> Self:
+        if isinstance(change, LeaveParticipant):
+            return msgspec.structs.replace(self, left_us=change.at_us, has_turned=True)
+        has_come = change.joined_at_us is not None
+        return msgspec.structs.replace(
+            self,
+            is_known=True,
+            kind=_newer(change.kind, self.kind),
+            name=_newer(change.name, self.name),
+            metadata=_newer(change.metadata, self.metadata),
+            attributes=_newer(change.attributes, self.attributes),
+            joined_us=_newer(self.joined_us, change.joined_at_us),
+            left_us=None if has_come else self.left_us,
+            has_turned=has_come or self.has_turned,
+        )
+
+    def row(self) -> tuple[Any, ...]:
+        known = (self.kind, self.name, self.metadata, self.attributes)
+        return (TENANT, *known, self.joined_us, self.left_us, self.has_turned)
 
 
-def put_participant(tx: Transaction, call_id: UUID, change: PutParticipant) -> None:
-    tx.one(
-        "put_participant",
-        call_id=call_id,
-        identity=change.identity,
-        kind=change.kind,
-        name=change.name,
-        metadata=change.metadata,
-        attributes=change.attributes,
-        joined_at=change.joined_at_us,
-    )
+def name_users(tx: Transaction, conversation_id: UUID, user_ids: Sequence[str]) -> None:
+    """The conversation is the first one's, if it is nobody's; all are known from now on."""
+    if user_ids:
+        tx.many("know_user", [(TENANT, name, tx.now_us) for name in dict.fromkeys(user_ids)])
+        tx.one("put_conversation", conversation_id=conversation_id, user_id=user_ids[0])
+
+
+def _newer(one: T | None, other: T | None) -> T | None:
+    return other if one is None else one
 
 
 def _wanted(tx: Transaction, request: TakeRequest) -> Row | None:

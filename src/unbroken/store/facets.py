@@ -5,6 +5,19 @@ from unbroken.env import Env
 from unbroken.store.conversations import StoredConversations
 from unbroken.store.files import StoredFiles
 from unbroken.store.log import StoredArchive
+from unbroken.store.port import (
+    Conversations,
+    Files,
+    Reports,
+    Requests,
+    Rooms,
+    Sessions,
+    StoreArchive,
+    Turns,
+    Users,
+    WaitingRooms,
+    Watch,
+)
 from unbroken.store.reports import StoredReports
 from unbroken.store.requests import StoredRequests
 from unbroken.store.rooms import StoredRooms
@@ -21,17 +34,17 @@ class Facets:
 
     def __init__(self, database: Database, blobs: Blobs, env: Env) -> None:
         self._database = database
-        self.archive = StoredArchive(database, blobs, env)
-        self.conversations = StoredConversations(database, blobs)
-        self.sessions = StoredSessions(database, env)
-        self.watch = StoredWatch(database)
-        self.rooms = StoredRooms(database, env)
-        self.waiting = StoredWaiting(database)
-        self.users = StoredUsers(database)
-        self.files = StoredFiles(database)
-        self.reports = StoredReports(database)
-        self.requests = StoredRequests(database)
-        self.turns = StoredTurns(database)
+        self.archive: StoreArchive = StoredArchive(database, blobs, env)
+        self.conversations: Conversations = StoredConversations(database, blobs)
+        self.sessions: Sessions = StoredSessions(database, env)
+        self.watch: Watch = StoredWatch(database)
+        self.rooms: Rooms = StoredRooms(database, env)
+        self.waiting: WaitingRooms = StoredWaiting(database)
+        self.users: Users = StoredUsers(database)
+        self.files: Files = StoredFiles(database)
+        self.reports: Reports = StoredReports(database)
+        self.requests: Requests = StoredRequests(database)
+        self.turns: Turns = StoredTurns(database)
 
     async def check(self) -> None:
         """Raises ArchiveUnavailable if the database does not answer, or takes nothing."""

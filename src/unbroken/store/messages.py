@@ -9,20 +9,24 @@ it where it was. A line that comes late stands where it was heard, in front of w
 The correction is wrong by the time that the quickest batches of a host are under way (some ms),
 and within one batch by a step of the host's clock.
 
-New lines mostly stand behind the last one: their places are counted here, and the lines of a
-batch are put in one step. Whatever asks the table first puts those that wait.
+All lines of a batch are placed here, between neighbours that were looked up in one step, and put
+in one step: the number of statements does not grow with the batch. A line that is removed still
+marks its place, so whatever was behind it is behind it still.
 """
 
+from bisect import bisect_right, insort
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 from unbroken.store.place import between, nth
-from unbroken.store.projection import Change, PutMessage, RemoveMessages
+from unbroken.store.projection import PutMessage, RemoveMessages
 from unbroken.store.text import title_of
 from unbroken.store.transaction import TENANT, Row, Transaction
 
 PLACE_BYTES_MAX = 200  # then the session's places are numbered afresh
+
+LineChange: TypeAlias = PutMessage | RemoveMessages
 
 
 class Spot(NamedTuple):
@@ -31,7 +35,7 @@ class Spot(NamedTuple):
 
 
 class History:
-    """The messages of one session, inside one transaction. At the end `flush` it."""
+    """The messages of one session, inside one transaction, once."""
 
     def __init__(
         self, tx: Transaction, session_id: UUID, conversation_id: UUID, ahead_us: int
@@ -40,49 +44,53 @@ class History:
         self._tx = tx
         self._session_id = session_id
         self._conversation_id = conversation_id
-        self._all = {"session_id": session_id, "conversation_id": conversation_id}
         self._ahead_us = ahead_us
-        self._waiting: list[tuple[Any, ...]] = []
-        self._spots: dict[str, Spot | None] = {}  # None: no line of this id
-        self._last: Spot | None = None
-        self._knows_last = False
+        self._spots: dict[str, Spot] = {}  # of lines that are there
+        self._order: list[Spot] = []  # those of neighbours, too, without a gap between them
+        self._rows: dict[str, tuple[Any, ...]] = {}
+        self._removed: set[str] = set()  # that were there before
         self.newest_us: int | None = None  # when the newest line that was put here was heard
 
-    def expect(self, puts: Sequence[PutMessage]) -> None:
-        """Look up in one step what is there of these."""
-        ids = {put.item_id for put in puts} | {put.after for put in puts if put.after is not None}
-        asked = {"session_id": self._session_id, "item_ids": tuple(ids)}
-        self._spots = dict.fromkeys(ids)
-        self._spots |= {row["item_id"]: _spot(row) for row in self._tx.all("spots_of", **asked)}
-
-    def apply(self, seq: int, change: Change) -> bool:
-        """False if `change` is not about messages."""
-        match change:
-            case PutMessage():
+    def apply(self, changes: Sequence[tuple[int, LineChange]]) -> None:
+        """`changes` by their seq, in their order."""
+        self._look_up([change for _, change in changes])
+        for seq, change in changes:
+            if isinstance(change, PutMessage):
                 self._put(seq, change)
-            case RemoveMessages(item_ids=item_ids):
-                self.flush()
-                gone = {"session_id": self._session_id, "item_ids": item_ids}
-                self._tx.one("remove_messages", **gone)
-                self._forget(item_ids)
-            case _:
-                return False
-        return True
+            else:
+                self._remove(change.item_ids)
+        self._write()
 
-    def flush(self) -> None:
-        """Put the lines that wait."""
-        if self._waiting:
-            self._tx.many("put_message", self._waiting)
-            self._waiting = []
+    def _look_up(self, changes: Sequence[LineChange]) -> None:
+        about = {"session_id": self._session_id}
+        ids = tuple({name for change in changes for name in _named(change)})
+        rows = self._tx.all("spots_of", **about, item_ids=ids)
+        self._spots = {row["item_id"]: _spot(row) for row in rows}
+        behind = {Spot(r["next_place"], r["next_heard_at"]) for r in rows if r["next_place"]}
+        ends = {_spot(row) for row in self._tx.all("ends_of", **about)}
+        self._order = sorted({*self._spots.values(), *behind, *ends})
 
     def _put(self, seq: int, put: PutMessage) -> None:
-        spot = self._spots.get(put.item_id) or self._new_spot(put)
-        self._spots[put.item_id] = spot
-        if self._last is None or spot.place > self._last.place:
-            self._last = spot
-        self._waiting.append(self._row(seq, put, spot))
+        spot = self._spots.get(put.item_id)
+        if spot is None:
+            spot = self._spots[put.item_id] = self._new_spot(put)
+            insort(self._order, spot)
+        self._rows[put.item_id] = self._row(seq, put, spot)
         self.newest_us = max(spot.heard_us, self.newest_us or spot.heard_us)
-        if len(spot.place) > PLACE_BYTES_MAX:
+
+    def _remove(self, item_ids: Sequence[str]) -> None:
+        for item_id in item_ids:
+            if self._spots.pop(item_id, None) is not None:
+                self._removed.add(item_id)
+                self._rows.pop(item_id, None)
+
+    def _write(self) -> None:
+        if self._removed:
+            gone = tuple(self._removed)
+            self._tx.one("remove_messages", session_id=self._session_id, item_ids=gone)
+        if self._rows:
+            self._tx.many("put_message", list(self._rows.values()))
+        if any(len(self._spots[name].place) > PLACE_BYTES_MAX for name in self._rows):
             self._renumber()
 
     def _row(self, seq: int, put: PutMessage, spot: Spot) -> tuple[Any, ...]:
@@ -103,43 +111,26 @@ class History:
         return Spot(place, heard_us if low or high else self._behind_the_future(heard_us))
 
     def _neighbours(self, after: str | None) -> tuple[Spot | None, Spot | None]:
-        last = self._last_spot()
+        if not self._order:
+            return None, None
         if after is None:
-            return None, last and self._asked("first_place")
-        low = self._spots.get(after)
-        if low is None or low == last:
-            return last, None
-        return low, self._asked("place_behind", place=low.place)
-
-    def _last_spot(self) -> Spot | None:
-        if not self._knows_last:
-            self._last, self._knows_last = self._asked("last_place"), True
-        return self._last
-
-    def _asked(self, query: str, **values: Any) -> Spot | None:
-        self.flush()
-        row = self._tx.one(query, session_id=self._session_id, **values)
-        return _spot(row) if row else None
+            return None, self._order[0]
+        low = self._spots.get(after, self._order[-1])
+        behind = bisect_right(self._order, low)
+        return low, self._order[behind] if behind < len(self._order) else None
 
     def _behind_the_future(self, heard_us: int) -> int:
         """Where our clock was set back, what was heard before has later times: not before it."""
-        newest = self._tx.one("newest_heard", **self._all)
+        about = {"conversation_id": self._conversation_id}
+        newest = self._tx.one("newest_heard", **about)
         if newest and newest["heard_at"] > self._tx.now_us:
             return int(newest["heard_at"])
         return heard_us
 
-    def _forget(self, item_ids: Sequence[str]) -> None:
-        self._spots |= dict.fromkeys(item_ids)
-        self._last, self._knows_last = None, False
-
     def _renumber(self) -> None:
-        self.flush()
-        for index, row in enumerate(self._tx.all("list_places", **self._all)):
-            about = {"session_id": self._session_id, "item_id": row["item_id"]}
-            self._tx.one("move_message", **about, place=nth(index))
-            if self._spots.get(row["item_id"]):
-                self._spots[row["item_id"]] = Spot(nth(index), row["heard_at"])
-        self._last, self._knows_last = None, False
+        rows = self._tx.all("list_places", session_id=self._session_id)
+        moved = [(self._session_id, r["item_id"], nth(index)) for index, r in enumerate(rows)]
+        self._tx.many("move_message", moved)
 
 
 def suggest_title(tx: Transaction, conversation_id: UUID, puts: Sequence[PutMessage]) -> None:
@@ -151,3 +142,10 @@ def suggest_title(tx: Transaction, conversation_id: UUID, puts: Sequence[PutMess
 
 def _spot(row: Row) -> Spot:
     return Spot(row["place"], row["heard_at"])
+
+
+def _named(change: LineChange) -> tuple[str, ...]:
+    """The lines that a change is about."""
+    if isinstance(change, RemoveMessages):
+        return change.item_ids
+    return (change.item_id,) if change.after is None else (change.item_id, change.after)

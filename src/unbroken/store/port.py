@@ -9,15 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 from uuid import UUID
 
-from unbroken.archive.port import (
-    NUMBER_MAX,
-    Archive,
-    HostBatch,
-    StoredEntry,
-    StoreIdentity,
-    Taken,
-    TakeRequest,
-)
+from unbroken.archive import port as wire
 from unbroken.dispatch import Said
 from unbroken.log.mark import Mark
 from unbroken.people import Person
@@ -49,17 +41,17 @@ from unbroken.store.records import (
 )
 
 
-class StoreArchive(Archive, Protocol):
+class StoreArchive(wire.Archive, Protocol):
     """What keepers and agents speak with, and what the service shows of a log."""
 
     @property
-    def identity(self) -> StoreIdentity: ...
+    def identity(self) -> wire.StoreIdentity: ...
 
-    async def take(self, request: TakeRequest, *, listened_us: int = 0) -> Taken:
+    async def take(self, request: wire.TakeRequest, *, listened_us: int = 0) -> wire.Taken:
         """As `Archive.take`; a host is judged lost only if it was silent for its lease and could
         have been heard for `listened_us`, at least as long."""
 
-    async def receive(self, batch: HostBatch) -> Received:
+    async def receive(self, batch: wire.HostBatch) -> Received:
         """As `append`, with what else is to be told of it."""
 
     async def entries(
@@ -67,10 +59,10 @@ class StoreArchive(Archive, Protocol):
         session_id: UUID,
         *,
         after: int = 0,
-        upto: int = NUMBER_MAX,
-        limit: int = NUMBER_MAX,
-        bytes_max: int = NUMBER_MAX,
-    ) -> list[StoredEntry]:
+        upto: int = wire.NUMBER_MAX,
+        limit: int = wire.NUMBER_MAX,
+        bytes_max: int = wire.NUMBER_MAX,
+    ) -> list[wire.StoredEntry]:
         """The log of a session, in order; stops behind the entry that reaches `bytes_max`.
 
         A payload that was erased is empty; an entry that is not what was stored is `lost`.
@@ -82,7 +74,7 @@ class StoreArchive(Archive, Protocol):
         *,
         limit: int,
         after: SidePlace = FIRST_PLACE,
-        bytes_max: int = NUMBER_MAX,
+        bytes_max: int = wire.NUMBER_MAX,
     ) -> list[SideEntry]:
         """What came late, oldest term first, from behind the place `after` on; stops behind the
         entry that reaches `bytes_max`."""
@@ -390,38 +382,17 @@ class Turns(Protocol):
 class Store(Protocol):
     """All that is kept, by facets over one database."""
 
-    @property
-    def archive(self) -> StoreArchive: ...
-
-    @property
-    def conversations(self) -> Conversations: ...
-
-    @property
-    def sessions(self) -> Sessions: ...
-
-    @property
-    def watch(self) -> Watch: ...
-
-    @property
-    def rooms(self) -> Rooms: ...
-
-    @property
-    def waiting(self) -> WaitingRooms: ...
-
-    @property
-    def users(self) -> Users: ...
-
-    @property
-    def files(self) -> Files: ...
-
-    @property
-    def reports(self) -> Reports: ...
-
-    @property
-    def requests(self) -> Requests: ...
-
-    @property
-    def turns(self) -> Turns: ...
+    archive: StoreArchive
+    conversations: Conversations
+    sessions: Sessions
+    watch: Watch
+    rooms: Rooms
+    waiting: WaitingRooms
+    users: Users
+    files: Files
+    reports: Reports
+    requests: Requests
+    turns: Turns
 
     async def check(self) -> None:
         """Raises ArchiveUnavailable if nothing can be read or kept now."""

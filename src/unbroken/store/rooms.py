@@ -137,7 +137,7 @@ class StoredRooms:
 
         def work(tx: Transaction) -> Place:
             call = self._ensure(tx, room_name)
-            calls.put_participant(tx, call["call_id"], change)
+            calls.see_people(tx, call["call_id"], [change])
             return _place(call)
 
         return await self._database.write(work)
@@ -148,7 +148,7 @@ class StoredRooms:
         def work(tx: Transaction) -> Place | None:
             call = calls.find(tx, room_name)
             if call is not None:
-                calls.apply(tx, call["call_id"], change)
+                calls.see_people(tx, call["call_id"], [change])
             return _place(call) if call else None
 
         if (place := await self._database.write(work)) is None:
@@ -164,7 +164,7 @@ class StoredRooms:
         def work(tx: Transaction) -> Place:
             call = self._ensure(tx, turn.room_name)
             if turn.identity is not None:
-                calls.name_user(tx, call["conversation_id"], turn.identity)
+                calls.name_users(tx, call["conversation_id"], [turn.identity])
             self._append(tx, call, turn)
             return _place(call)
 

@@ -105,16 +105,18 @@ where tenant = :tenant and conversation_id = :conversation_id order by started_a
 update calls set summary = :summary where call_id = :call_id;
 
 -- name: put_participant
--- What is null stays as it was.
-insert into participants (call_id, identity, tenant, kind, name, metadata, attributes, joined_at)
-values (:call_id, :identity, :tenant, :kind, :name, :metadata, :attributes, :joined_at)
+-- What is null stays as it was; ?10: they came or left, and ?9 is when they had left.
+insert into participants (call_id, identity, tenant, kind, name, metadata, attributes, joined_at, left_at)
+values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
 on conflict (call_id, identity) do update
-   set kind = coalesce(excluded.kind, kind), name = coalesce(excluded.name, name), metadata = coalesce(excluded.metadata, metadata),
-       attributes = coalesce(excluded.attributes, attributes), joined_at = coalesce(joined_at, excluded.joined_at),
-       left_at = case when excluded.joined_at is null then left_at end;
+   set kind = coalesce(excluded.kind, kind), name = coalesce(excluded.name, name),
+       metadata = coalesce(excluded.metadata, metadata),
+       attributes = coalesce(excluded.attributes, attributes),
+       joined_at = coalesce(joined_at, excluded.joined_at),
+       left_at = iif(?10, excluded.left_at, left_at);
 
 -- name: leave_participant
-update participants set left_at = :at where call_id = :call_id and identity = :identity;
+update participants set left_at = ?3 where call_id = ?1 and identity = ?2;
 
 -- name: list_participants
 select identity, kind, name, metadata, joined_at, left_at from participants where call_id = :call_id order by joined_at, identity;

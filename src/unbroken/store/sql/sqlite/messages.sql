@@ -7,19 +7,22 @@ create temp view lines as select *,
 from messages;
 
 -- name: spots_of
-select item_id, place, heard_at from messages where session_id = :session_id and item_id in (select value from json_each(:item_ids));
+-- Where these lines stand, and the one behind each of them.
+select m.item_id, m.place, m.heard_at, n.place as next_place, n.heard_at as next_heard_at
+from messages m
+left join messages n on n.session_id = m.session_id
+  and n.place = (select min(o.place) from messages o where o.session_id = m.session_id and o.place > m.place)
+where m.session_id = :session_id and m.item_id in (select value from json_each(:item_ids));
+
+-- name: ends_of
+-- The first line and the last one.
+select place, heard_at from messages
+where session_id = :session_id
+  and place in ((select min(place) from messages where session_id = :session_id),
+                (select max(place) from messages where session_id = :session_id));
 
 -- name: place_of
 select place, heard_at from messages where session_id = :session_id and item_id = :item_id;
-
--- name: first_place
-select place, heard_at from messages where session_id = :session_id order by place limit 1;
-
--- name: last_place
-select place, heard_at from messages where session_id = :session_id order by place desc limit 1;
-
--- name: place_behind
-select place, heard_at from messages where session_id = :session_id and place > :place order by place limit 1;
 
 -- name: newest_heard
 select heard_at from messages where tenant = :tenant and conversation_id = :conversation_id order by heard_at desc limit 1;
@@ -39,12 +42,13 @@ on conflict (session_id, item_id) do update
 delete from messages where session_id = :session_id and item_id in (select value from json_each(:item_ids));
 
 -- name: list_places
-select item_id, heard_at from messages where session_id = :session_id order by place;
+select item_id from messages where session_id = :session_id order by place;
 
 -- name: move_message
-update messages set place = :place, spot = iif(spot = row_sum(session_id, conversation_id, seq, place, heard_at),
-  row_sum(session_id, conversation_id, seq, :place, heard_at), spot)
-where session_id = :session_id and item_id = :item_id;
+update messages
+   set place = ?3, spot = iif(spot = row_sum(session_id, conversation_id, seq, place, heard_at),
+                              row_sum(session_id, conversation_id, seq, ?3, heard_at), spot)
+where session_id = ?1 and item_id = ?2;
 
 -- name: list_messages
 -- Newest first. takeover: the term that wrote it down on its way in, as the agent that said it was lost.
