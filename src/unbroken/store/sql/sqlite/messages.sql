@@ -1,8 +1,8 @@
 -- name: views
 -- Once per connection. is_damaged: what it says is not what was stored; is_misplaced: where it stands.
 create temp view lines as select *,
-  head <> row_sum(cast(item_id as blob), cast(role as blob), cast(text as blob), interrupted, cast(speaker as blob), at, heard_ms,
-                  cast(metrics as blob)) as is_damaged,
+  head <> row_sum(cast(item_id as blob), cast(role as blob), cast(text as blob), interrupted, cast(speaker as blob),
+                  at, heard_ms, cast(metrics as blob)) as is_damaged,
   spot <> row_sum(session_id, conversation_id, seq, place, heard_at) as is_misplaced
 from messages;
 
@@ -25,17 +25,20 @@ where session_id = :session_id
 select place, heard_at from messages where session_id = :session_id and item_id = :item_id;
 
 -- name: newest_heard
-select heard_at from messages where tenant = :tenant and conversation_id = :conversation_id order by heard_at desc limit 1;
+select heard_at from messages where tenant = :tenant and conversation_id = :conversation_id
+order by heard_at desc limit 1;
 
 -- name: put_message
 -- A known id keeps its place, and when it was heard: who has read it finds it there again.
-insert into messages (tenant, session_id, conversation_id, seq, place, heard_at, item_id, role, text, interrupted, speaker, at, heard_ms, metrics, head, spot)
+insert into messages (tenant, session_id, conversation_id, seq, place, heard_at, item_id, role, text, interrupted,
+  speaker, at, heard_ms, metrics, head, spot)
 values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
   row_sum(cast(?7 as blob), cast(?8 as blob), cast(?9 as blob), ?10, cast(?11 as blob), ?12, ?13, cast(?14 as blob)),
   row_sum(?2, ?3, ?4, ?5, ?6))
 on conflict (session_id, item_id) do update
-   set seq = excluded.seq, role = excluded.role, text = excluded.text, interrupted = excluded.interrupted, speaker = excluded.speaker,
-       at = excluded.at, heard_ms = excluded.heard_ms, metrics = excluded.metrics, head = excluded.head,
+   set seq = excluded.seq, role = excluded.role, text = excluded.text, interrupted = excluded.interrupted,
+       speaker = excluded.speaker, at = excluded.at, heard_ms = excluded.heard_ms,
+       metrics = excluded.metrics, head = excluded.head,
        spot = excluded.spot;
 
 -- name: remove_messages
@@ -51,14 +54,20 @@ update messages
 where session_id = ?1 and item_id = ?2;
 
 -- name: list_messages
--- Newest first. takeover: the term that wrote it down on its way in, as the agent that said it was lost.
--- is_damaged: a bit of it has flipped; apart: of those, and of those with large parts. A message belongs to the turn of the last user message at or before it.
+-- Newest first. takeover: the term that wrote it down on its way in, as the agent that said it was lost. is_damaged:
+-- a bit of it has flipped; apart: of those, and of those with large parts. A message belongs to the turn of the last
+-- user message at or before it.
 select m.session_id, m.place, m.heard_at, m.item_id, m.seq, m.role, m.text, m.interrupted, m.speaker,
   m.at, m.heard_ms, m.metrics,
   (select iif(u.is_damaged or u.is_misplaced, null, u.item_id) from lines u
-   where u.session_id = m.session_id and u.role = 'user' and u.place <= m.place order by u.place desc limit 1) as turn_id,
-  (select t.term from terms t where m.interrupted and t.session_id = m.session_id and t.term > 1 and m.seq between t.first_seq and coalesce(t.end_seq, m.seq)
-    and not exists (select 1 from entries e where e.session_id = m.session_id and e.seq between t.first_seq and m.seq and e.kind = 'recovered')) as takeover,
+   where u.session_id = m.session_id and u.role = 'user' and u.place <= m.place
+   order by u.place desc limit 1) as turn_id,
+  (select t.term from terms t
+   where m.interrupted and t.session_id = m.session_id and t.term > 1
+     and m.seq between t.first_seq and coalesce(t.end_seq, m.seq)
+     and not exists (select 1 from entries e
+                     where e.session_id = m.session_id and e.seq between t.first_seq and m.seq
+                       and e.kind = 'recovered')) as takeover,
   m.is_damaged, m.is_misplaced,
   (select whole(e.payload, e.sha256) from entries e where e.session_id = m.session_id and e.seq = m.seq
     and (e.flags & 4 or m.is_damaged) and m.is_misplaced is not 1) as apart
@@ -76,9 +85,14 @@ select item_id from messages where session_id = :session_id order by place desc 
 select m.session_id, m.place, m.heard_at, m.item_id, m.seq, m.role, m.text, m.interrupted, m.speaker,
   m.at, m.heard_ms, m.metrics,
   (select iif(u.is_damaged or u.is_misplaced, null, u.item_id) from lines u
-   where u.session_id = m.session_id and u.role = 'user' and u.place <= m.place order by u.place desc limit 1) as turn_id,
-  (select t.term from terms t where m.interrupted and t.session_id = m.session_id and t.term > 1 and m.seq between t.first_seq and coalesce(t.end_seq, m.seq)
-    and not exists (select 1 from entries e where e.session_id = m.session_id and e.seq between t.first_seq and m.seq and e.kind = 'recovered')) as takeover,
+   where u.session_id = m.session_id and u.role = 'user' and u.place <= m.place
+   order by u.place desc limit 1) as turn_id,
+  (select t.term from terms t
+   where m.interrupted and t.session_id = m.session_id and t.term > 1
+     and m.seq between t.first_seq and coalesce(t.end_seq, m.seq)
+     and not exists (select 1 from entries e
+                     where e.session_id = m.session_id and e.seq between t.first_seq and m.seq
+                       and e.kind = 'recovered')) as takeover,
   m.is_damaged, m.is_misplaced,
   (select whole(e.payload, e.sha256) from entries e where e.session_id = m.session_id and e.seq = m.seq
     and (e.flags & 4 or m.is_damaged) and m.is_misplaced is not 1) as apart,

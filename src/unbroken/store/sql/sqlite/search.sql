@@ -1,5 +1,6 @@
 -- name: stage_index
--- What a transaction changes is gathered here, and indexed at once at its end: FTS5 writes a segment for each statement.
+-- What a transaction changes is gathered here, and indexed at once at its end: FTS5 writes a segment for each
+-- statement.
 create temp table unindexed (n integer primary key, conversation_id blob, of blob not null, name text not null,
                              was text, now text) strict;
 

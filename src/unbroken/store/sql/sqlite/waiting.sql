@@ -4,35 +4,45 @@ insert into waiting (room_id, tenant, agent_name, opened_at, due_at, asked_at, t
 select room_id, tenant, :agent_name, coalesce(:asked_at, :now), :now + :pause, :asked_at, :asked_at is not null
 from rooms where tenant = :tenant and name = :name and closed_at is null
 on conflict (room_id) do update
-   set agent_name = excluded.agent_name, opened_at = excluded.opened_at, due_at = excluded.due_at, asked_at = excluded.asked_at, tries = tries + 1
+   set agent_name = excluded.agent_name, opened_at = excluded.opened_at, due_at = excluded.due_at,
+       asked_at = excluded.asked_at, tries = tries + 1
    where excluded.asked_at is not null;
 
 -- name: next_waiting
 select min(due_at) as at from waiting;
 
 -- name: claim_waiting
--- Those that are due, each to one who looks; again after :hold if that one is gone. Who waits for nobody any more is forgotten first.
+-- Those that are due, each to one who looks; again after :hold if that one is gone. Who waits for nobody any more is
+-- forgotten first.
 delete from waiting where due_at <= :now
   and (not exists (select 1 from rooms r where r.room_id = waiting.room_id and r.closed_at is null)
        or exists (select 1 from taken_rooms t where t.room_id = waiting.room_id));
 update waiting set due_at = :now + :hold
 where room_id in (select room_id from waiting where due_at <= :now order by due_at limit :limit)
 returning room_id, agent_name, opened_at, due_at, looks, asked_at, tries, since, is_coming,
-  (select name from rooms r where r.room_id = waiting.room_id) as name, (select conversation_id from rooms r where r.room_id = waiting.room_id) as conversation_id;
+  (select name from rooms r where r.room_id = waiting.room_id) as name,
+  (select conversation_id from rooms r where r.room_id = waiting.room_id) as conversation_id;
 
 -- name: find_waiting
-select w.room_id, w.agent_name, w.opened_at, w.due_at, w.looks, w.asked_at, w.tries, w.since, w.is_coming, r.name, r.conversation_id
+select w.room_id, w.agent_name, w.opened_at, w.due_at, w.looks, w.asked_at, w.tries, w.since, w.is_coming, r.name,
+  r.conversation_id
 from rooms r join waiting w using (room_id)
-where r.tenant = :tenant and r.name = :name and r.closed_at is null and not exists (select 1 from taken_rooms t where t.room_id = r.room_id);
+where r.tenant = :tenant and r.name = :name and r.closed_at is null
+  and not exists (select 1 from taken_rooms t where t.room_id = r.room_id);
 
 -- name: list_waiting_rooms
-select w.room_id, w.agent_name, w.opened_at, w.due_at, w.looks, w.asked_at, w.tries, w.since, w.is_coming, r.name, r.conversation_id
+select w.room_id, w.agent_name, w.opened_at, w.due_at, w.looks, w.asked_at, w.tries, w.since, w.is_coming, r.name,
+  r.conversation_id
 from waiting w join rooms r using (room_id)
-where r.tenant = :tenant and r.closed_at is null and not exists (select 1 from taken_rooms t where t.room_id = r.room_id) order by w.opened_at desc limit :limit;
+where r.tenant = :tenant and r.closed_at is null
+  and not exists (select 1 from taken_rooms t where t.room_id = r.room_id)
+order by w.opened_at desc limit :limit;
 
 -- name: note_look
 -- since: its people wait, from the first look that saw them.
-update waiting set looks = looks + 1, due_at = :now + :again, since = iif(:has_people, coalesce(since, :now), null), is_coming = :is_coming,
+update waiting
+   set looks = looks + 1, due_at = :now + :again, is_coming = :is_coming,
+       since = iif(:has_people, coalesce(since, :now), null),
        asked_at = iif(:is_asked, coalesce(asked_at, :now), asked_at)
 where room_id = :room_id returning since;
 
@@ -40,7 +50,9 @@ where room_id = :room_id returning since;
 -- One asks, of all who saw that the last dispatch is lost; nobody, if somebody has taken the session meanwhile.
 update waiting set asked_at = :now, tries = tries + 1, due_at = :now + :again, is_coming = 0, looks = looks + 1,
        since = iif(:has_people, coalesce(since, :now), since)
-where room_id = :room_id and asked_at is :asked_at and not exists (select 1 from taken_rooms t where t.room_id = waiting.room_id) returning room_id;
+where room_id = :room_id and asked_at is :asked_at
+  and not exists (select 1 from taken_rooms t where t.room_id = waiting.room_id)
+returning room_id;
 
 -- name: postpone_waiting
 -- LiveKit did not answer: nobody is known to wait.
@@ -51,11 +63,17 @@ delete from waiting where room_id = :room_id;
 
 -- name: give_up_waiting
 -- One gives up, and nobody if there is an agent after all. Due again after :hold if that one is gone.
-update waiting set due_at = :now + :hold where room_id = :room_id and since is :since and not exists (select 1 from taken_rooms t where t.room_id = waiting.room_id) returning room_id;
+update waiting set due_at = :now + :hold
+where room_id = :room_id and since is :since
+  and not exists (select 1 from taken_rooms t where t.room_id = waiting.room_id)
+returning room_id;
 
 -- name: list_agent_names
 -- Under which names sessions were opened since then: one step in the index for each name there is.
 with recursive names (name) as (
   select min(agent_name) from sessions
-  union all select (select min(agent_name) from sessions where agent_name > names.name) from names where names.name is not null)
-select name from names where name is not null and exists (select 1 from sessions s where s.agent_name = name and s.opened_at >= :since) limit :limit;
+  union all select (select min(agent_name) from sessions where agent_name > names.name) from names
+  where names.name is not null)
+select name from names
+where name is not null and exists (select 1 from sessions s where s.agent_name = name and s.opened_at >= :since)
+limit :limit;
