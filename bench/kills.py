@@ -23,7 +23,8 @@ from bench.report import Noise, Run
 from tests.agents.sound import words_told
 from tests.e2e.caller import Caller
 from tests.e2e.house import House
-from tests.e2e.test_failover import GREETING, RULES, STORY, Victim, assert_same, until
+from tests.e2e.test_failover import GREETING, RULES, STORY, Victim, assert_same
+from tests.e2e.waiting import until
 
 KILLS, KILLS_QUICK = 30, 2
 FIRST_KILL_S, STEP_S = 1.5, 0.55  # into the story; the moments go round
@@ -79,7 +80,7 @@ async def _one(house: House, voice: HibariTTS, ears: MoonshineSTT, number: int) 
     try:
         async with Caller.join(room["url"], room["token"], voice) as caller:
             await caller.hear(after=0.0)
-            victim = Victim(house, room)
+            victim = Victim(house, room, await until(lambda: house.holder_pid(room)))
             await _kill_and_listen(victim, caller, ears, result)
     except (AssertionError, TimeoutError, ValueError) as error:
         result["problem"] = f"{type(error).__name__}: {error}"[:200]

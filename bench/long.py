@@ -19,6 +19,7 @@ from bench.report import Noise, Run
 from tests.e2e.caller import Caller
 from tests.e2e.house import House
 from tests.e2e.test_failover import Victim, assert_same
+from tests.e2e.waiting import until
 from unbroken.log.session import fold
 
 KILLS, KILLS_QUICK = 30, 2
@@ -53,7 +54,7 @@ async def _talk(run: Run, house: House, voice: HibariTTS, chance: random.Random)
     kills: list[dict[str, Any]] = []
     async with Caller.join(room["url"], room["token"], voice) as caller:
         await caller.hear(after=0.0)
-        victim = Victim(house, room)
+        victim = Victim(house, room, await until(lambda: house.holder_pid(room)))
         for number in range(KILLS_QUICK if run.is_quick else KILLS):
             cycle = time.monotonic()
             victim, kill = await _cycle(victim, caller, chance)

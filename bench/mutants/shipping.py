@@ -21,6 +21,24 @@ MUTANTS = (
         "::test_a_new_keeper_confirms_no_entry_that_went_ahead_of_its_blob",
     ),
     Mutant(
+        name="who has read nothing goes on",
+        file="keeper/taking.py",
+        old="if tail.claim.is_blind(taken):",
+        new="if not taken:",
+        promise="An agent that began as a new call leaves one that another has begun.",
+        test="core/test_claim.py"
+        "::test_an_agent_that_began_as_new_leaves_a_call_that_it_has_not_read",
+    ),
+    Mutant(
+        name="who has talked for long is sent away",
+        file="keeper/claim.py",
+        old="taken.base > 0 and age_us < EARLY_US",
+        new="taken.base > 0",
+        promise="What was said for long without the service stays in the log.",
+        test="core/test_claim.py"
+        "::test_an_agent_that_talks_for_long_without_the_service_keeps_its_call",
+    ),
+    Mutant(
         name="a loss is not told",
         file="keeper/standing.py",
         old="if n not in (known or ()):",

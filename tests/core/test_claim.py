@@ -13,7 +13,7 @@ from unbroken.archive.taking import request_of
 from unbroken.errors import CallTaken, InvalidInput, NotFound, TooLarge
 from unbroken.journal.ack import FENCED
 from unbroken.keeper import Keeper
-from unbroken.keeper.claim import PATIENCE_US, SLOW_S
+from unbroken.keeper.claim import EARLY_US, PATIENCE_US, SLOW_S
 from unbroken.live.live import Live
 from unbroken.log.entries import Noted
 
@@ -82,6 +82,15 @@ async def owner(spool, env, store) -> Live:
     return live
 
 
+async def killed(spool, env, store) -> None:
+    """Somebody had the session of the room, and died."""
+    live = await owner(spool, env, store)
+    keeper = Keeper(spool, store.archive)
+    await live.close("crashed")
+    holder = live.journal.header.holder
+    await until(keeper, lambda: holder in keeper._tails and keeper._tails[holder].is_over)
+
+
 async def test_who_is_refused_is_told_at_once_and_written_beside_the_log(
     spool, env, store, between
 ):
@@ -118,6 +127,38 @@ async def test_the_decision_stands_for_every_later_keeper(spool, env, store, bet
     assert [asked for asked in between.takes if asked.holder == holder] == []
     assert len(await store.archive.side_entries(first.session_id, limit=99)) == 2
     assert (second.is_fenced, second.ack.acked) == (True, 0)
+    await second.close("left")
+
+
+async def test_an_agent_that_began_as_new_leaves_a_call_that_it_has_not_read(
+    spool, env, store, between
+):
+    """The service was slow when it asked, and the one who had the session died meanwhile."""
+    await killed(spool, env, store)
+    second = new_live(spool, env, "room", agent_name="a")
+    second.record(Noted("greeting"))
+    keeper = Keeper(spool, between)
+    tail = lambda: keeper._tails[second.journal.header.holder]  # noqa: E731 - it comes later
+    await until(keeper, lambda: second.is_fenced and tail().stored == 1)
+    await second.close("left")
+    await until(keeper, lambda: tail().is_over)
+    third = new_header(env, spool, room="room", sid="RM_room")
+    taken = await between.take(request_of(third))
+    assert (taken.base, [e.term for e in taken.entries]) == (1, [1])
+    (side,) = await store.archive.side_entries(taken.session_id, limit=99)
+    assert (side.reason, side.entry.seq) == ("unowned", 1)
+
+
+async def test_an_agent_that_talks_for_long_without_the_service_keeps_its_call(
+    spool, env, store, between
+):
+    await killed(spool, env, store)
+    began_us = env.now_us() - EARLY_US
+    second = new_live(spool, env, "room", agent_name="a", started_at_us=began_us)
+    second.record(Noted("a long talk"))
+    await until(Keeper(spool, between), lambda: second.ack.acked == 1)
+    assert (second.is_fenced, second.term) == (False, 2)
+    assert len(await log_of(store, second.session_id)) == 2
     await second.close("left")
 
 

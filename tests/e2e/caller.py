@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from agents.speech.hibari import HibariTTS
 from agents.speech.moonshine import MoonshineSTT
 from tests.agents.sound import Pcm, resampled
+from tests.e2e.waiting import WAIT_S, until
 
 RATE = 16_000
 STEP = RATE // 50  # 20 ms
 LOUD = 300  # of 32,767: above it there is sound
+BUSY_S = 4.0  # so long an agent may be silent that does not listen: it thinks, or its voice stalls
 
 
 class Caller:
@@ -75,28 +77,25 @@ class Caller:
         await self._queue.join()
         return self.spoke_until
 
-    async def hear(self, *, after: float, quiet_s: float = 1.0, within_s: float = 30) -> float:
-        """Wait for the agent's sound after `after`, and until it has been quiet; returns when
-        it began."""
-        async with asyncio.timeout(within_s):
-            while not (began := self.sounded(after=after)):
-                await asyncio.sleep(0.02)
-            while time.monotonic() - self._last_loud() < quiet_s:
-                await asyncio.sleep(0.02)
-        return began
+    async def hear(self, *, after: float, quiet_s: float = 1.0, within_s: float = WAIT_S) -> float:
+        """Wait for the agent's sound after `after`, and until it listens and has been quiet;
+        returns when it began."""
+        began = await until(lambda: self.sounded(after=after), within_s=within_s)
+        await until(lambda: self._is_quiet(quiet_s), within_s=within_s)
+        return float(began)
 
-    async def sentence_end(
-        self, number: int, *, after: float, pause_s: float = 0.3, within_s: float = 30
-    ) -> None:
+    async def sentence_end(self, number: int, *, after: float, pause_s: float = 0.3) -> None:
         """Wait until the voice has made its `number`th pause after `after`, just now."""
-        async with asyncio.timeout(within_s):
-            ended = after
-            for _ in range(number):
-                while not self.sounded(after=ended):
-                    await asyncio.sleep(0.01)
-                while time.monotonic() - self._last_loud() < pause_s:
-                    await asyncio.sleep(0.01)
-                ended = time.monotonic()
+        for _ in range(number):
+            await until(lambda ended=after: self.sounded(after=ended))
+            await until(lambda: time.monotonic() - self._last_loud() >= pause_s)
+            after = time.monotonic()
+
+    def seen(self) -> str:
+        """For who reads why a test failed."""
+        here = [(p.identity, p.attributes) for p in self.room.remote_participants.values()]
+        quiet_s = time.monotonic() - self._last_loud()
+        return f"with {here}, quiet for {quiet_s:.1f} s, read {self.lines}, told {self.safety}"
 
     def heard(self, *, after: float, before: float = float("inf")) -> NDArray[np.int16]:
         parts = [samples for at, samples in self.sound if after <= at <= before]
@@ -117,6 +116,15 @@ class Caller:
     def sounded(self, *, after: float) -> float:
         """When the agent was first heard after `after`; 0.0: not yet."""
         return next((at for at, s in self.sound if at > after and np.abs(s).max() > LOUD), 0.0)
+
+    def _is_quiet(self, quiet_s: float) -> bool:
+        still_s = time.monotonic() - self._last_loud()
+        return still_s >= (quiet_s if self._is_listened_to() else max(quiet_s, BUSY_S))
+
+    def _is_listened_to(self) -> bool:
+        """As the agent that was heard last says of itself; who is gone says nothing more."""
+        who = self.room.remote_participants.get(self.voices[-1][1])
+        return who is None or who.attributes.get("lk.agent.state", "listening") == "listening"
 
     def _last_loud(self) -> float:
         return next((at for at, s in reversed(self.sound) if np.abs(s).max() > LOUD), 0.0)

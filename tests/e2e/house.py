@@ -1,7 +1,6 @@
 """The real parts on free ports: livekit-server, the service, a worker, and the keeper that the
 first call starts. Each may be killed, frozen and started again."""
 
-import asyncio
 import contextlib
 import json
 import os
@@ -18,9 +17,10 @@ from typing import Any, Self
 import httpx
 import pytest
 
+from tests.e2e.waiting import until
 from unbroken.env import Host
 from unbroken.journal import JournalReader
-from unbroken.journal.frames import ENTRY, Frame
+from unbroken.journal.frames import ENTRY, Frame, Header
 
 ROOT = Path(__file__).parents[2]
 HANG_S = 60
@@ -128,6 +128,21 @@ class House:
         (pid,) = _openers(self.journals(room_name, role=role)[-1]) - keepers
         return pid
 
+    def holder_pid(self, room: dict[str, Any], *, role: str = AGENT) -> int | None:
+        """The process that has the room's session; None between two, or before the first."""
+        found = self.sessions(room["conversation_id"], role=role)
+        if not found:
+            return None
+        journals = self.journals(room["name"], role=role)
+        its = [p for p in journals if _header(p).agent_identity == found[0]["agent_identity"]]
+        keepers = {self.keeper_pid(), self.keeper_pid(self.spool2)}
+        return next(iter(_openers(its[-1]) - keepers), None) if its else None
+
+    def seen(self, room: dict[str, Any] | None = None) -> str:
+        """For who reads why a test failed."""
+        told = [repr(self.get(f"/conversations/{room['conversation_id']}"))] if room else []
+        return "\n".join([*told, self._logs()])
+
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text(errors="replace")
 
@@ -161,30 +176,30 @@ class House:
 
     async def messages(self, conversation_id: str, *, count: int = 0) -> list[dict[str, Any]]:
         """The transcript, once it has `count` lines: the keeper is a moment behind."""
-        async with asyncio.timeout(HANG_S):
-            while True:
-                answer = self.get(f"/conversations/{conversation_id}/messages", limit=500)
-                if len(answer["messages"]) >= count:
-                    return list(answer["messages"])
-                await asyncio.sleep(0.05)
+        path = f"/conversations/{conversation_id}/messages"
+
+        def found() -> list[dict[str, Any]] | None:
+            messages = self.get(path, limit=500)["messages"]
+            return messages if len(messages) >= count else None
+
+        return list(await until(found) or []) if count else self.get(path, limit=500)["messages"]
 
     async def shipped(self, room: dict[str, Any], *, role: str = AGENT) -> list[dict[str, Any]]:
         """The log of the room's session `role`, once it has all that its journals hold.
 
         What must be there is read from the journal files themselves.
         """
-        async with asyncio.timeout(HANG_S):
-            while True:
-                (session,) = self.sessions(room["conversation_id"], role=role)
-                stored = self.entries(session["id"])
-                written = self.written(room["name"], role=role)  # after: a call goes on writing
-                if len(stored) == len(written):
-                    break
-                await asyncio.sleep(0.1)
+        stored, written = await until(lambda: self._both(room, role))
         assert [e["seq"] for e in stored] == list(range(1, len(stored) + 1))
         assert [e["kind"] for e in stored] == [frame.kind for frame in written]
         assert [e["payload"] for e in stored] == [json.loads(f.payload) for f in written]
         return stored
+
+    def _both(self, room: dict[str, Any], role: str) -> tuple[list[Any], list[Frame]] | None:
+        (session,) = self.sessions(room["conversation_id"], role=role)
+        stored = self.entries(session["id"])
+        written = self.written(room["name"], role=role)  # after: a call goes on writing
+        return (stored, written) if len(stored) == len(written) else None
 
     def written(self, room_name: str, *, role: str = AGENT) -> list[Frame]:
         """The entries of a session's journals, in the order of their terms."""
@@ -276,9 +291,14 @@ def answers(address: str) -> bool:
 
 
 def _whose(path: Path) -> tuple[str, str]:
+    header = _header(path)
+    return header.room, header.role
+
+
+def _header(path: Path) -> Header:
     reader = JournalReader(Host(), str(path))
     reader.close()
-    return reader.header.room, reader.header.role
+    return reader.header
 
 
 def _openers(path: Path) -> set[int]:

@@ -8,6 +8,7 @@ import statistics
 import pytest
 
 from tests.e2e.caller import Caller
+from tests.e2e.waiting import until
 
 pytestmark = pytest.mark.e2e
 
@@ -37,12 +38,9 @@ async def test_keeper_service_and_job_are_killed_in_mid_call(house, voice):
         await house.shipped(room)
 
         asked = await caller.say("Please tell me a long story.")
-        while not caller.sounded(after=asked):
-            await asyncio.sleep(0.05)
-        os.kill(house.job_pid("killed"), signal.SIGKILL)
-    async with asyncio.timeout(60):
-        while house.sessions(conversation_id)[0]["cause"] != "crashed":
-            await asyncio.sleep(0.05)
+        await until(lambda: caller.sounded(after=asked))
+        os.kill(house.holder_pid(room), signal.SIGKILL)
+    await until(lambda: house.sessions(conversation_id)[0]["cause"] == "crashed")
     entries = await house.shipped(room)
     told = [e["payload"]["item"] for e in entries if e["kind"] == "item"]
     users = [item["content"][0] for item in told if item.get("role") == "user"]

@@ -9,7 +9,6 @@ import pytest
 from livekit import rtc
 
 from tests.e2e.caller import Caller
-from tests.e2e.house import House
 from tests.e2e.test_failover import (
     GREETING,
     Victim,
@@ -18,14 +17,12 @@ from tests.e2e.test_failover import (
     house,
     in_call,
     lines,
-    until,
 )
+from tests.e2e.waiting import until
 
 pytestmark = pytest.mark.e2e
 
 __all__ = ["house"]
-
-HANG_S = 60  # LiveKit closes a room some time after its last person has left
 
 
 def people_in(caller: Caller) -> dict:
@@ -34,17 +31,15 @@ def people_in(caller: Caller) -> dict:
     return {me.identity: [me.name, dict(me.attributes), me.metadata]}
 
 
-async def ended(house: House, victim: Victim) -> dict:
-    async with asyncio.timeout(HANG_S):
-        while (session := victim.session())["phase"] != "ended":
-            await asyncio.sleep(0.05)
-    return session
+async def ended(victim: Victim) -> dict:
+    await until(lambda: victim.session()["phase"] == "ended")
+    return victim.session()
 
 
 async def test_an_ended_call_is_not_continued(house, voice):
     async with in_call(house, "ends", voice) as (caller, victim):
         (victim.states / "ends.end").touch()
-        session = await ended(house, victim)
+        session = await ended(victim)
         assert session["end_reason"] == "said goodbye"
         gone = asyncio.get_running_loop().time()
         await until(lambda: not caller.room.remote_participants)
@@ -105,9 +100,7 @@ async def test_who_hung_up_finds_the_conversation_again(house, voice, ears):
         asked = await caller.say("Good morning.")
         await caller.hear(after=asked)
         before = victim.state()
-    async with asyncio.timeout(HANG_S):
-        while victim.session()["phase"] != "orphaned":
-            await asyncio.sleep(0.1)
+    await until(lambda: victim.session()["phase"] == "orphaned")  # when LiveKit closes the room
     assert victim.session()["cause"] == "empty"
     again = house.create_room("hung-up", conversation_id=victim.room["conversation_id"])
     async with Caller.join(again["url"], again["token"], voice) as caller:

@@ -20,6 +20,7 @@ from agents.speech.hibari import HibariTTS
 from tests.agents.sound import words_told
 from tests.e2e.caller import Caller
 from tests.e2e.house import AGENT, House, standing_house
+from tests.e2e.waiting import until
 from unbroken.archive.http import RemoteArchive
 from unbroken.testing.holders import Holder, entry
 
@@ -38,7 +39,6 @@ RULES = [
     ["", "I heard you say {heard}"],
 ]
 INSTRUCTIONS = "lk.agent_task.instructions"
-WAIT_S = 40
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +57,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 class Victim:
     """The agent of one room, as the test sees it from outside."""
 
-    def __init__(self, house: House, room: dict[str, Any]) -> None:
-        self.house, self.room = house, room
-        self.pid = house.job_pid(room["name"])
+    def __init__(self, house: House, room: dict[str, Any], pid: int) -> None:
+        self.house, self.room, self.pid = house, room, pid
         self.states = house.folder / "state"
 
     def state(self, name: str | None = None) -> dict[str, Any]:
@@ -75,23 +74,12 @@ class Victim:
 
     async def successor(self) -> "Victim":
         """The next agent, once it has the session and has put everything back."""
-        async with asyncio.timeout(WAIT_S):
-            while True:
-                found = [p for p in self.states.glob("*.restored.json") if self._is_mine(p)]
-                if found:
-                    next_ = Victim.__new__(Victim)
-                    next_.__dict__ |= self.__dict__ | {"pid": int(found[-1].name.split(".")[0])}
-                    return next_
-                await asyncio.sleep(0.02)
+        return Victim(self.house, self.room, await until(self._next))
 
-    def _is_mine(self, path: Path) -> bool:
-        pid = int(path.name.split(".")[0])
-        if pid == self.pid:
-            return False
-        try:
-            return self.house.job_pid(self.room["name"]) == pid
-        except ValueError:  # between two holders
-            return False
+    def _next(self) -> int | None:
+        pid = self.house.holder_pid(self.room)
+        is_new = pid != self.pid and (self.states / f"{pid}.restored.json").exists()
+        return pid if is_new else None
 
     def terms(self) -> list[dict[str, Any]]:
         return self.house.get(f"/sessions/{self.session()['id']}")["terms"]
@@ -99,6 +87,13 @@ class Victim:
     def session(self) -> dict[str, Any]:
         (session,) = self.house.sessions(self.room["conversation_id"])
         return session
+
+    def seen(self) -> str:
+        """For who reads why a test failed."""
+        shown = sorted(path.name for path in self.states.iterdir())
+        said = lines(self.state()) if f"{self.pid}.json" in shown else []
+        parts = (self.pid, is_dead(self.pid), self.house.seen(self.room), said, shown)
+        return "\n".join(map(str, parts))
 
 
 def lines(state: dict[str, Any]) -> list[tuple[str, str]]:
@@ -124,15 +119,9 @@ def assert_same(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str,
     return after["history"][count:]
 
 
-async def until(condition: Any) -> None:
-    async with asyncio.timeout(WAIT_S):
-        while not condition():
-            await asyncio.sleep(0.02)
-
-
 async def begin(house: House, caller: Caller, room: dict[str, Any]) -> Victim:
     await caller.hear(after=0.0)
-    victim = Victim(house, room)
+    victim = Victim(house, room, await until(lambda: house.holder_pid(room)))
     await until(lambda: victim.states.joinpath(f"{victim.pid}.json").exists())
     return victim
 

@@ -16,6 +16,7 @@ from livekit import rtc
 from agents.speech.hibari import HibariTTS
 from tests.e2e.caller import Caller
 from tests.e2e.house import House, standing_house
+from tests.e2e.waiting import until
 
 pytestmark = pytest.mark.e2e
 
@@ -23,7 +24,6 @@ RULES = [["", "I heard you say {heard}"]]
 LATE_S = 8.0
 BUSY_S = 6.0
 LOAD_S = 1.5  # the worker tells its load twice a second
-WAIT_S = 90.0
 SETTLED_S = 4.0  # who came twice, or with an old worker, has left by then; who greets has begun
 
 
@@ -125,9 +125,7 @@ async def _answered(house: House, caller: Caller, *, ready: float) -> Answered:
     greeted = bool(_first(caller, agent))
     if not greeted:
         await caller.say("Hello, is anybody there?")
-    async with asyncio.timeout(WAIT_S):
-        while not _first(caller, agent):
-            await asyncio.sleep(0.02)
+    await until(lambda: _first(caller, agent))
     waited_s = caller.sounded(after=caller.joined) - caller.joined
     return Answered(waited_s, _first(caller, agent) - ready, greeted)
 
@@ -135,13 +133,16 @@ async def _answered(house: House, caller: Caller, *, ready: float) -> Answered:
 async def _one_agent(caller: Caller) -> str:
     """Who has been there alone for SETTLED_S, and was not told to end."""
     since, last = time.monotonic(), ""
-    async with asyncio.timeout(WAIT_S):
-        while not last or time.monotonic() - since < SETTLED_S:
-            here = [p.identity for p in caller.room.remote_participants.values() if _is_agent(p)]
-            one = here[0] if len(here) == 1 else ""
-            if one != last:
-                since, last = time.monotonic(), one
-            await asyncio.sleep(0.05)
+
+    def is_settled() -> bool:
+        nonlocal since, last
+        here = [p.identity for p in caller.room.remote_participants.values() if _is_agent(p)]
+        one = here[0] if len(here) == 1 else ""
+        if one != last:
+            since, last = time.monotonic(), one
+        return bool(last) and time.monotonic() - since >= SETTLED_S
+
+    await until(is_settled)
     return last
 
 

@@ -10,7 +10,7 @@ import pytest
 from livekit import api, rtc
 
 from tests.e2e.house import House, standing_house
-from tests.e2e.test_failover import until
+from tests.e2e.waiting import until
 
 pytestmark = pytest.mark.e2e
 

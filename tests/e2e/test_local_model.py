@@ -28,9 +28,9 @@ async def test_the_embedded_model_talks_and_keeps_a_note(llm_url, voice, tmp_pat
         async with Caller.join(room["url"], room["token"], voice) as caller:
             await caller.hear(after=0.0)
             asked = await caller.say("What is the capital of France?")
-            await caller.hear(after=asked, within_s=60)
+            await caller.hear(after=asked)
             asked = await caller.say("Please keep a note: buy milk and bread.")
-            await caller.hear(after=asked, within_s=60)
+            await caller.hear(after=asked)
             found = await house.messages(room["conversation_id"], count=5)
         entries = await house.shipped(room)
     assert [m["role"] for m in found[:4]] == ["assistant", "user", "assistant", "user"]

@@ -14,7 +14,8 @@ import pytest
 from livekit import api, rtc
 
 from tests.e2e.house import House, standing_house
-from tests.e2e.test_failover import is_dead, until
+from tests.e2e.test_failover import is_dead
+from tests.e2e.waiting import WAIT_S, until
 from unbroken.archive.http import RemoteArchive
 from unbroken.testing.holders import Holder
 
@@ -99,7 +100,7 @@ async def test_a_deposed_agent_is_out_of_the_room_though_the_application_fails_a
         await depose(house, room, UUID(state["left"][0]))
         async with api.LiveKitAPI(house.livekit_url, house.key, house.secret) as livekit:
             asked = api.ListParticipantsRequest(room=room["name"])
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(WAIT_S):
                 while True:
                     there = (await livekit.room.list_participants(asked)).participants
                     if {p.identity for p in there} == set(ROLES):

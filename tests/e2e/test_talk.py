@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tests.e2e.caller import Caller
+from tests.e2e.waiting import until
 
 pytestmark = pytest.mark.e2e
 
@@ -32,9 +33,7 @@ async def test_what_was_heard_of_an_interrupted_reply(house, voice, ears):
     async with Caller.join(room["url"], room["token"], voice) as caller:
         await caller.hear(after=0.0)
         asked = await caller.say("Please tell me a long story.")
-        async with asyncio.timeout(20):
-            while not (began := caller.sounded(after=asked)):
-                await asyncio.sleep(0.05)
+        began = await until(lambda: caller.sounded(after=asked))
         await asyncio.sleep(4)
         stopped = await caller.say("Thank you, that is quite enough for today.")
         await caller.hear(after=stopped)

@@ -6,8 +6,8 @@ import signal
 import pytest
 
 from tests.e2e.house import standing_house
-from tests.e2e.test_failover import until
 from tests.e2e.test_hanging_up import ROLE, Caller, sessions
+from tests.e2e.waiting import until
 
 pytestmark = pytest.mark.e2e
 

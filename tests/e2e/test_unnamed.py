@@ -10,7 +10,8 @@ from livekit import api
 from tests.conftest import RULES
 from tests.e2e.caller import Caller
 from tests.e2e.house import House, standing_house
-from tests.e2e.test_failover import GREETING, assert_one_voice, until
+from tests.e2e.test_failover import GREETING, assert_one_voice
+from tests.e2e.waiting import until
 
 pytestmark = pytest.mark.e2e
 

@@ -5,7 +5,7 @@ from uuid import UUID
 import msgspec
 
 from unbroken import names
-from unbroken.archive.port import TakeRequest
+from unbroken.archive.port import Taken, TakeRequest
 from unbroken.archive.taking import request_of
 from unbroken.env import Env
 from unbroken.errors import CallTaken, InvalidInput, NotFound, TooLarge, UnbrokenError
@@ -13,6 +13,7 @@ from unbroken.journal.frames import Header
 from unbroken.keeper.pause import Pause
 
 PATIENCE_US = 10_000_000  # a session that is not known may come with an earlier holder's journal
+EARLY_US = 10_000_000  # so young, a holder has said little more than a greeting
 SLOW_S = 60.0  # what stays refused is offered again so often
 NAMES = ("room_name", "room_sid", "role", "agent_name", "agent_identity", "user_id")
 
@@ -38,6 +39,15 @@ class Claim:
             people=asked.people or (),  # whom its holder did not see cannot be asked for any more
         )
         return _alone(asked) if self.is_alone else asked
+
+    def is_blind(self, taken: Taken) -> bool:
+        """Whether an agent that just began as a new call was granted one that it has not read: the
+        service was slow, and meanwhile another one had been there and died. Its successor is to
+        have that one's state. Who began long ago keeps its session: there is more to lose."""
+        asked = self._header
+        is_new = asked.agent_name is not None and asked.wanted_session_id is None
+        age_us = self._env.now_us() - asked.started_at_us
+        return is_new and self.granted_term is None and taken.base > 0 and age_us < EARLY_US
 
     def is_due(self, now_us: int) -> bool:
         return self.pause.is_over(now_us) and self._slow.is_over(now_us)

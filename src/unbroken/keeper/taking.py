@@ -4,10 +4,11 @@ import asyncio
 import logging
 from collections.abc import Collection
 
-from unbroken.archive.port import Archive
+from unbroken.archive.port import Archive, Batch, HostBatch, Taken
 from unbroken.env import Env
-from unbroken.errors import CallTaken, InvalidInput, NotFound, UnbrokenError
+from unbroken.errors import ArchiveUnavailable, CallTaken, InvalidInput, NotFound, UnbrokenError
 from unbroken.keeper.tail import Tail
+from unbroken.log.cause import LEFT
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,10 @@ class Taking:
 
     async def _take(self, tail: Tail) -> None:
         try:
-            tail.bind(await self._archive.take(tail.claim.request(ttl_ms=self._ttl_ms)))
+            taken = await self._archive.take(tail.claim.request(ttl_ms=self._ttl_ms))
+            if tail.claim.is_blind(taken):
+                await self._give_back(tail, taken)
+            tail.bind(taken)
         except CallTaken as error:
             tail.refuse(error)
         except (NotFound, InvalidInput) as error:
@@ -57,6 +61,28 @@ class Taking:
         except UnbrokenError:  # away, or another key: all may pass
             tail.fail()
             tail.claim.pause.fail()
+
+    async def _give_back(self, tail: Tail, taken: Taken) -> None:
+        """Leave the session as it was: the next agent reads it before it says a word. Raises
+        CallTaken, once that is done."""
+        batch = Batch(
+            session_id=taken.session_id,
+            term=taken.term,
+            holder=tail.header.holder,
+            first=taken.base + 1,
+            final=LEFT,
+        )
+        answer = await self._archive.append(
+            HostBatch(
+                host_id=tail.header.host_id,
+                host_name=self._env.host_name(),
+                ttl_ms=self._ttl_ms,
+                batches=(batch,),
+            )
+        )
+        if [said.outcome for said in answer.batches] == ["retry"]:
+            raise ArchiveUnavailable("a session could not be given back now")
+        raise CallTaken("it was begun by another agent", session_id=taken.session_id)
 
 
 def _waits(tail: Tail, tails: Collection[Tail]) -> bool:
