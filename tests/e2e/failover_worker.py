@@ -29,9 +29,9 @@ from tests.agents.scripted import ScriptedLLM, _ScriptedStream
 from unbroken.errors import ArchiveUnavailable
 from unbroken.journal import Journal
 from unbroken.livekit import Call, Restored
+from unbroken.livekit import call as calls
 from unbroken.livekit import room as rooms
 from unbroken.livekit.hooks import Hooks
-from unbroken.livekit.restore import restore
 from unbroken.livekit.state import items, options, userdata
 from unbroken.people import is_person
 
@@ -84,7 +84,7 @@ _scan, _put_back = Hooks.scan, Restored.put_back
 _answer, _start = worker.answer, Call.start
 endings: list[asyncio.Task[None]] = []
 waiting: dict[Journal, tuple[int, str]] = {}  # the newest state that is not shown yet
-_read = restore.read
+_read = calls.read
 _book, _run = bookings._book, _ScriptedStream._run
 
 
@@ -162,7 +162,7 @@ async def end(call: Call[Any]) -> None:
 Hooks.scan = scan  # type: ignore[method-assign]
 Restored.put_back = put_back  # type: ignore[method-assign]
 Call.start = start_call  # type: ignore[method-assign]
-restore.read = read
+calls.read = read  # type: ignore[assignment]
 bookings._book = book
 worker.answer = answer
 # One error is enough; LiveKit's default is four.
