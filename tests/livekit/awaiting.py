@@ -8,16 +8,17 @@ from livekit.agents import AgentSession
 
 from tests.agents.scripted import ScriptedLLM
 from tests.core.conftest import new_header
+from tests.livekit.holders import GAP
 from tests.livekit.speaking import flying
 from unbroken.journal import JournalReader
 from unbroken.journal.frames import ENTRY
 from unbroken.live.live import Live, by_agent_session
 from unbroken.livekit.hooks import Hooks
-from unbroken.livekit.restore import recover, restore
-from unbroken.log.entries import Recovered, decode
+from unbroken.livekit.restore.start import Start
+from unbroken.livekit.state import factories
+from unbroken.log.entries import decode
 from unbroken.log.mark import Mark
 from unbroken.log.session import Session, fold
-from unbroken.recovery.plan import default_plan, facts_of
 
 QUIET_LOOKS = 2
 
@@ -102,20 +103,14 @@ class Holder:
         return following
 
     async def take(self, first: Any, agents: Any, mark: Mark | None) -> None:
-        facts = facts_of(self.live.session, mark, cause="crashed", gap_s=1.0, crashes=1)
-        restore.repair(self.env, self.live, mark, facts)
-        factories = restore.factories_of(agents)
-        restored = restore.Restored(self.live, facts, self.hooks, first=first, factories=factories)
-        agent = await restored.put_back(self.session)
-        self.known = known = set(self.live.session.items)
-        self.hooks.attach(agent)
+        start = Start(self.env, self.live, self.session, self.hooks)
+        known = factories.factories_of(agents)
+        agent = await start.restore(mark, GAP, first=first, factories=known)
+        start.attach(agent)
         await self.session.start(agent)
-        await recover.forget_the_start(self.session, known)
-        self.plan = default_plan(restored.facts)
-        await recover.perform(self.plan, self.session, restored.facts)
-        self.report, self.facts = restored.report, restored.facts
-        plan = type(self.plan).__name__.lower()
-        self.live.record(Recovered("crashed", 1_000, 1, plan, self.report))
+        await start.go_on()
+        self.known, self.plan = start.known, start.plan
+        self.report, self.facts = start.restored.report, start.restored.facts
         self.hooks.scan()
         await self.quiet()
 

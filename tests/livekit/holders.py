@@ -11,11 +11,13 @@ from unbroken.journal import JournalReader
 from unbroken.journal.frames import ENTRY
 from unbroken.live.live import Live, by_agent_session
 from unbroken.livekit.hooks import Hooks
-from unbroken.livekit.restore import recover, restore
+from unbroken.livekit.restore.recover import Gap
+from unbroken.livekit.restore.start import Start
 from unbroken.livekit.state import factories
 from unbroken.log.session import Session, fold
-from unbroken.recovery.plan import facts_of
+from unbroken.recovery.plan import Silent
 
+GAP = Gap("crashed", 1.0, 1)
 SETTLE_S = 0.1  # a hand-over has to be through before one speaks again
 
 
@@ -48,18 +50,14 @@ class Holder:
         saved, before = self.logged(), self.entries()
         given |= {"before": before, "saved": saved, "first": agent, "agents": agents}
         after = Holder(self.env, self.spool, self.rules, **given)
-        facts = facts_of(saved, None, cause="crashed", gap_s=1.0, crashes=1)
+        start = Start(self.env, after.live, after.session, after.hooks)
         known = factories.factories_of(agents)
-        after.restored = restore.Restored(
-            after.live, facts, after.hooks, first=agent, factories=known
-        )
-        current = await after.restored.put_back(after.session)
-        before = set(after.live.session.items)
-        after.hooks.attach(current)
+        current = await start.restore(None, GAP, first=agent, factories=known)
+        start.attach(current)
         await after.session.start(current)
-        await recover.forget_the_start(after.session, before)
+        await start.go_on(lambda _: Silent())
         after.hooks.scan()
-        after.report = after.restored.report
+        after.restored, after.report = start.restored, start.restored.report
         return after
 
     @property

@@ -10,15 +10,15 @@ from livekit.agents import LanguageCode, stt, tts, utils
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN
 from livekit.agents.voice import io
 
-from tests.livekit.holders import Holder
+from tests.livekit.holders import GAP, Holder
 from unbroken.journal import JournalReader
 from unbroken.journal.frames import ENTRY, MARK
-from unbroken.livekit.restore import recover, restore
+from unbroken.livekit.restore.start import Start
 from unbroken.livekit.state import factories
 from unbroken.log import mark
 from unbroken.log.entries import ItemPut, decode
 from unbroken.log.session import fold
-from unbroken.recovery.plan import default_plan, facts_of, in_flight
+from unbroken.recovery.plan import in_flight
 
 RATE = 16_000
 SOUND_S = 20  # of each utterance: no test waits so long
@@ -150,18 +150,13 @@ async def go_on(holder: Holder, agent: Any, session: Any, *, agents: Any = ()) -
     after = Holder(
         holder.env, holder.spool, (), before=before, saved=saved, first=agent, session=session
     )
-    facts = facts_of(saved, mark_, cause="crashed", gap_s=1.0, crashes=1)
-    restore.repair(holder.env, after.live, mark_, facts)
+    start = Start(holder.env, after.live, session, after.hooks)
     known = factories.factories_of(agents)
-    back = restore.Restored(after.live, facts, after.hooks, first=agent, factories=known)
-    current = await back.put_back(session)
-    known_ids = set(after.live.session.items)
-    after.hooks.attach(current)
+    current = await start.restore(mark_, GAP, first=agent, factories=known)
+    start.attach(current)
     await session.start(current)
-    await recover.forget_the_start(session, known_ids)
-    after.facts, after.plan = facts, default_plan(facts)
-    after.problem = await recover.perform(after.plan, session, facts)
-    after.report = back.report
+    await start.go_on()
+    after.plan, after.facts, after.report = start.plan, start.restored.facts, start.restored.report
     return after
 
 

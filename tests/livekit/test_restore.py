@@ -8,12 +8,14 @@ from livekit.agents import AgentSession, function_tool
 from tests.agents.scripted import ScriptedLLM
 from tests.core.conftest import new_header, store
 from tests.core.test_keeper import until
+from tests.livekit.holders import GAP
 from tests.livekit.test_log_equality import RULES, Conversation, Data, First, Second
 from unbroken.archive.taking import bound, request_of
 from unbroken.keeper import Keeper
 from unbroken.live.live import Live, by_agent_session
 from unbroken.livekit.hooks import Hooks
 from unbroken.livekit.restore import recover, restore
+from unbroken.livekit.restore.start import Start
 from unbroken.livekit.state import items, userdata
 from unbroken.log import mark
 from unbroken.log.entries import OptionsChanged
@@ -44,20 +46,16 @@ class Successor:
         saved, self.flying = await restore.read(self.archive, taken)
         self.taken = taken
         self.live = Live.open(self.spool, bound(header, taken), saved)
-        self.facts = facts_of(saved, self.flying, cause="crashed", gap_s=1.0, crashes=1)
-        restore.repair(self.env, self.live, self.flying, self.facts)
         self.session = AgentSession[Data](llm=ScriptedLLM(RULES), userdata=Data())
         by_agent_session[self.session] = self.live
         self.hooks = Hooks(self.env, self.live, self.session)
-        factories = restore.factories_of([Second])
-        self.restored = restore.Restored(
-            self.live, self.facts, self.hooks, first=First(), factories=factories
-        )
-        agent = await self.restored.put_back(self.session)
-        known = set(self.live.session.items)
-        self.hooks.attach(agent)
+        start = Start(self.env, self.live, self.session, self.hooks)
+        known = restore.factories_of([Second])
+        agent = await start.restore(self.flying, GAP, first=First(), factories=known)
+        self.restored, self.facts = start.restored, start.restored.facts
+        start.attach(agent)
         await self.session.start(agent)
-        await recover.forget_the_start(self.session, known)
+        await start.go_on(lambda _: Silent())
         self.hooks.scan()
         return self
 

@@ -26,6 +26,7 @@ from livekit.agents.llm import ChatItem, FunctionCall
 
 from tests.core.conftest import new_header
 from tests.core.shapes import Everything, Line, is_same
+from tests.livekit.holders import GAP
 from tests.sessions.generated import MADE_AGAIN, STEPS, USERDATA, Greeter, Step, Thinker
 from unbroken.archive.port import StoredEntry, StoreIdentity, Taken, WireMark
 from unbroken.env import Env, Host
@@ -35,12 +36,12 @@ from unbroken.journal.spool import Spool
 from unbroken.live.live import Live, by_room
 from unbroken.livekit.hooks import Hooks
 from unbroken.livekit.restore import restore
+from unbroken.livekit.restore.start import Start
 from unbroken.livekit.state import factories
 from unbroken.livekit.state.lists import WRITTEN_WHOLE
 from unbroken.log import mark
 from unbroken.log.entries import JSON, text_of
 from unbroken.log.mark import Mark, Speech
-from unbroken.recovery.plan import facts_of
 
 STEPS_MAX = 6
 KILL = "kill"
@@ -152,18 +153,17 @@ class Part:
         self.live.journal.close("left")
 
     async def successor(self, flying: Mark | None) -> "Part":
-        """What a new process makes of the log, as agent.py does it, without a room."""
+        """What a new process makes of the log, without a room."""
         log = self.entries()
         saved, last = await restore.read(None, _taken(log, flying))  # type: ignore[arg-type]
         after = Part(self.places, log, saved)
-        facts = facts_of(saved, last, cause="crashed", gap_s=1.0, crashes=1)
         known = set(saved.items)
-        restore.repair(self.places.env, after.live, last, facts)
+        start = Start(self.places.env, after.live, after.session, after.hooks)
+        current = await start.restore(last, GAP, first=Greeter(), factories=KNOWN)
+        if start.problems or not (restored := start.restored):
+            raise RuntimeError(start.problems)
         after.repaired = saved.items.keys() - known
-        first = Greeter()
         after.excused = self.excused
-        restored = restore.Restored(after.live, facts, after.hooks, first=first, factories=KNOWN)
-        current = await restored.put_back(after.session)
         await after.begin(current)
         after.agents = list(restored._made.values())
         after.judged, after.reported = restored.report, self.reported

@@ -29,18 +29,18 @@ from unbroken.livekit.joining import OVER, VERSIONS, ConversationHook, Joining
 from unbroken.livekit.leaving import RAISED, Leaving
 from unbroken.livekit.listening import Listening
 from unbroken.livekit.participants import Participants
-from unbroken.livekit.restore import recover
+from unbroken.livekit.restore.recover import Gap, Planner
 from unbroken.livekit.restore.restore import Restored, read
+from unbroken.livekit.restore.start import Start
 from unbroken.livekit.safety import Safety
 from unbroken.livekit.shown import Shown
 from unbroken.livekit.speech.voice import Fence
 from unbroken.livekit.starting import options_of, undo, with_defaults
 from unbroken.livekit.state.factories import AgentFactories, check, factories_of, with_class_of
 from unbroken.log.cause import ENDING, ENTRYPOINT_FAILED, LEFT, NOBODY_WAITS, UNREADABLE
-from unbroken.log.entries import JSON, Ended, Noted, Recovered, SessionOpened, plain
+from unbroken.log.entries import JSON, Ended, Noted, SessionOpened, plain
 from unbroken.log.mark import Mark
 from unbroken.log.session import Session
-from unbroken.recovery.plan import Custom
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ class Call(Shown, Generic[T]):
         self._joining = Joining(ctx, env, spool, self._archive, role=self.role, choose=choose)
         self._leaving = Leaving(ctx)
         self._agents, self._factories = agents, factories_of(agents)
-        self._planner: recover.Planner | None = None
+        self._planner: Planner | None = None
         self._on_fenced: deposed.Told = lambda: None
         self._session_start = datetime.fromtimestamp(env.now_us() / 1e6, UTC)
         self._call_id: UUID | None = None
@@ -117,12 +117,11 @@ class Call(Shown, Generic[T]):
         self._journal: Journal | None = None
         self._live: Live | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._problems: recover.Problems = {}
         self._is_begun = self._is_over = False
 
     # What the application may decide; call these before `start`.
 
-    def on_recovery(self, planner: recover.Planner) -> None:
+    def on_recovery(self, planner: Planner) -> None:
         """`planner(facts)` gives the plan for what was in flight when the last holder died."""
         self._planner = planner
 
@@ -176,13 +175,15 @@ class Call(Shown, Generic[T]):
         by_agent_session[session] = live
         known = with_class_of(agent, self._factories)
         hooks = self._hooks = Hooks(self._env, live, session, known, self._owners)
+        start = Start(self._env, live, session, hooks)
         if taken and not taken.is_new:
-            agent = await self._put_back(taken, flying, session, agent, hooks)
+            gap = Gap.of(taken)
+            agent = await start.restore(flying, gap, first=agent, factories=self._factories)
+            self.restored = start.restored
             self.is_new = not live.session.message_count
-        before = set(live.session.items)
         self._leaving.attach(session)
         self._hanging_up.attach(session)
-        hooks.attach(agent)
+        start.attach(agent)
         given = with_defaults(options, hooks.in_flight.spoken)
         listening = Listening(live, session, self._ctx.room, self._callers, given["room_options"])
         await session.start(agent, room=self._ctx.room, **given)
@@ -191,7 +192,7 @@ class Call(Shown, Generic[T]):
         self._follow(live, hooks.fence)
         if self.restored:
             listening.judge(self.restored)
-            await self._go_on(session, self.restored, before)
+            await start.go_on(self._planner)
         hooks.scan()
 
     async def _give_back(self, session: AgentSession[T], error: BaseException) -> None:
@@ -251,19 +252,6 @@ class Call(Shown, Generic[T]):
         self._owners = {"participants": Participants(live, self._ctx.room, self._callers).attach()}
         return live
 
-    async def _put_back(
-        self,
-        taken: Taken,
-        flying: Mark | None,
-        session: AgentSession[T],
-        first: Agent,
-        hooks: Hooks,
-    ) -> Agent:
-        """Restore into the objects; returns the agent that was current."""
-        facts = recover.in_flight(self._env, self.live, flying, taken, self._problems)
-        self.restored = Restored(self.live, facts, hooks, first=first, factories=self._factories)
-        return await recover.put_back(self.restored, session, first, self._problems)
-
     def _follow(self, live: Live, fence: Fence) -> None:
         """What can only begin once the session has started."""
         room = self._ctx.room
@@ -272,27 +260,6 @@ class Call(Shown, Generic[T]):
         self._spawn(make_way(self._ctx, self._callers), "unbroken callers")
         self._spawn(Safety(live, room).watch(), "unbroken safety")
         live.ack.ready()
-
-    async def _go_on(self, session: AgentSession[T], restored: Restored, known: set[str]) -> None:
-        """Finish the restore, write its report, and do what the plan says."""
-        await recover.forget_the_start(session, known)
-        facts, report = restored.facts, restored.report
-        plan, why = await recover.planned(facts, self._planner)
-        if not isinstance(plan, Custom):  # it begins within this moment
-            why = await recover.perform(plan, session, facts) or why
-        report |= self._problems | ({"plan": why} if why else {})
-        self.live.record(
-            Recovered(
-                cause=facts.cause,
-                gap_ms=round(facts.gap_s * 1_000),
-                crashes=facts.crashes,
-                plan=type(plan).__name__.lower(),
-                report=report,
-            )
-        )
-        if isinstance(plan, Custom) and (why := await recover.perform(plan, session, facts)):
-            report["plan"] = why
-            self.note(recover.NOT_AS_PLANNED, why)
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)

@@ -8,7 +8,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias, get_args
+from typing import Any, NamedTuple, Self, TypeAlias, get_args
 
 from livekit.agents import NOT_GIVEN, Agent, AgentSession
 from livekit.agents.llm import (
@@ -53,12 +53,23 @@ _running: set[asyncio.Future[Any]] = set()  # custom plans that take longer
 Problems: TypeAlias = dict[str, str]  # by field of the restore report
 
 
-def in_flight(env: Env, live: Live, flying: Mark | None, taken: Taken, problems: Problems) -> Facts:
+class Gap(NamedTuple):
+    """What lies between two holders of a session."""
+
+    cause: str = "unknown"
+    gap_s: float = 0.0
+    crashes: int = 0
+
+    @classmethod
+    def of(cls, taken: Taken) -> Self:
+        return cls(taken.cause or "unknown", taken.gap_us / 1e6, taken.crashes)
+
+
+def in_flight(env: Env, live: Live, flying: Mark | None, gap: Gap, problems: Problems) -> Facts:
     """The facts, once what they tell of is in the history."""
-    cause, gap_s = taken.cause or "unknown", taken.gap_us / 1e6
-    facts = Facts(cause=cause, gap_s=gap_s, crashes=taken.crashes, agent=live.session.agent)
+    facts = Facts(**gap._asdict(), agent=live.session.agent)
     try:
-        facts = facts_of(live.session, flying, cause=cause, gap_s=gap_s, crashes=taken.crashes)
+        facts = facts_of(live.session, flying, **gap._asdict())
         restore.repair(env, live, flying, facts)
     except Exception as error:
         log.exception("what was in flight is not restored")
