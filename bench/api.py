@@ -1,8 +1,9 @@
 """The service under load, with clients that say nothing beside it, and killed while it takes in.
 
 First 200 clients read for 60 s while a keeper sends 2,000 entries a second and 1,000 connections
-begin a request that they never end; then the service is killed 100 times while eight sessions are
-written to, and every acknowledged entry is compared with what is stored.
+begin a request that they never end; then agents take sessions beside ten readers of lists; then
+the service is killed 100 times while eight sessions are written to, and every acknowledged entry is
+compared with what is stored.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ from typing import Any
 
 import httpx
 
-from bench import figures
+from bench import figures, taking
 from bench.report import Noise, Run
 from tests.service.servers import free_port
 from unbroken.archive.http import RemoteArchive, http_client
@@ -33,6 +34,7 @@ from unbroken.testing.holders import TTL_MS, Holder, item
 CLIENTS, THINK_S = 200, 1.0
 LOAD_S, LOAD_QUICK_S = 60.0, 5.0
 ENTRIES_PER_S, EVERY_S, SESSIONS = 2_000, 0.05, 20
+BATCH_MAX = 100  # entries of a session in one request
 SLOW = 1_000
 KILLS, KILLS_QUICK = 100, 5
 WRITERS = 8
@@ -51,10 +53,14 @@ async def _measure(run: Run) -> None:
         async with _Service.running(Path(folder) / "load") as service:
             load = await _Load(service, LOAD_QUICK_S if run.is_quick else LOAD_S).run()
             run.say(f"load: {load}")
+        async with _Service.running(Path(folder) / "takes") as service:
+            takes = await taking.beside_lists(service.url)
+            run.say(f"takes: {takes}")
         async with _Service.running(Path(folder) / "kills") as service:
             killed = await _Killed(service, run.seed or 0).run(kills)
             run.say(f"kills: {killed}")
-    run.keep({"load": load, "kills": killed}, noise, _page(load, killed))
+    found = {"load": load, "takes": takes, "kills": killed}
+    run.keep(found, noise, _page(load, takes, killed))
 
 
 class _Service:
@@ -141,9 +147,11 @@ class _Load:
         }
 
     async def _ingest(self, archive: RemoteArchive, holders: list[Holder]) -> None:
-        each = int(ENTRIES_PER_S * EVERY_S / len(holders))
-        first, due = 1, time.monotonic()
+        """As a keeper does: one request at a time, with all that has been said until then."""
+        first, began_s, due = 1, time.monotonic(), time.monotonic()
         while self._is_on:
+            spoken = int((time.monotonic() - began_s) * ENTRIES_PER_S / len(holders)) + 1
+            each = min(max(1, spoken + 1 - first), BATCH_MAX)
             said = [_line(n) for n in range(first, first + each)]
             batches = tuple(holder.batch(first, *said) for holder in holders)
             sent = HostBatch(
@@ -159,7 +167,7 @@ class _Load:
             self._answers.update(f"journal {a.outcome}" for a in answers)
             self._acked += each * sum(a.outcome == "acked" for a in answers)
             first += each
-            due += EVERY_S
+            due = max(due + EVERY_S, time.monotonic() - EVERY_S)
             await asyncio.sleep(max(0.0, due - time.monotonic()))
 
     async def _read(self, dice: random.Random, holders: list[Holder]) -> None:
@@ -276,13 +284,16 @@ def _spread(took: list[float], times: float = 1_000) -> dict[str, float]:
     return {name: round(figures.quantile(took, q) * times, 2) for name, q in shares.items()}
 
 
-def _page(load: dict[str, Any], killed: dict[str, Any]) -> str:
+def _page(load: dict[str, Any], takes: dict[str, Any], killed: dict[str, Any]) -> str:
     rows = [[name, *took.values()] for name, took in load["ms"].items()]
     table = figures.table(["request", "p50 ms", "p99 ms", "max ms"], rows)
+    alone, beside = takes["alone_ms"], takes["beside_lists_ms"]
     words = (
         f"{CLIENTS} clients, {SLOW} slow ones beside them, {load['entries_per_s']} entries/s "
         f"taken in; at most {load['memory_mb']} MB, {load['log_bytes']} bytes of log. Answers: "
-        f"{load['answers']}.\n\n{killed['kills']} kills of the service: {killed['acked']} entries "
+        f"{load['answers']}.\n\n`take` beside ten readers of lists: {beside['p50']} ms (p50), "
+        f"{beside['p99']} ms (p99); without them {alone['p50']} and {alone['p99']} ms.\n\n"
+        f"{killed['kills']} kills of the service: {killed['acked']} entries "
         f"acknowledged, {killed['lost']} lost, {killed['different']} different; ready again after "
         f"{killed['start_s']['p50']} s (p50), {killed['start_s']['max']} s at most."
     )

@@ -204,3 +204,16 @@ async def test_every_query_fits_the_tables(store):
             named = dict.fromkeys(re.findall(r":(\w+)", statement))
             values = [None] * len(set(numbered) - {"?"} or numbered) if numbered else named
             connection.execute(f"explain {statement}", values)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 63, 64, 65, 200])
+async def test_however_many_rows_are_put_they_are_all_there(tmp_path, count):
+    rows = [(n, b"s", 1, b"h", None, None, n) for n in range(count)]
+    async with SqliteDatabase.open(tmp_path / "unbroken.sqlite", Clock()) as database:
+
+        def work(tx):
+            tx.many("put_input", rows)
+            found = tx._connection.execute("delete from input returning *").fetchall()
+            return sorted(tuple(row) for row in found)
+
+        assert await database.write(work) == rows

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
 
-def refuse_unknown(request: Request) -> None:
+async def refuse_unknown(request: Request) -> None:
     """Raises HTTPException 400."""
     known = _known(request.scope.get("route"))
     if unknown := sorted(set(request.query_params) - known):

@@ -30,4 +30,9 @@ def parts_of(request: Request) -> Parts:
     return parts
 
 
-Given = Annotated[Parts, Depends(parts_of)]
+async def _given(request: Request) -> Parts:
+    """In the loop: what is no coroutine is given a thread, at each request."""
+    return parts_of(request)
+
+
+Given = Annotated[Parts, Depends(_given)]

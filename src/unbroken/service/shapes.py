@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -16,14 +16,14 @@ from unbroken.log import mark as marks
 from unbroken.store import records as domain
 from unbroken.store.records import FIRST_PLACE, SideEntry, SidePlace
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC: the zone is written behind it
 _TIME_MIN = -(1 << 63)
 _YEAR_9999_US = 253_402_300_799_999_999
 
 
 def iso(us: int) -> str:
     moment = _EPOCH + timedelta(microseconds=max(0, min(us, _YEAR_9999_US)))
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{moment.isoformat(timespec='microseconds')}Z"
 
 
 def iso_or_none(us: int | None) -> str | None:

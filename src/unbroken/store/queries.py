@@ -4,12 +4,14 @@ A name stands for one or several statements, run in order; it begins at a line `
 and ends at the next one. Migrations are whole files, numbered from 1 without a gap.
 """
 
+import functools
 import re
 from collections.abc import Callable, Iterator
 from importlib import resources
 from typing import TypeAlias
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_ROW = re.compile(r"values (\((?:\?, )*\?\))")
 
 IsComplete: TypeAlias = Callable[[str], bool]  # whether a text ends where a statement does
 
@@ -38,6 +40,16 @@ def statements(script: str, is_complete: IsComplete) -> Iterator[str]:
         if is_complete(part):
             yield part.strip()
             part = ""
+
+
+@functools.cache
+def of_rows(statement: str, count: int) -> str | None:
+    """`statement`, which inserts a row of question marks, for `count` rows; None: it is another."""
+    row = _ROW.search(statement)
+    if row is None:
+        return None
+    rows = ", ".join([row[1]] * count)
+    return f"{statement[: row.start(1)]}{rows}{statement[row.end(1) :]}"
 
 
 def _named(dialect: str) -> Iterator[tuple[str, str]]:

@@ -121,32 +121,34 @@ async def rename(
     return (await _detail(parts, conversation_id)).model_copy(update={"title": title})
 
 
-@router.get("/{conversation_id}/messages")
+@router.get("/{conversation_id}/messages", response_model=Messages)
 async def list_messages(
     conversation_id: UUID,
     parts: Given,
     limit: Limit = 20,
     before: str | None = None,
     items: Literal["spoken", "all"] = "spoken",
-) -> Messages:
+) -> Response:
     """The last ones, oldest first. Pass `before` back to get those in front of them."""
     conversations = parts.store.conversations
-    await conversations.get_conversation(conversation_id)
     found = await conversations.list_messages(
         conversation_id,
         limit=limit + 1,
         before=shapes.message_spot(before),
         spoken_only=items == "spoken",
     )
+    if not found:
+        await conversations.get_conversation(conversation_id)  # or there is none
     page, is_short = found[-limit:], len(found) <= limit
     if is_short and _is_long(page):
         is_short = not await conversations.list_messages(
             conversation_id, limit=1, before=page[0].spot, spoken_only=items == "spoken"
         )
-    return Messages(
+    shown = Messages(
         messages=[shapes.message(m) for m in page],
         before=None if is_short else shapes.message_cursor(page[0]),
     )
+    return shapes.json_of(shown)
 
 
 @router.get("/{conversation_id}/turns")
@@ -156,10 +158,11 @@ async def list_turns(
     """Whole turns out of the last `limit` items. Pass `before` back to get those in front. Of
     sessions that speak at once, a turn that began in front of the page is in both, by its id."""
     conversations = parts.store.conversations
-    await conversations.get_conversation(conversation_id)
     found = await conversations.list_items(
         conversation_id, limit=limit + 1, before=shapes.message_spot(before)
     )
+    if not found:
+        await conversations.get_conversation(conversation_id)  # or there is none
     page, is_short = found[-limit:], len(found) <= limit
     if is_short and _is_long([message for message, _ in page]):
         first = page[0][0].spot

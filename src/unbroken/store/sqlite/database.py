@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 MIGRATIONS = queries.migrations("sqlite", sqlite3.complete_statement)
 BUSY_TIMEOUT_S = 5.0
 READERS = 2
+STATEMENTS_MAX = 512  # prepared and kept, for each connection: more than there are
 AHEAD_US_MAX = 60_000_000  # the longest lease; no dispatch is put off for longer
 FREE_BYTES_MIN = 4 << 20  # below it a batch might not be kept
 # SQLITE_ERROR: a statement of ours does not fit the tables, or a value is not what was stored.
@@ -194,6 +195,7 @@ class SqliteDatabase:
             uri=True,
             isolation_level=None,
             timeout=BUSY_TIMEOUT_S,
+            cached_statements=STATEMENTS_MAX,
             check_same_thread=False,  # closed from another thread, when its own has ended
         )
         connection.row_factory = sqlite3.Row

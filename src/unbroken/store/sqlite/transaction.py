@@ -13,6 +13,7 @@ from unbroken.store.sqlite.shapes import Shapes
 from unbroken.store.transaction import TENANT, Row, Unstorable
 
 QUERIES = queries.load("sqlite", sqlite3.complete_statement)
+ROWS_MAX = 64  # of one statement; fewer are the powers of two below, so that few are prepared
 OF_VALUES = (
     sqlite3.DataError,
     sqlite3.IntegrityError,
@@ -53,7 +54,18 @@ class SqliteTransaction:
         if rows and any(isinstance(value, UUID) for value in rows[0]):
             rows = [tuple(map(_bound, row)) for row in rows]
         for statement in QUERIES[query]:
-            self._connection.executemany(statement, rows)
+            self._many(statement, rows)
+
+    def _many(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        done = 0
+        while done < len(rows):  # each statement gives the interpreter away, and waits for it
+            count = min(ROWS_MAX, 1 << ((len(rows) - done).bit_length() - 1))
+            if (of_rows := queries.of_rows(statement, count)) is None:
+                self._connection.executemany(statement, rows)
+                return
+            values = [value for row in rows[done : done + count] for value in row]
+            self._connection.execute(of_rows, values)
+            done += count
 
     def wake(self) -> None:
         self.is_waking = True
