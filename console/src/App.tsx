@@ -2,7 +2,7 @@
 
 import { lazy, type ReactNode, Suspense, useEffect, useRef } from "react";
 import { useCall } from "./call/useCall";
-import { type Route, routeOf, usePath } from "./lib/router";
+import { readQuery, type Route, routeOf, usePath, useVisit } from "./lib/router";
 import { ConversationsPage } from "./list/ConversationsPage";
 import { ConversationPage } from "./reading/ConversationPage";
 import { TalkPage } from "./talk/TalkPage";
@@ -20,11 +20,11 @@ const TITLES: Readonly<Record<Route["at"], string>> = {
   nowhere: "Not found",
 };
 
-function page(route: Route): ReactNode {
+function page(route: Route, visit: number): ReactNode {
   switch (route.at) {
     case "talk": return <TalkPage />;
-    case "conversations": return <ConversationsPage />;
-    case "conversation": return <ConversationPage key={route.id} id={route.id} />;
+    case "conversations": return <ConversationsPage key={visit} />;
+    case "conversation": return <ConversationPage key={`${route.id} ${readQuery("at")}`} id={route.id} at={readQuery("at")} />;
     case "nowhere": return <Nowhere />;
   }
 }
@@ -32,6 +32,7 @@ function page(route: Route): ReactNode {
 export function App(): ReactNode {
   const path = usePath();
   const route = routeOf(path);
+  const visit = useVisit();
   const { room } = useCall();
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
@@ -48,7 +49,7 @@ export function App(): ReactNode {
       <a className="skip" href="#main">Skip to content</a>
       <Header route={route.at} />
       {route.at !== "talk" && <CallBar />}
-      <main id="main" ref={main} tabIndex={-1} className={`page page-${route.at}`}>{page(route)}</main>
+      <main id="main" ref={main} tabIndex={-1} className={`page page-${route.at}`}>{page(route, visit)}</main>
       {route.at !== "talk" && <Footer />}
       {room !== null && <Suspense fallback={null}><Sound room={room} /></Suspense>}
     </div>

@@ -2,7 +2,7 @@
 
 import { fields, flag, list, maybe, number, printed, text, time } from "./check";
 import type {
-  Call, Conversation, ConversationDetail, ConversationRow, Delays, Message, Older, Page, Piece, Report, Room, Session, SessionDetail, System, Term, Tool, Turn, Waiting,
+  Call, Conversation, ConversationDetail, ConversationRow, Delays, Found, Message, Older, Page, Piece, Report, Room, Session, SessionDetail, System, Term, Tool, Turn, Waiting,
 } from "./types";
 
 export function parseRoom(json: unknown): Room {
@@ -51,8 +51,9 @@ function parsePiece(json: unknown, where: string): Piece {
   return { text: text(f["text"], `${where}.text`), match: flag(f["match"], `${where}.match`) };
 }
 
-function parseFound(json: unknown, where: string): readonly Piece[] {
-  return list(fields(json, where)["excerpt"], `${where}.excerpt`, parsePiece);
+function parseFound(json: unknown, where: string): Found {
+  const f = fields(json, where);
+  return { messageId: text(f["message_id"], `${where}.message_id`), excerpt: list(f["excerpt"], `${where}.excerpt`, parsePiece) };
 }
 
 function parseRow(json: unknown, where: string): ConversationRow {

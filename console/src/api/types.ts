@@ -36,9 +36,15 @@ export interface Piece {
   readonly match: boolean;
 }
 
-/** One of the list; `found`: the part of the line that was asked for. */
+/** The line that was asked for, and the part of it around the words. */
+export interface Found {
+  readonly messageId: string;
+  readonly excerpt: readonly Piece[];
+}
+
+/** One of the list; `found`: the line for which it is there. */
 export interface ConversationRow extends Conversation {
-  readonly found: readonly Piece[] | null;
+  readonly found: Found | null;
 }
 
 export interface Session {

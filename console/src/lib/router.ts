@@ -28,13 +28,24 @@ export function routeOf(path: string): Route {
 }
 
 const listeners = new Set<() => void>();
+const here = (): string => window.location.pathname + window.location.search;
+let place = here();
+let visits = 0;
+
+/** A jump within the page, to what is behind "#", is no visit. */
+function arrive(): void {
+  if (here() === place) return;
+  place = here();
+  visits += 1;
+  for (const listener of listeners) listener();
+}
+
+window.addEventListener("popstate", arrive);
 
 function subscribe(listener: () => void): () => void {
   listeners.add(listener);
-  window.addEventListener("popstate", listener);
   return () => {
     listeners.delete(listener);
-    window.removeEventListener("popstate", listener);
   };
 }
 
@@ -42,11 +53,16 @@ export function usePath(): string {
   return useSyncExternalStore(subscribe, () => window.location.pathname);
 }
 
+/** Another number each time that a reader goes somewhere, be it to the same path with another question. */
+export function useVisit(): number {
+  return useSyncExternalStore(subscribe, () => visits);
+}
+
 export function navigate(path: string): void {
-  if (path === window.location.pathname) return;
+  if (path === here()) return;
   window.history.pushState(null, "", path);
   window.scrollTo(0, 0);
-  for (const listener of listeners) listener();
+  arrive();
 }
 
 /** A value of the address behind "?"; "" if it is not there. */
@@ -60,6 +76,11 @@ export function writeQuery(name: string, value: string): void {
   else query.set(name, value);
   const rest = query.toString();
   window.history.replaceState(null, "", `${window.location.pathname}${rest === "" ? "" : `?${rest}`}`);
+  place = here();
 }
 
-export const conversationPath = (id: string): string => `/conversations/${encodeURIComponent(id)}`;
+/** The page of a conversation; at the line `at`, if it is given. */
+export function conversationPath(id: string, at: string | null = null): string {
+  const path = `/conversations/${encodeURIComponent(id)}`;
+  return at === null ? path : `${path}?at=${encodeURIComponent(at)}`;
+}

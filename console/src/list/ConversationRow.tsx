@@ -13,7 +13,7 @@ export function titleOf(conversation: Conversation, now: number): string {
 /** What was found; else the last thing that was said. */
 function Words({ conversation }: { readonly conversation: Row }): ReactNode {
   if (conversation.found === null) return conversation.lastMessage ?? "Nothing said yet";
-  return conversation.found.map((piece, n) => (piece.match ? <mark key={n}>{piece.text}</mark> : <span key={n}>{piece.text}</span>));
+  return conversation.found.excerpt.map((piece, n) => (piece.match ? <mark key={n}>{piece.text}</mark> : <span key={n}>{piece.text}</span>));
 }
 
 interface Props {
@@ -24,7 +24,7 @@ interface Props {
 export function ConversationRow({ conversation, now }: Props): ReactNode {
   return (
     <li>
-      <Link className="conversation" href={conversationPath(conversation.id)} data-testid="conversation-row" data-live={conversation.live}>
+      <Link className="conversation" href={conversationPath(conversation.id, conversation.found?.messageId ?? null)} data-testid="conversation-row" data-live={conversation.live}>
         <span className="conversation-title" dir="auto">{titleOf(conversation, now)}</span>
         <span className="conversation-when muted">
           {conversation.live ? <LiveBadge /> : <Time at={conversation.lastAt}>{ago(conversation.lastAt, now)}</Time>}

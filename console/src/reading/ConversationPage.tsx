@@ -18,6 +18,7 @@ import { DelaysPanel } from "./DelaysPanel";
 import { OlderTurns } from "./OlderTurns";
 import { Separator } from "./Separator";
 import { byTurn, type Taken, takeoversOf } from "./takeovers";
+import { useLine } from "./useLine";
 import { TurnView } from "./TurnView";
 import { type Turns, useTurns } from "./useTurns";
 
@@ -32,9 +33,16 @@ function goesOn({ live, callList }: ConversationDetail): boolean {
 /** How long its logs are: what was said has not changed while they are the same. */
 const lengthOf = ({ callList }: ConversationDetail): string => callList.flatMap((call) => call.sessions.map((session) => session.lastSeq)).join();
 
-export function ConversationPage({ id }: { readonly id: string }): ReactNode {
+interface PageProps {
+  readonly id: string;
+  /** The line at which it is opened; "" for its end. */
+  readonly at: string;
+}
+
+export function ConversationPage({ id, at }: PageProps): ReactNode {
   const found = useResource(id, (signal) => getConversation(id, signal), (data) => (data !== null && goesOn(data) ? POLL_MS : null));
   const said = useTurns(id, found.data === null ? null : lengthOf(found.data));
+  useLine(said, at);
   const error = found.error ?? said.error;
   const retry = (): void => {
     found.reload();

@@ -18,7 +18,7 @@ export function OlderTurns({ said }: { readonly said: Turns }): ReactNode {
     return () => seen.disconnect();
   }, [older]);
   return (
-    <button ref={button} type="button" className="button more older" data-testid="older" aria-disabled={isLoading} onClick={older}>
+    <button ref={button} type="button" className="button more older" data-testid="older" aria-disabled={isLoading} onClick={() => older()}>
       {isLoading ? "Loading" : "Show what was said before"}
     </button>
   );

@@ -24,7 +24,7 @@ function cutWords({ heardMs }: Message, isKilled: boolean): string {
 export function Spoken({ message, named }: Props): ReactNode {
   const isKilled = message.takeover !== null;
   return (
-    <div className={`spoken ${message.role}`} data-interrupted={message.interrupted}>
+    <div className={`spoken ${message.role}`} data-interrupted={message.interrupted} data-message={message.id}>
       <div className="spoken-head">
         <span className="spoken-who">{who(message, named)}</span>
         <span className="muted small"><Time at={message.createdAt}>{clock(message.createdAt)}</Time></span>

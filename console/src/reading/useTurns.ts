@@ -9,6 +9,7 @@ import type { Older, Turn } from "../api/types";
 import { useResource } from "../lib/useResource";
 
 const FIRST = 200; // items
+const MOST = 1000; // in one answer
 const END = 40;
 const RETRY_MS = 2000;
 
@@ -32,7 +33,8 @@ export interface Turns {
   readonly error: unknown;
   readonly hasOlder: boolean;
   readonly isLoading: boolean;
-  readonly older: () => void;
+  /** `isAll`: as many as one answer has. */
+  readonly older: (isAll?: boolean) => void;
   readonly reload: () => void;
 }
 
@@ -59,10 +61,10 @@ export function useTurns(id: string, logs: string | null): Turns {
   }, [end.data]);
 
   const before = known?.before ?? null;
-  const older = useCallback(() => {
+  const older = useCallback((isAll = false) => {
     if (before === null || isLoading) return;
     setLoading(true);
-    listTurns(id, FIRST, before).then(
+    listTurns(id, isAll ? MOST : FIRST, before).then(
       (page) => {
         setKnown((old) => ({ items: merged(page.items, old?.items ?? []), before: page.before }));
         setProblem(null);
