@@ -67,9 +67,10 @@ class Gap(NamedTuple):
 
 def in_flight(env: Env, live: Live, flying: Mark | None, gap: Gap, problems: Problems) -> Facts:
     """The facts, once what they tell of is in the history."""
-    facts = Facts(**gap._asdict(), agent=live.session.agent)
+    cause, gap_s, crashes = gap
+    facts = Facts(cause=cause, gap_s=gap_s, crashes=crashes, agent=live.session.agent)
     try:
-        facts = facts_of(live.session, flying, **gap._asdict())
+        facts = facts_of(live.session, flying, cause=cause, gap_s=gap_s, crashes=crashes)
         restore.repair(env, live, flying, facts)
     except Exception as error:
         log.exception("what was in flight is not restored")
