@@ -145,6 +145,7 @@ async def test_an_agent_that_began_as_new_leaves_a_call_that_it_has_not_read(
     third = new_header(env, spool, room="room", sid="RM_room")
     taken = await between.take(request_of(third))
     assert (taken.base, [e.term for e in taken.entries]) == (1, [1])
+    assert taken.crashes == 1  # of the first: so the third goes on where that one was cut
     (side,) = await store.archive.side_entries(taken.session_id, limit=99)
     assert (side.reason, side.entry.seq) == ("unowned", 1)
 

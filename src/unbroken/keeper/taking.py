@@ -8,7 +8,7 @@ from unbroken.archive.port import Archive, Batch, HostBatch, Taken
 from unbroken.env import Env
 from unbroken.errors import ArchiveUnavailable, CallTaken, InvalidInput, NotFound, UnbrokenError
 from unbroken.keeper.tail import Tail
-from unbroken.log.cause import LEFT
+from unbroken.log.cause import RELEASED
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class Taking:
             term=taken.term,
             holder=tail.header.holder,
             first=taken.base + 1,
-            final=LEFT,
+            final=RELEASED,
         )
         answer = await self._archive.append(
             HostBatch(

@@ -7,6 +7,7 @@ LEFT = "left"  # it shut down in order, with people in the room
 ENTRYPOINT_FAILED = "entrypoint_failed"  # the application raised an exception
 PROVIDER_LOST = "provider_lost"  # LiveKit closed its session after a provider's errors
 UNREADABLE = "unreadable"  # it took the session and could not read what is known of it
+RELEASED = "released"  # it began without what is known of it, and gave it back: no crash
 REFUSED = "refused"  # another one has the session: it never began
 EMPTY = "empty"  # nobody was in the room any more: no dispatch until someone is
 SERVER_SHUTDOWN = "server_shutdown"  # LiveKit ended the call for all: as EMPTY

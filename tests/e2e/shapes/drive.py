@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from tests.e2e.house import House
 from tests.e2e.shapes.guest import Guest
 from tests.e2e.shapes.shape import Shape, State
+from unbroken.log.cause import RELEASED
 
 WAIT_S = 90  # many times what anything here takes; a loaded machine takes 20
 QUIET_S = 0.5  # so long nothing may change until an agent that has answered is done
@@ -65,7 +66,7 @@ class Drive:
                 await self._go_on(outcome)
             else:
                 await asyncio.sleep(ALONE_S)
-            outcome.successors = (await self._session())["term"] - self._first.term
+            outcome.successors = await self._successors()
         return outcome
 
     async def _meet(self) -> None:
@@ -163,6 +164,14 @@ class Drive:
         """{} before anybody has taken it."""
         found = await asyncio.to_thread(self._house.sessions, self._room["conversation_id"])
         return found[0] if found else {}
+
+    async def _successors(self) -> int:
+        """Who came behind the kill; one that began without the state, and gave it back, aside."""
+        session = await self._session()
+        path = f"/sessions/{session['id']}"
+        terms = (await asyncio.to_thread(self._house.get, path))["terms"]
+        had = [term for term in terms if term["term"] > self._first.term]
+        return len(had) - sum(term["cause"] == RELEASED for term in had)
 
     async def _report(self) -> dict[str, str]:
         """Of the newest successor; {} while the service has none: the keeper is a moment behind."""
