@@ -6,7 +6,7 @@
     entry  = [0, n, at_us, kind, flags, payload]                        n contiguous from 1
     mark   = [1, after_n, at_us, "", 0, payload]                        replaces the one before
     bound  = [2, base, at_us, "", 0, session_id, term]                  the session was taken
-    closed = [3, 0, at_us, cause, 0, ""]                                the holder's last word
+    closed = [3, n, at_us, cause, 0, ""]                                the last word; n: the newest
 
 A plain CRC per frame: a damaged frame costs itself, never those behind it. In front of its body
 each frame has a zero byte, the highest of its length, and a payload is JSON, which has none: what

@@ -1,7 +1,19 @@
 """One file of a journal as its keeper reads it: from the front, as it grows, past what is damaged.
 
-What is damaged is searched for the next sound frame, a slice at a time, and no slice twice: a look
-takes milliseconds, however much is damaged. No descriptor is kept after `rest`.
+Theory of operation
+-------------------
+`_at` is the offset of the next frame. Sound frames are read from there, READ_BYTES at once. Where
+none stands, everything up to the next sound frame is damaged: it is searched a slice at a time, and
+no slice twice, so a look takes milliseconds however much is damaged. The CRC of a body is computed
+only where the first bytes may begin a frame.
+
+The end of a living journal is special: what is short or unsound there may be a frame that is still
+being written. So it is not passed, and looked at again from the first place where a frame may
+begin, when the file has grown or its holder has died. A file that was rewritten from memory after a
+failed fsync is another file, read beside this one (see `parts_reader`).
+
+What the disk does not read is an error until the keeper gives it up (`skips_bad_blocks`); then it
+reads as zeros, which are no frame. No descriptor is kept after `rest`.
 """
 
 import logging

@@ -35,7 +35,7 @@ IDLE_US = 60_000_000
 
 
 class Options(msgspec.Struct, frozen=True):
-    """`ttl_ms`: how long this host counts as alive after its last word (3 s; 6 s on small hosts).
+    """`ttl_ms`: how long this host counts as alive after its last word.
     `idle_us`: without any journal for this long, the keeper ends; None: it stays. `settings`: what
     agents compare with theirs."""
 

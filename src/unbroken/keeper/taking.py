@@ -1,4 +1,15 @@
-"""Taking sessions on behalf of holders: one journal's trouble is its own."""
+"""Taking sessions on behalf of holders: one journal's trouble is its own.
+
+Theory of operation
+-------------------
+A holder takes its session itself. Where it did not (the service was away, or it died in between),
+its journal has entries and no binding, and the keeper asks with the same header: the store gives
+the same holder the same term. What is asked for, and how often, is the journal's `Claim`.
+
+A store that went back is told of the holders of a session in their order: a journal waits while an
+earlier one of that session has something to ship. A session that was granted although its holder
+has not read it is given back at once, so that the agent that is sent for reads it.
+"""
 
 import asyncio
 import logging

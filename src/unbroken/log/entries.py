@@ -196,7 +196,7 @@ class TaskStarted(Payload, frozen=True):
 
 
 class TaskEnded(Payload, frozen=True):
-    """`value` is what the task returned, or what it raised (see `livekit/outcome.py`)."""
+    """`value` is what the task returned, or what it raised (see `livekit/state/outcome.py`)."""
 
     task: str
     status: str  # done, error

@@ -1,4 +1,16 @@
-"""Taking a session: the one move of the term. Runs inside a transaction of the store."""
+"""Taking a session: the one move of the term. Runs inside a transaction of the store.
+
+Theory of operation
+-------------------
+A term has one row, with its holder, its first entry and, once it is closed, its last. To take is to
+add a row, close the one before it, and point the session to it; the condition stands in the `where`
+of the statement `take`, so of several that race one gets a row. A holder that has a row already is
+answered from that row and moves nothing.
+
+A named session is looked for by its id, else the room decides which call goes on (`going`). The
+log that the taker reads ends in front of its first entry, and never changes again: it is read
+behind the transaction.
+"""
 
 from uuid import UUID
 

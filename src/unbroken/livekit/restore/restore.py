@@ -1,4 +1,15 @@
-"""Bringing a session back: history, agents and their contexts, userdata, and what is missing."""
+"""Bringing a session back: history, agents and their contexts, userdata, and what is missing.
+
+Theory of operation
+-------------------
+`read` folds the log. `put_back` gives the objects of this process what the fold has, in an order in
+which each part finds what it refers to: history, userdata, the first agent's attributes, agents
+that factories make, what holds these, contexts, options. Code that awaited tasks is run again only
+when the session has started (`tasks`); until then state is as it was when that code began.
+
+Nothing here decides whether a field came back. What could not be put back leaves a reason; `report`
+compares what stands in the objects with what the log has, and uses reasons only for its words.
+"""
 
 import logging
 from collections.abc import Mapping

@@ -1,7 +1,15 @@
 """Failover: a session that lost its agent gets another one, or is given up in a way people notice.
 
+Theory of operation
+-------------------
 A dispatch is a hope: LiveKit takes it without an error and may lose it. What counts is that the
-term moves, so the store makes a session due again until somebody has taken it.
+term moves. So an orphan is claimed with the time at which it is due again, and only a take, an end,
+or a room without its people stops that; what this process had begun and lost is due after it, too.
+
+Each claim is one try, in a task: look who is in the room; with nobody of the call there, stand by
+until somebody is back; give up beyond the bounds of crashes and time; else remove the participant
+of the last holder and dispatch, with what the application's dispatch said and a pointer to the
+session. A LiveKit that does not answer makes no try: the orphan is postponed, each time for longer.
 """
 
 import asyncio
