@@ -92,7 +92,7 @@ MUTANTS = (
         new="or (true and phase",
         promise="Nobody is lost right after a start, a pause or a clock step of the store.",
         test="stores/test_ownership.py"
-        "::test_nobody_is_lost_right_after_a_start_or_a_pause_of_the_store",
+        "::test_nobody_is_lost_right_after_a_start_or_a_pause_of_the_service",
     ),
     Mutant(
         name="a batch renews no lease",
