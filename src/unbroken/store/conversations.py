@@ -54,8 +54,11 @@ class StoredConversations:
         asked = {"limit": limit, "user_id": user_id, "before_at": at, "before_id": last}
 
         def work(tx: Transaction, wanted: str | None) -> tuple[list[Row], list[Row]]:
-            rows = tx.all("list_conversations", **asked, terms=wanted)
-            ids = tuple(row["conversation_id"] for row in rows)
+            ids = [
+                row["conversation_id"]
+                for row in tx.each("find_conversations", **asked, terms=wanted)
+            ]
+            rows = tx.all("get_conversations", ids=ids)
             return rows, tx.all("found_lines", terms=wanted, ids=ids) if wanted else []
 
         async with self._listing:
@@ -66,7 +69,7 @@ class StoredConversations:
 
     async def get_conversation(self, conversation_id: UUID) -> Conversation:
         row = await self._database.read(
-            lambda tx: tx.one("get_conversation", conversation_id=conversation_id)
+            lambda tx: tx.one("get_conversations", ids=[conversation_id])
         )
         (found,) = await self._conversations([_found(row, "conversation", conversation_id)])
         return found
@@ -83,27 +86,26 @@ class StoredConversations:
         spoken_only: bool = True,
     ) -> list[Message]:
         asked = _page(conversation_id, limit, before) | {"all_items": not spoken_only}
-        rows = await self._rows("list_messages", asked)
+        rows = await self._rows(asked)
         whole = await self._whole(rows)
         return [_message(row, payload) for row, payload in zip(rows, whole, strict=True)][::-1]
 
     async def list_items(
         self, conversation_id: UUID, *, limit: int, before: Spot | None = None
     ) -> list[tuple[Message, bytes | None]]:
-        asked = _page(conversation_id, limit, before)
-        rows = await self._rows("list_items", asked)
+        rows = await self._rows(_page(conversation_id, limit, before) | {"all_items": True})
         found = [
             (_message(row, payload), row["payload"] and (payload or row["payload"]))
             for row, payload in zip(rows, await self._whole(rows), strict=True)
         ]
         return found[::-1]
 
-    async def _rows(self, query: str, asked: dict[str, Any]) -> list[Row]:
+    async def _rows(self, asked: dict[str, Any]) -> list[Row]:
         """At most `limit`, and none behind the one that reaches PAGE_BYTES_MAX."""
 
         def work(tx: Transaction) -> list[Row]:
             found, size = [], 0
-            for row in tx.each(query, **asked):
+            for row in tx.each("list_messages", **asked):
                 found.append(row)
                 size += len(row["text"]) + len(row["apart"] or b"")
                 if size >= PAGE_BYTES_MAX:

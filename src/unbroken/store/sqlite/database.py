@@ -202,6 +202,7 @@ class SqliteDatabase:
         connection.text_factory = _text
         for name, count, function in (("sha256", 1, _sha256), ("whole", 2, _whole)):
             connection.create_function(name, count, function, deterministic=True)
+        connection.create_function("id_of", 1, bytes.fromhex, deterministic=True)
         connection.create_function("row_sum", -1, row_sum, deterministic=True)
         connection.create_function("indexed", 1, indexing.indexed, deterministic=True)
         connection.create_function("caller", 3, indexing.caller, deterministic=True)

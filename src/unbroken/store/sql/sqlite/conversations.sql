@@ -21,7 +21,19 @@ where conversation_id = :conversation_id and tenant = :tenant returning conversa
 -- name: has_calls
 select exists (select 1 from calls where tenant = :tenant and conversation_id = :conversation_id) as has_calls;
 
--- name: list_conversations
+-- name: find_conversations
+select c.conversation_id
+from conversations c where c.tenant = :tenant and (c.last_at, c.conversation_id) < (:before_at, :before_id)
+  and (:user_id is null or c.user_id = :user_id)
+  and (:terms is null or c.conversation_id in (
+    select conversation_id from (
+      select t.key, d.conversation_id
+      from json_each(:terms) t join search f on f.words match t.value join searched d on d.n = f.rowid
+      group by t.key, d.conversation_id)
+    group by conversation_id having count(*) = json_array_length(:terms)))
+order by c.last_at desc, c.conversation_id desc limit :limit;
+
+-- name: get_conversations
 -- apart: of a last line, or a title, with large parts.
 select c.conversation_id, c.user_id, iif(c.title_sum <> row_sum(cast(c.title as blob)), null, c.title) as title,
   c.created_at, c.last_at,
@@ -46,41 +58,9 @@ select c.conversation_id, c.user_id, iif(c.title_sum <> row_sum(cast(c.title as 
     join entries e on e.session_id = m.session_id and e.seq = m.seq
    where c.title is null and k.tenant = c.tenant and k.conversation_id = c.conversation_id and e.flags & 4
    order by m.heard_at, m.session_id, m.place limit 1) as title_apart
-from conversations c where c.tenant = :tenant and (c.last_at, c.conversation_id) < (:before_at, :before_id)
-  and (:user_id is null or c.user_id = :user_id)
-  and (:terms is null or c.conversation_id in (
-    select conversation_id from (
-      select t.key, d.conversation_id
-      from json_each(:terms) t join search f on f.words match t.value join searched d on d.n = f.rowid
-      group by t.key, d.conversation_id)
-    group by conversation_id having count(*) = json_array_length(:terms)))
-order by c.last_at desc, c.conversation_id desc limit :limit;
-
--- name: get_conversation
-select c.conversation_id, c.user_id, iif(c.title_sum <> row_sum(cast(c.title as blob)), null, c.title) as title,
-  c.created_at, c.last_at,
-  (select count(*) from calls k where k.tenant = c.tenant and k.conversation_id = c.conversation_id) as calls,
-  (select count(*) from messages m
-   where m.tenant = c.tenant and m.conversation_id = c.conversation_id
-     and m.role in ('user', 'assistant')) as messages,
-  exists (select 1 from calls k join sessions s using (call_id) join hosts h using (host_id)
-          where k.tenant = c.tenant and k.conversation_id = c.conversation_id and s.agent_name is not null
-            and s.phase in ('live', 'offered') and h.lease_until > :now) as is_live,
-  (select iif(m.is_damaged or m.is_misplaced, null, m.text)
-   from lines m where m.tenant = c.tenant and m.conversation_id = c.conversation_id and m.role in ('user', 'assistant')
-   order by m.heard_at desc, m.session_id desc, m.place desc limit 1) as last_message,
-  (select whole(e.payload, e.sha256) from (
-    select m.session_id, iif(m.is_misplaced, null, m.seq) as seq from lines m
-    where m.tenant = c.tenant and m.conversation_id = c.conversation_id and m.role in ('user', 'assistant')
-    order by m.heard_at desc, m.session_id desc, m.place desc limit 1)
-   join entries e using (session_id, seq) where e.flags & 4) as last_apart,
-  (select whole(e.payload, e.sha256)
-   from calls k join sessions s using (call_id) join lines m on m.session_id = s.session_id and m.role = 'user'
-    and m.is_misplaced is not 1
-    join entries e on e.session_id = m.session_id and e.seq = m.seq
-   where c.title is null and k.tenant = c.tenant and k.conversation_id = c.conversation_id and e.flags & 4
-   order by m.heard_at, m.session_id, m.place limit 1) as title_apart
-from conversations c where c.tenant = :tenant and c.conversation_id = :conversation_id;
+from conversations c
+where c.tenant = :tenant and c.conversation_id in (select id_of(value) from json_each(:ids))
+order by c.last_at desc, c.conversation_id desc;
 
 -- name: list_user_conversations
 select conversation_id, iif(title_sum <> row_sum(cast(title as blob)), null, title) as title, last_at from conversations

@@ -55,33 +55,8 @@ where session_id = ?1 and item_id = ?2;
 
 -- name: list_messages
 -- Newest first. takeover: the term that wrote it down on its way in, as the agent that said it was lost. is_damaged:
--- a bit of it has flipped; apart: of those, and of those with large parts. A message belongs to the turn of the last
--- user message at or before it.
-select m.session_id, m.place, m.heard_at, m.item_id, m.seq, m.role, m.text, m.interrupted, m.speaker,
-  m.at, m.heard_ms, m.metrics,
-  (select iif(u.is_damaged or u.is_misplaced, null, u.item_id) from lines u
-   where u.session_id = m.session_id and u.role = 'user' and u.place <= m.place
-   order by u.place desc limit 1) as turn_id,
-  (select t.term from terms t
-   where m.interrupted and t.session_id = m.session_id and t.term > 1
-     and m.seq between t.first_seq and coalesce(t.end_seq, m.seq)
-     and not exists (select 1 from entries e
-                     where e.session_id = m.session_id and e.seq between t.first_seq and m.seq
-                       and e.kind = 'recovered')) as takeover,
-  m.is_damaged, m.is_misplaced,
-  (select whole(e.payload, e.sha256) from entries e where e.session_id = m.session_id and e.seq = m.seq
-    and (e.flags & 4 or m.is_damaged) and m.is_misplaced is not 1) as apart
-from lines m
-where m.tenant = :tenant and m.conversation_id = :conversation_id
-  and (m.heard_at, m.session_id, m.place) < (:before_at, :before_session, :before_place)
-  and (:all_items or m.role in ('user', 'assistant'))
-order by m.heard_at desc, m.session_id desc, m.place desc limit :limit;
-
--- name: last_item
-select item_id from messages where session_id = :session_id order by place desc limit 1;
-
--- name: list_items
--- As list_messages, with the payloads of tools.
+-- a bit of it has flipped; apart: the payload of those, and of those with large parts; payload: of tools. A message
+-- belongs to the turn of the last user message at or before it.
 select m.session_id, m.place, m.heard_at, m.item_id, m.seq, m.role, m.text, m.interrupted, m.speaker,
   m.at, m.heard_ms, m.metrics,
   (select iif(u.is_damaged or u.is_misplaced, null, u.item_id) from lines u
@@ -96,9 +71,14 @@ select m.session_id, m.place, m.heard_at, m.item_id, m.seq, m.role, m.text, m.in
   m.is_damaged, m.is_misplaced,
   (select whole(e.payload, e.sha256) from entries e where e.session_id = m.session_id and e.seq = m.seq
     and (e.flags & 4 or m.is_damaged) and m.is_misplaced is not 1) as apart,
-  (select whole(e.payload, e.sha256) from entries e where e.session_id = m.session_id and e.seq = m.seq
-    and m.role in ('function_call', 'function_call_output') and m.is_misplaced is not 1) as payload
+  case when m.role in ('function_call', 'function_call_output') and m.is_misplaced is not 1 then
+    (select whole(e.payload, e.sha256) from entries e where e.session_id = m.session_id and e.seq = m.seq)
+  end as payload
 from lines m
 where m.tenant = :tenant and m.conversation_id = :conversation_id
   and (m.heard_at, m.session_id, m.place) < (:before_at, :before_session, :before_place)
+  and (:all_items or m.role in ('user', 'assistant'))
 order by m.heard_at desc, m.session_id desc, m.place desc limit :limit;
+
+-- name: last_item
+select item_id from messages where session_id = :session_id order by place desc limit 1;
