@@ -138,7 +138,10 @@ async def test_an_agent_that_began_as_new_leaves_a_call_that_it_has_not_read(
     second = new_live(spool, env, "room", agent_name="a")
     second.record(Noted("greeting"))
     keeper = Keeper(spool, between)
-    tail = lambda: keeper._tails[second.journal.header.holder]  # noqa: E731 - it comes later
+
+    def tail():
+        return keeper._tails[second.journal.header.holder]
+
     await until(keeper, lambda: second.is_fenced and tail().stored == 1)
     await second.close("left")
     await until(keeper, lambda: tail().is_over)
