@@ -111,13 +111,13 @@ MUTANTS = (
         test="stores/test_database.py::test_a_write_is_synced_and_logged_ahead",
     ),
     Mutant(
-        name="a turn is anybody's",
-        file="store/sql/sqlite/turns.sql",
+        name="a lock is anybody's",
+        file="store/sql/sqlite/locks.sql",
         old="   where until <= :now",
         new="   where true",
-        promise="Of many who ask for a turn one has it.",
-        test="stores/test_sqlite.py::TestSqliteTurns"
-        "::test_of_many_who_ask_at_once_one_has_the_turn",
+        promise="Of many who ask for a lock one has it.",
+        test="stores/test_sqlite.py::TestSqliteLocks"
+        "::test_of_many_who_ask_at_once_one_has_the_lock",
     ),
     Mutant(
         name="a silence that is over counts on",

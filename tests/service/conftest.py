@@ -7,9 +7,9 @@ import pytest
 
 from tests.service.livekit_stand_in import Rooms
 from unbroken.blobs.object_store import ObjectBlobs
-from unbroken.service.alone import Alone
 from unbroken.service.app import create_app
 from unbroken.service.first_agent import FirstAgent
+from unbroken.service.locks import OneAtATime
 from unbroken.service.opening import Opening
 from unbroken.service.parts import Parts
 from unbroken.service.settings import Settings
@@ -85,9 +85,9 @@ def rooms(clock) -> Rooms:
 @pytest.fixture
 def parts(settings, clock, store, blobs, rooms, steadiness):  # noqa: PLR0917 - fixtures
     first = FirstAgent(store.waiting, rooms, clock, name="concierge", retry_s=1)
-    alone = Alone(store.turns, clock)
-    opening = Opening(store.rooms, rooms, clock, first, alone)
-    return Parts(settings, clock, store, blobs, rooms, opening, alone, steadiness)
+    one_at_a_time = OneAtATime(store.locks, clock)
+    opening = Opening(store.rooms, rooms, clock, first, one_at_a_time)
+    return Parts(settings, clock, store, blobs, rooms, opening, one_at_a_time, steadiness)
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ class TestSqliteReports(testing.ReportsContract):
     pass
 
 
-class TestSqliteTurns(testing.TurnsContract):
+class TestSqliteLocks(testing.LocksContract):
     pass
 
 

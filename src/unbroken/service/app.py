@@ -10,7 +10,6 @@ from fastapi import Depends, FastAPI
 from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.env import Env, Host
 from unbroken.service import contract, errors, pages
-from unbroken.service.alone import Alone
 from unbroken.service.api import (
     analytics,
     blobs,
@@ -29,6 +28,7 @@ from unbroken.service.filters import refuse_unknown
 from unbroken.service.first_agent import FirstAgent
 from unbroken.service.idempotency import Idempotency
 from unbroken.service.livekit_rooms import LiveKitRooms
+from unbroken.service.locks import OneAtATime
 from unbroken.service.methods import Methods
 from unbroken.service.opening import Opening
 from unbroken.service.parts import Parts
@@ -92,9 +92,9 @@ async def _open(settings: Settings, env: Env) -> AsyncIterator[Parts]:
             name=settings.agent_name,
             retry_s=settings.dispatch_retry_s,
         )
-        alone = Alone(store.turns, env)
-        opening = Opening(store.rooms, livekit, env, first, alone)
-        parts = Parts(settings, env, store, blobs, livekit, opening, alone, Steadiness(env))
+        one_at_a_time = OneAtATime(store.locks, env)
+        opening = Opening(store.rooms, livekit, env, first, one_at_a_time)
+        parts = Parts(settings, env, store, blobs, livekit, opening, one_at_a_time, Steadiness(env))
         task = asyncio.create_task(Watch(parts).run(), name="watch")
         task.add_done_callback(_tell)
         try:

@@ -37,12 +37,12 @@ class Idempotency:
         if key is None:
             await self._app(scope, receive, send)
             return
-        async with parts_of(Request(scope)).alone(f"POST {scope['path']} {key}"):
-            await self._once(key, scope, receive, send)
+        body = await (request := Request(scope, receive)).body()  # before: it may take long to come
+        async with parts_of(request).one_at_a_time(f"POST {scope['path']} {key}"):
+            await self._once(key, request, body, send)
 
-    async def _once(self, key: str, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        body = await request.body()
+    async def _once(self, key: str, request: Request, body: bytes, send: Send) -> None:
+        scope, receive = request.scope, request.receive
         path, requests = scope["path"], parts_of(request).store.requests
         fingerprint = await asyncio.to_thread(_fingerprint, request, body)
         begun = await requests.begin(path, key, fingerprint)

@@ -15,9 +15,9 @@ from unbroken.dispatch import NOTHING, Said
 from unbroken.env import Env
 from unbroken.errors import Conflict, NotFound
 from unbroken.service import room_metadata
-from unbroken.service.alone import Alone
 from unbroken.service.first_agent import UNSEEN_S, FirstAgent
 from unbroken.service.livekit_rooms import LiveKitRooms, LiveRoom
+from unbroken.service.locks import OneAtATime
 from unbroken.service.room_metadata import CONVERSATION, conversation_of
 from unbroken.store.port import Rooms
 from unbroken.store.records import Awaited, Room
@@ -29,10 +29,15 @@ class Opening:
     """One at a time for each room: two that open it at once get the same one."""
 
     def __init__(
-        self, rooms: Rooms, livekit: LiveKitRooms, env: Env, first: FirstAgent, alone: Alone
+        self,
+        rooms: Rooms,
+        livekit: LiveKitRooms,
+        env: Env,
+        first: FirstAgent,
+        one_at_a_time: OneAtATime,
     ) -> None:
         self._rooms = rooms
-        self._one_at_a_time = alone
+        self._one_at_a_time = one_at_a_time
         self.first = first
         self._livekit = livekit
         self._env = env
@@ -52,7 +57,7 @@ class Opening:
         Raises Conflict if the room lives with another conversation.
         """
         is_named = conversation_id is not None
-        async with self._alone(name):
+        async with self._locked(name):
             live = await self._livekit.find(name)
             named = agents or await self._named_agents(name)
             names = named or (self.first.name,)
@@ -84,7 +89,7 @@ class Opening:
     async def turn_over(self, name: str, *, agent_name: str, said: Said) -> Room | None:
         """The call of a room has lost its people, and others are there: a conversation of their
         own, and an agent for it. None if the room is gone or has an agent."""
-        async with self._alone(name):
+        async with self._locked(name):
             live = await self._livekit.find(name)
             if live is None or await self._livekit.has_agent(name):
                 return None
@@ -100,26 +105,26 @@ class Opening:
     async def merge(self, name: str, change: dict[str, Any]) -> dict[str, Any]:
         """Put the keys of `change` into room.metadata and keep all others. Raises NotFound, and
         InvalidInput before anything is changed."""
-        async with self._alone(name):
+        async with self._locked(name):
             live = await self._there(name)
             room_metadata.check(change, live.metadata)
             return await self._merge(live, change)
 
     async def name_again(self, name: str, conversation_id: UUID) -> None:
         """A room that LiveKit forgot says again what it is about. Raises NotFound."""
-        async with self._alone(name):
+        async with self._locked(name):
             await self._merge(await self._there(name), {CONVERSATION: str(conversation_id)})
 
     async def close(self, name: str) -> None:
         """Send everybody out. Raises NotFound."""
-        async with self._alone(name):
+        async with self._locked(name):
             was_live = await self._livekit.delete(name)
             was_known = await self._rooms.close(name)
         if not was_live and not was_known:
             raise NotFound(f"no room {name}")
         log.info("room closed", room=name)
 
-    def _alone(self, name: str) -> AbstractAsyncContextManager[None]:
+    def _locked(self, name: str) -> AbstractAsyncContextManager[None]:
         return self._one_at_a_time(f"room {name}")
 
     async def _there(self, name: str) -> LiveRoom:

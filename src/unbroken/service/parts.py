@@ -6,8 +6,8 @@ from fastapi import Depends, Request
 
 from unbroken.blobs import Blobs
 from unbroken.env import Env
-from unbroken.service.alone import Alone
 from unbroken.service.livekit_rooms import LiveKitRooms
+from unbroken.service.locks import OneAtATime
 from unbroken.service.opening import Opening
 from unbroken.service.settings import Settings
 from unbroken.service.steadiness import Steadiness
@@ -21,7 +21,7 @@ class Parts(NamedTuple):
     blobs: Blobs
     livekit: LiveKitRooms
     opening: Opening
-    alone: Alone
+    one_at_a_time: OneAtATime
     steadiness: Steadiness
 
 

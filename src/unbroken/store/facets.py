@@ -4,16 +4,17 @@ from unbroken.blobs import Blobs
 from unbroken.env import Env
 from unbroken.store.conversations import StoredConversations
 from unbroken.store.files import StoredFiles
+from unbroken.store.locks import StoredLocks
 from unbroken.store.log import StoredArchive
 from unbroken.store.port import (
     Conversations,
     Files,
+    Locks,
     Reports,
     Requests,
     Rooms,
     Sessions,
     StoreArchive,
-    Turns,
     Users,
     WaitingRooms,
     Watch,
@@ -23,7 +24,6 @@ from unbroken.store.requests import StoredRequests
 from unbroken.store.rooms import StoredRooms
 from unbroken.store.sessions import StoredSessions
 from unbroken.store.transaction import Database
-from unbroken.store.turns import StoredTurns
 from unbroken.store.users import StoredUsers
 from unbroken.store.waiting import StoredWaiting
 from unbroken.store.watch import StoredWatch
@@ -44,7 +44,7 @@ class Facets:
         self.files: Files = StoredFiles(database)
         self.reports: Reports = StoredReports(database)
         self.requests: Requests = StoredRequests(database)
-        self.turns: Turns = StoredTurns(database)
+        self.locks: Locks = StoredLocks(database)
 
     async def check(self) -> None:
         """Raises ArchiveUnavailable if the database does not answer, or takes nothing."""

@@ -368,15 +368,15 @@ class Requests(Protocol):
         """What whoever asks again is told."""
 
 
-class Turns(Protocol):
+class Locks(Protocol):
     """What only one may do at a time, of all processes over one store."""
 
-    async def take(self, name: str, holder: UUID, *, hold_s: float) -> bool:
-        """The turn is the holder's until it is given back, at most for `hold_s`. False: it is
-        somebody else's now."""
+    async def acquire(self, name: str, holder: UUID, *, hold_s: float) -> bool:
+        """The holder has it until it is released, at most for `hold_s`. False: somebody else has
+        it now."""
 
-    async def give_back(self, name: str, holder: UUID) -> None:
-        """If it is still the holder's."""
+    async def release(self, name: str, holder: UUID) -> None:
+        """If this holder still has it."""
 
 
 class Store(Protocol):
@@ -392,7 +392,7 @@ class Store(Protocol):
     files: Files
     reports: Reports
     requests: Requests
-    turns: Turns
+    locks: Locks
 
     async def check(self) -> None:
         """Raises ArchiveUnavailable if nothing can be read or kept now."""

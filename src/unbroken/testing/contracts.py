@@ -22,9 +22,9 @@ from unbroken.testing.appending import AppendContract
 from unbroken.testing.beside import BesideContract
 from unbroken.testing.kept import (
     FilesContract,
+    LocksContract,
     ReportsContract,
     RequestsContract,
-    TurnsContract,
     UsersContract,
 )
 from unbroken.testing.reading import ConversationsContract
@@ -37,12 +37,12 @@ __all__ = [
     "ArchiveContract",
     "ConversationsContract",
     "FilesContract",
+    "LocksContract",
     "ReportsContract",
     "RequestsContract",
     "RoomsContract",
     "SessionsContract",
     "StoreArchiveContract",
-    "TurnsContract",
     "UsersContract",
     "WaitingRoomsContract",
     "WatchContract",

@@ -1,4 +1,4 @@
-"""What a store promises about users, files, reports, turns and requests that come again."""
+"""What a store promises about users, files, reports, locks and requests that come again."""
 
 import asyncio
 from typing import Any
@@ -121,31 +121,31 @@ class ReportsContract:
         assert found.message == "a\N{REPLACEMENT CHARACTER}b?"
 
 
-class TurnsContract:
+class LocksContract:
     """Needs `store` and its `clock`."""
 
-    async def test_a_turn_is_ones_until_it_is_given_back(self, store: Store) -> None:
+    async def test_a_lock_is_ones_until_it_is_released(self, store: Store) -> None:
         one, two = ENV.new_id(), ENV.new_id()
-        assert await store.turns.take("room", one, hold_s=30)
-        assert not await store.turns.take("room", two, hold_s=30)
-        assert await store.turns.take("other", two, hold_s=30)
-        await store.turns.give_back("room", two)
-        assert not await store.turns.take("room", two, hold_s=30)
-        await store.turns.give_back("room", one)
-        assert await store.turns.take("room", two, hold_s=30)
+        assert await store.locks.acquire("room", one, hold_s=30)
+        assert not await store.locks.acquire("room", two, hold_s=30)
+        assert await store.locks.acquire("other", two, hold_s=30)
+        await store.locks.release("room", two)
+        assert not await store.locks.acquire("room", two, hold_s=30)
+        await store.locks.release("room", one)
+        assert await store.locks.acquire("room", two, hold_s=30)
 
-    async def test_a_turn_that_is_not_given_back_ends_by_itself(
+    async def test_a_lock_that_is_not_released_ends_by_itself(
         self, store: Store, clock: Clock
     ) -> None:
         one, two = ENV.new_id(), ENV.new_id()
-        await store.turns.take("room", one, hold_s=30)
+        await store.locks.acquire("room", one, hold_s=30)
         clock.advance(31)
-        assert await store.turns.take("room", two, hold_s=30)
-        await store.turns.give_back("room", one)
-        assert not await store.turns.take("room", one, hold_s=30)
+        assert await store.locks.acquire("room", two, hold_s=30)
+        await store.locks.release("room", one)
+        assert not await store.locks.acquire("room", one, hold_s=30)
 
-    async def test_of_many_who_ask_at_once_one_has_the_turn(self, store: Store) -> None:
-        asked = (store.turns.take("room", ENV.new_id(), hold_s=30) for _ in range(10))
+    async def test_of_many_who_ask_at_once_one_has_the_lock(self, store: Store) -> None:
+        asked = (store.locks.acquire("room", ENV.new_id(), hold_s=30) for _ in range(10))
         assert sorted(await asyncio.gather(*asked)) == [False] * 9 + [True]
 
 

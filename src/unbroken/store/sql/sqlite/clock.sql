@@ -19,7 +19,7 @@ update messages set heard_at = heard_at + :step,
   spot = iif(spot = row_sum(session_id, conversation_id, seq, place, heard_at),
              row_sum(session_id, conversation_id, seq, place, heard_at + :step), spot)
 where conversation_id in (select conversation_id from calls where ended_at is null);
-update turns set until = until + :step;
+update locks set until = until + :step;
 update waiting set opened_at = opened_at + :step, due_at = due_at + :step, asked_at = asked_at + :step,
   since = since + :step;
 
@@ -34,6 +34,6 @@ where phase <> 'ended';
 update terms set taken_at = :now where taken_at > :now;
 update inbox set delivered_at = :now where delivered_at is null and sent_at > :now;
 update conversations set last_at = :now where tenant = :tenant and last_at > :now;
-update turns set until = :now where until > :now;
+update locks set until = :now where until > :now;
 update waiting set opened_at = min(opened_at, :now), due_at = min(due_at, :now + :most),
   asked_at = min(asked_at, :now), since = min(since, :now);

@@ -4,7 +4,7 @@
 alter table sessions add column failures integer not null default 0;
 -- Since when LiveKit has not had the room of a session whose host is silent.
 alter table sessions add column missing_since integer;
--- Whose turn it is with something that one may do at a time: until when, if that one is gone.
-create table turns (
+-- Who holds a lock: until when, if that one is gone.
+create table locks (
   tenant integer not null, name text not null, holder blob not null, until integer not null,
   primary key (tenant, name)) strict;

@@ -7,21 +7,22 @@ from weakref import WeakValueDictionary
 
 from unbroken.env import Env
 from unbroken.errors import ArchiveUnavailable
-from unbroken.store.port import Turns
+from unbroken.store.port import Locks
 
-HOLD_S = 30.0  # what is done in a turn is over by then, or its process is gone
-LOOK_S = 0.05  # at a turn that another process has
+HOLD_S = 30.0  # what is done under a lock is over by then, or its process is gone
+LOOK_S = 0.05  # at a lock that another process has
 
 
-class Alone:
-    """Use as `async with alone("room lobby")`. Raises ArchiveUnavailable before anything is done.
+class OneAtATime:
+    """Use as `async with one_at_a_time("room lobby")`. Raises ArchiveUnavailable before anything is
+    done.
 
-    The turn is a row. Requests of this process wait for each other first, in their order, so that
+    The lock is a row. Requests of this process wait for each other first, in their order, so that
     one of them asks for the row.
     """
 
-    def __init__(self, turns: Turns, env: Env) -> None:
-        self._turns, self._env = turns, env
+    def __init__(self, locks: Locks, env: Env) -> None:
+        self._locks, self._env = locks, env
         # Weak: a lock that nobody holds or waits for is forgotten.
         self._here: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -30,10 +31,10 @@ class Alone:
         async with self._here.setdefault(name, asyncio.Lock()):
             holder = self._env.new_id()
             # Another process gives no event to wait for.
-            while not await self._turns.take(name, holder, hold_s=HOLD_S):  # noqa: ASYNC110 - so
+            while not await self._locks.acquire(name, holder, hold_s=HOLD_S):  # noqa: ASYNC110 - so
                 await asyncio.sleep(LOOK_S)
             try:
                 yield
             finally:
-                with suppress(ArchiveUnavailable):  # what was done is done; the turn ends by itself
-                    await self._turns.give_back(name, holder)
+                with suppress(ArchiveUnavailable):  # what was done is done; the lock ends by itself
+                    await self._locks.release(name, holder)
