@@ -3,9 +3,11 @@
 import pytest
 
 from unbroken.blobs.object_store import ObjectBlobs
+from unbroken.coordination.rate import window
 from unbroken.store.records import SavedTurn
 from unbroken.store.sqlite import SqliteStore
 from unbroken.testing.holders import LISTENED_S, Heard, Holder
+from unbroken.testing.leases import TTL_S, granted, is_free
 from unbroken.testing.watching import orphan
 
 DAY_S = 86_400
@@ -97,6 +99,26 @@ async def test_what_is_saved_over_rest_is_idle_when_nothing_was_said(store, cloc
     assert len(await store.watch.end_idle(idle_s=600)) == 1
 
 
+async def test_leases_and_windows_last_for_as_long_as_they_would_have(store, clock, step_s):
+    await granted(store)
+    asked = window("sms", "ann", limit=1, per_s=TTL_S)
+    assert await store.leases.admit(asked) is None
+    clock.step(step_s)
+    clock.advance(TTL_S - 1)
+    assert not await is_free(store)
+    assert await store.leases.admit(asked) is not None
+    clock.advance(2)
+    assert await is_free(store)
+    assert await store.leases.admit(asked) is None
+
+
+async def test_fences_grow_whatever_the_clock_does(store, clock, step_s):
+    lease = await granted(store)
+    clock.step(step_s)
+    clock.advance(TTL_S + 1)
+    assert (await granted(store)).fence > lease.fence
+
+
 async def test_conversations_are_listed_as_they_came(store, archive, clock, step_s):
     made = []
     for n, step in enumerate((0, step_s, -step_s)):
@@ -110,14 +132,18 @@ async def test_a_clock_that_was_set_while_the_store_was_closed_keeps_nobody(
     tmp_path, clock, step_s
 ):
     blobs = ObjectBlobs.in_folder(tmp_path / "blobs")
-    file = tmp_path / "other.sqlite"
+    file, asked = tmp_path / "other.sqlite", window("sms", "ann", limit=1, per_s=TTL_S)
     async with SqliteStore.open(file, blobs, clock) as store:
         await Holder(store.archive).take("living")
         await orphan(store.archive, "killed", "orphaned")
         await orphan(store.archive, "empty", "empty")
+        await granted(store)
+        await store.leases.admit(asked)
     clock.step(step_s)
     async with SqliteStore.open(file, blobs, clock) as store:
         clock.advance(LISTENED_S)
+        assert await is_free(store)
+        assert await store.leases.admit(asked) is None
         assert (await Holder(Heard(store.archive)).take("living")).cause == "host_lost"
         assert len(await store.watch.claim_orphans(limit=9, retry_s=1, until_s=30)) == 1
         clock.advance(601)

@@ -6,12 +6,10 @@ import sqlite3
 import subprocess
 import sys
 import time
-from pathlib import Path
 from uuid import UUID
 
 import pytest
 
-from unbroken import store as store_package
 from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.errors import ArchiveUnavailable, SettingsInvalid
 from unbroken.store.sqlite import SqliteStore
@@ -19,7 +17,6 @@ from unbroken.store.sqlite.database import SqliteDatabase, file_system
 from unbroken.store.sqlite.transaction import QUERIES
 from unbroken.testing.holders import Clock, Holder, numbered
 
-STORE = Path(store_package.__file__).parent
 ONCE = {"stage", "stage_index", "keep_index", "views"}  # at the start
 WRITER = """
 import asyncio, sys
@@ -179,21 +176,6 @@ async def test_network_file_systems_are_refused(tmp_path, monkeypatch):
     with pytest.raises(SettingsInvalid, match="network file system"):
         async with SqliteDatabase.open(tmp_path / "x.sqlite", Clock()):
             pass
-
-
-def test_every_query_is_asked():
-    """`list_participants` by tests alone: the service shows nobody yet."""
-    modules = [path.read_text() for path in STORE.rglob("*.py")]
-    unasked = {n for n in QUERIES if not any(f'"{n}"' in module for module in modules)}
-    assert unasked == {"list_participants"}
-
-
-def test_no_line_of_sql_is_too_long_for_a_diff():
-    """Migrations up to 13 were written before, and never change."""
-    files = [path for path in STORE.rglob("*.sql") if not "0001" <= path.name < "0014"]
-    long = [(f.name, line) for f in files for line in f.read_text().splitlines() if len(line) > 120]
-    assert files
-    assert not long
 
 
 async def test_every_query_fits_the_tables(store):

@@ -35,7 +35,8 @@ async def test_the_transcript_is_the_fold(archive, conversations, log, size):
     for first in range(0, len(log), size):
         await holder.append(first + 1, *log[first : first + size])
     session = fold((e.kind, e.payload) for e in log)
-    found = await conversations.list_messages(taken.conversation_id, limit=100, spoken_only=False)
+    items = await conversations.list_items(taken.conversation_id, limit=100)
+    found = [message for message, _ in items]
     assert [m.id for m in found] == session.order
     assert [m.role for m in found] == [session.items[i]["role"] for i in session.order]
     user = None

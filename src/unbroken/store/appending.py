@@ -16,9 +16,11 @@ import msgspec
 
 from unbroken import names
 from unbroken.archive import port as wire
-from unbroken.archive.port import Answer, Batch, HostBatch, WireEntry
+from unbroken.archive.port import Batch, BatchAnswer, HostBatch, WireEntry
 from unbroken.errors import InvalidInput
-from unbroken.log.entries import PAYLOAD_BYTES_MAX
+from unbroken.log import large
+from unbroken.log.cause import NOBODY_WAITS
+from unbroken.log.entries import BLOBS, PAYLOAD_BYTES_MAX
 from unbroken.store import calls, messages, sessions
 from unbroken.store.projection import (
     Change,
@@ -39,6 +41,7 @@ from unbroken.store.transaction import Row, Transaction, Unstorable
 TTL_MS_MIN, TTL_MS_MAX = 100, 60_000
 SIDE_ENTRIES_MAX = 5_000  # beside one log; what comes when it is full is answered, and not kept
 SIDE_BYTES_MAX = 64 << 20
+KEPT = ("acked", "fenced", "ended")  # in the log, or beside it
 
 log = logging.getLogger(__name__)
 
@@ -54,11 +57,12 @@ class Appending:
         self._refused = {k: why for k, b in enumerate(batch.batches) if (why := refusal(b))}
         accepted = [(k, b) for k, b in enumerate(batch.batches) if k not in self._refused]
         self._rows = {k: _entries(k, b) for k, b in accepted}
+        self._parts = {k: _parts(b) for k, b in accepted}
         self._changes = {k: _changes(b) for k, b in accepted}
         self._ahead_us = 0  # our clock, of the host's
         self.degraded: list[tuple[UUID, str | None]] = []  # what changed of it
 
-    def run(self, tx: Transaction) -> list[Answer]:
+    def run(self, tx: Transaction) -> list[BatchAnswer]:
         """The answers, in the order of the batches."""
         name, sent_us = clean(self._batch.host_name)[: names.CHARS_MAX], self._batch.at_us
         host = {"host_id": self._batch.host_id, "name": name, "version": None}
@@ -67,7 +71,7 @@ class Appending:
         self._ahead_us = row["ahead"] if row else 0
         return self._divided(tx, range(len(self._batch.batches)))
 
-    def _divided(self, tx: Transaction, ks: range) -> list[Answer]:
+    def _divided(self, tx: Transaction, ks: range) -> list[BatchAnswer]:
         if (answers := self._tried(tx, ks)) is not None:
             return answers
         if len(ks) > 1:
@@ -76,7 +80,9 @@ class Appending:
         bare = self._tried(tx, ks, is_bare=True)
         return bare or [self._refusal(ks[0], "unstorable")]
 
-    def _tried(self, tx: Transaction, ks: range, *, is_bare: bool = False) -> list[Answer] | None:
+    def _tried(
+        self, tx: Transaction, ks: range, *, is_bare: bool = False
+    ) -> list[BatchAnswer] | None:
         """None: something in it cannot be stored, and nothing of it was."""
         told = len(self.degraded)
         try:
@@ -89,9 +95,12 @@ class Appending:
                 log.exception("batch not stored", extra={"session_id": session, "bare": is_bare})
             return None
 
-    def _stored(self, tx: Transaction, ks: range, *, is_bare: bool) -> list[Answer]:
+    def _stored(self, tx: Transaction, ks: range, *, is_bare: bool) -> list[BatchAnswer]:
         self._stage(tx, ks)
         rows = {row["k"]: row for row in tx.all("append", **_SIDE_BOUNDS)}
+        kept = [k for k, row in rows.items() if row["outcome"] in KEPT and self._parts[k]]
+        if kept:
+            tx.many("put_part", [part for k in kept for part in self._parts[k]])
         has_orders = sessions.has_orders(tx)
         for k, row in sorted(rows.items()):
             if row["outcome"] == "acked":
@@ -147,7 +156,7 @@ class Appending:
             tx.one("set_degraded", session_id=batch.session_id, degraded=words)
             self.degraded.append((batch.session_id, words))
 
-    def _ordered(self, tx: Transaction, k: int, answer: Answer) -> Answer:
+    def _ordered(self, tx: Transaction, k: int, answer: BatchAnswer) -> BatchAnswer:
         """With what its holder is to do now."""
         batch = self._batch.batches[k]
         if answer.outcome != "acked" or batch.final is not None:
@@ -155,15 +164,15 @@ class Appending:
         orders = sessions.orders(tx, batch.session_id, batch.term)
         return msgspec.structs.replace(answer, orders=orders)
 
-    def _answer(self, k: int, row: Row | None) -> Answer:
+    def _answer(self, k: int, row: Row | None) -> BatchAnswer:
         if row is None:
             return self._refusal(k, self._refused[k])
         session_id = self._batch.batches[k].session_id
-        return Answer(session_id=session_id, outcome=row["outcome"], seq=row["seq"])
+        return BatchAnswer(session_id=session_id, outcome=row["outcome"], seq=row["seq"])
 
-    def _refusal(self, k: int, code: str) -> Answer:
+    def _refusal(self, k: int, code: str) -> BatchAnswer:
         session_id = self._batch.batches[k].session_id
-        return Answer(session_id=session_id, outcome="refused", seq=0, code=code)
+        return BatchAnswer(session_id=session_id, outcome="refused", seq=0, code=code)
 
 
 def apply(tx: Transaction, batch: Batch, new: Numbered, *, about: Row, ahead_us: int) -> None:
@@ -175,7 +184,7 @@ def apply(tx: Transaction, batch: Batch, new: Numbered, *, about: Row, ahead_us:
     call_id, conversation_id = about["call_id"], about["conversation_id"]
     changed = [change for _, change in new]
     if lines := [(n, c) for n, c in new if isinstance(c, PutMessage | RemoveMessages)]:
-        history = messages.History(tx, batch.session_id, conversation_id, ahead_us)
+        history = messages.Lines(tx, batch.session_id, conversation_id, ahead_us)
         history.apply(lines)
         if puts := [c for _, c in lines if isinstance(c, PutMessage)]:
             newest_us = history.newest_us or 0
@@ -202,7 +211,8 @@ def leave(tx: Transaction, session_id: UUID, term: int, holder: UUID, cause: str
     who = {"session_id": session_id, "term": term, "holder": holder}
     over = tx.one("get_ending", **who)
     if over is None:
-        left = tx.one("orphan", **who, cause=cause)
+        is_waited_for = cause not in NOBODY_WAITS
+        left = tx.one("orphan", **who, cause=cause, is_waited_for=is_waited_for)
         if left and left["next_dispatch_at"]:
             tx.wake()
         return left
@@ -266,6 +276,16 @@ def _entry(k: int, seq: int, term: int, entry: WireEntry) -> tuple[Any, ...]:
     kind, flags, at_us, payload = entry.kind, entry.flags, _time(entry.at_us), entry.payload
     head = row_sum(seq, term, kind.encode(), flags, at_us)
     return k, seq, kind, flags, at_us, payload, hashlib.sha256(payload).digest(), head
+
+
+def _parts(batch: Batch) -> list[tuple[Any, ...]]:
+    """The blobs that its entries refer to."""
+    return [
+        (name, batch.session_id, seq)
+        for seq, entry in enumerate(batch.entries, batch.first)
+        if entry.flags & BLOBS
+        for name in dict.fromkeys(large.references(entry.payload))
+    ]
 
 
 def _changes(batch: Batch) -> Numbered:

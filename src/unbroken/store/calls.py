@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from unbroken.archive.port import TakeRequest
+from unbroken.coordination.scope import ROOM
 from unbroken.store import going
 from unbroken.store.projection import LeaveParticipant, PutParticipant
 from unbroken.store.transaction import TENANT, Row, Transaction
@@ -37,11 +38,26 @@ def _begin(tx: Transaction, request: TakeRequest, *, is_named: bool) -> dict[str
     """A new call; the room is its from now on."""
     conversation_id = _conversation(tx, request, is_named=is_named)
     new = {"call_id": request.new_call_id, "conversation_id": conversation_id}
+    forget_strangers(tx, request.room_name, conversation_id)
     tx.one("forget_sid", room_sid=request.room_sid)
     tx.one("open_call", **new, room_sid=request.room_sid, room_name=request.room_name)
     turned = {"name": request.room_name, "sid": request.room_sid}
     tx.one("turn_room", **turned, conversation_id=conversation_id)
     return new
+
+
+def forget_strangers(tx: Transaction, room_name: str, conversation_id: UUID) -> None:
+    """What was shared in the room is not for who comes now, if they have another conversation than
+    the last call there. What was shared since the room was opened for them stays."""
+    room = tx.one("get_room", name=room_name)
+    last = tx.one("last_call_of_name", room_name=room_name)
+    is_theirs = room is not None and room["conversation_id"] == conversation_id
+    if last and last["conversation_id"] != conversation_id and not is_theirs:
+        forget_shared(tx, room_name)
+
+
+def forget_shared(tx: Transaction, room_name: str) -> None:
+    tx.one("erase_state", scope=ROOM, owner=room_name)
 
 
 def see_sid(tx: Transaction, request: TakeRequest, call: Row) -> None:
@@ -72,6 +88,7 @@ def ensure(tx: Transaction, room_name: str, *, new_call_id: UUID, new_conversati
     conversation_id = room["conversation_id"] if room and is_free else new_conversation_id
     tx.one("put_conversation", conversation_id=conversation_id, user_id=None)
     ids = {"call_id": new_call_id, "conversation_id": conversation_id, "room_name": room_name}
+    forget_strangers(tx, room_name, conversation_id)
     if room and room["sid"]:
         tx.one("forget_sid", room_sid=room["sid"])
         tx.one("open_call", room_sid=room["sid"], **ids)
@@ -85,16 +102,16 @@ def see_people(
     tx: Transaction, call_id: UUID, seen: Sequence[PutParticipant | LeaveParticipant]
 ) -> None:
     """Who came, changed and left, in this order."""
-    people: dict[str, Seen] = {}
+    people: dict[str, PersonSeen] = {}
     for change in seen:
-        people[change.identity] = people.get(change.identity, Seen()).then(change)
+        people[change.identity] = people.get(change.identity, PersonSeen()).then(change)
     if put := [(call_id, name, *one.row()) for name, one in people.items() if one.is_known]:
         tx.many("put_participant", put)
     if left := [(call_id, n, one.left_us) for n, one in people.items() if not one.is_known]:
         tx.many("leave_participant", left)
 
 
-class Seen(msgspec.Struct, frozen=True, kw_only=True):
+class PersonSeen(msgspec.Struct, frozen=True, kw_only=True):
     """What several changes say of one person; None: nothing. `left_us` counts if `has_turned`."""
 
     is_known: bool = False

@@ -11,10 +11,11 @@ import msgspec
 from unbroken.blobs import Blobs
 from unbroken.errors import NotFound
 from unbroken.store import large
+from unbroken.store.port import GiveWay, giving_way
 from unbroken.store.projection import PutMessage, changes, text_of
 from unbroken.store.records import (
     PAGE_BYTES_MAX,
-    Call,
+    CallRow,
     Conversation,
     Found,
     Message,
@@ -27,7 +28,7 @@ from unbroken.store.transaction import Database, Row, Transaction
 
 CALLS_MAX = 1_000  # of one conversation, the newest
 SESSIONS_MAX = 100  # of one call: one for each role
-LISTS_MAX = 1  # at once: they are long, and agents and single conversations go first
+LISTS_MAX = 1  # at once: they are long, and single conversations go first
 _LAST_ID = UUID(bytes=b"\xff" * 16)
 _LAST_PLACE = b"\xff" * 8
 _LAST_AT = (1 << 63) - 1
@@ -74,7 +75,7 @@ class StoredConversations:
         (found,) = await self._conversations([_found(row, "conversation", conversation_id)])
         return found
 
-    async def list_calls(self, conversation_id: UUID) -> list[Call]:
+    async def list_calls(self, conversation_id: UUID) -> list[CallRow]:
         return await self._database.read(lambda tx: _calls(tx, conversation_id))
 
     async def list_messages(
@@ -85,20 +86,21 @@ class StoredConversations:
         before: Spot | None = None,
         spoken_only: bool = True,
     ) -> list[Message]:
-        asked = _page(conversation_id, limit, before) | {"all_items": not spoken_only}
+        asked = _page(conversation_id, limit, before)
+        asked |= {"all_items": not spoken_only, "with_turns": False}
         rows = await self._rows(asked)
         whole = await self._whole(rows)
-        return [_message(row, payload) for row, payload in zip(rows, whole, strict=True)][::-1]
+        return await self._database.aside(lambda way: _messages(rows, whole, way))
 
     async def list_items(
         self, conversation_id: UUID, *, limit: int, before: Spot | None = None
     ) -> list[tuple[Message, bytes | None]]:
-        rows = await self._rows(_page(conversation_id, limit, before) | {"all_items": True})
-        found = [
-            (_message(row, payload), row["payload"] and (payload or row["payload"]))
-            for row, payload in zip(rows, await self._whole(rows), strict=True)
-        ]
-        return found[::-1]
+        asked = _page(conversation_id, limit, before) | {"all_items": True, "with_turns": True}
+        rows = await self._rows(asked)
+        whole = await self._whole(rows)
+        found = await self._database.aside(lambda way: _messages(rows, whole, way))
+        payloads = [r["payload"] and (w or r["payload"]) for r, w in zip(rows, whole, strict=True)]
+        return list(zip(found, payloads[::-1], strict=True))
 
     async def _rows(self, asked: dict[str, Any]) -> list[Row]:
         """At most `limit`, and none behind the one that reaches PAGE_BYTES_MAX."""
@@ -192,6 +194,12 @@ def _conversation(row: Row, line: bytes | None, said: bytes | None) -> Conversat
     )
 
 
+def _messages(rows: list[Row], whole: list[bytes | None], way: GiveWay) -> list[Message]:
+    """Oldest first."""
+    both = giving_way(zip(rows, whole, strict=True), way)
+    return [_message(row, payload) for row, payload in both][::-1]
+
+
 def _message(row: Row, payload: bytes | None) -> Message:
     """`payload`: of one with large parts, or one whose row is damaged."""
     is_misplaced = bool(row["is_misplaced"])
@@ -237,14 +245,14 @@ def _line(row: Row, payload: bytes | None, *, is_corrupt: bool) -> Message:
     )
 
 
-def _calls(tx: Transaction, conversation_id: UUID) -> list[Call]:
+def _calls(tx: Transaction, conversation_id: UUID) -> list[CallRow]:
     rows = tx.all("list_calls", conversation_id=conversation_id, limit=CALLS_MAX)[::-1]
     asked = [{"call_id": row["call_id"], "limit": SESSIONS_MAX} for row in rows]
     return [_call(row, tx.all("list_sessions", **a)) for row, a in zip(rows, asked, strict=True)]
 
 
-def _call(row: Row, sessions: list[Row]) -> Call:
-    return Call(
+def _call(row: Row, sessions: list[Row]) -> CallRow:
+    return CallRow(
         id=row["call_id"],
         conversation_id=row["conversation_id"],
         room_name=row["room_name"],

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from unbroken.errors import NotFound
-from unbroken.store.records import File
+from unbroken.store.records import Upload
 from unbroken.store.text import clean
 from unbroken.store.transaction import Database
 
@@ -12,7 +12,7 @@ class StoredFiles:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def put(self, file: File) -> None:
+    async def put(self, file: Upload) -> None:
         await self._database.write(
             lambda tx: tx.one(
                 "put_file",
@@ -27,11 +27,11 @@ class StoredFiles:
             )
         )
 
-    async def get(self, file_id: UUID) -> File:
+    async def get(self, file_id: UUID) -> Upload:
         row = await self._database.read(lambda tx: tx.one("get_file", file_id=file_id))
         if row is None:
             raise NotFound(f"no file {file_id}")
-        return File(
+        return Upload(
             id=file_id,
             conversation_id=row["conversation_id"],
             call_id=row["call_id"],

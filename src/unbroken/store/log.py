@@ -1,15 +1,21 @@
 """The archive end of the store: `take` and `append`, guarded by the statements of the dialect."""
 
 import asyncio
-import hashlib
 import logging
+from collections.abc import Iterator
 from uuid import UUID
+
+import msgspec
 
 from unbroken import names
 from unbroken.archive import port as wire
 from unbroken.archive.port import (
+    Batch,
+    BatchAnswer,
     HostAnswer,
     HostBatch,
+    LogPart,
+    LogPlace,
     StoredEntry,
     StoreIdentity,
     Taken,
@@ -18,19 +24,18 @@ from unbroken.archive.port import (
 )
 from unbroken.blobs import Blobs
 from unbroken.env import Env
-from unbroken.errors import CallTaken, InvalidInput
-from unbroken.log.entries import KIND_OF, KINDS, Lost, encode
+from unbroken.errors import ArchiveUnavailable, CallTaken, InvalidInput
 from unbroken.store import taking
 from unbroken.store.appending import Appending, check_ttl
 from unbroken.store.records import FIRST_PLACE, Received, SideEntry, SidePlace
+from unbroken.store.taking import stored
 from unbroken.store.transaction import Database, Row, Transaction
 
 BATCHES_MAX = 10_000  # of one host in one request
-CORRUPT = "corrupt"  # why an entry is lost
+STEPS_MAX = 500  # batches and entries in one transaction: about a tenth of a second
+CHAIN_BYTES = 32  # of an SHA-256
 NAMED_MAX = 10  # damaged entries, in one line of the log
 INLINE_BYTES_MAX = 64 << 10  # beyond it a thread reads the payloads, so that the loop goes on
-_TIMELINE_MAX = (1 << 53) - 1  # what JavaScript's numbers hold exactly
-
 
 log = logging.getLogger(__name__)
 
@@ -41,16 +46,25 @@ class StoredArchive:
     def __init__(self, database: Database, blobs: Blobs, env: Env) -> None:
         self._database = database
         self._blobs = blobs
-        self.identity = StoreIdentity(database.system_id, env.new_id().int & _TIMELINE_MAX)
         self._env = env
+        # One part of one host waits for the database, those of others for this, in their order.
+        # So a take, or anything else that is written, is behind one part and not behind all.
+        self._appending = asyncio.Semaphore(1)
+
+    @property
+    def identity(self) -> StoreIdentity:
+        return self._database.identity
 
     async def take(self, request: TakeRequest, *, listened_us: int = 0) -> Taken:
         _check_names(request)
         self._check_who(request.host_id, request.holder)
         ttl_us = check_ttl(request.ttl_ms)
         lost_hosts = listened_us >= ttl_us
-        grant = await self._database.write(
-            lambda tx: taking.take(tx, request, ttl_us=ttl_us, lost_hosts=lost_hosts)
+        grant, store = await self._database.write_at_once(
+            lambda tx: (
+                taking.take(tx, request, ttl_us=ttl_us, lost_hosts=lost_hosts),
+                tx.identity,
+            )
         )
         if isinstance(grant, taking.NotTaken):
             state = "is over" if grant.is_over else "has a living holder"
@@ -59,51 +73,27 @@ class StoredArchive:
                 session_id=grant.session_id,
                 is_over=grant.is_over,
             )
-        return self._taken(grant, await self._log(grant["session_id"], grant["base"]))
+        start = LogPlace(session_id=grant["session_id"], holder=request.holder, seq=0, chain=b"")
+        return _taken(grant, await self._read(start, is_held=False), store)
 
-    async def _log(self, session_id: UUID, base: int) -> list[StoredEntry]:
-        """All up to `base`, which never changes again; what is damaged or gone is `lost`."""
+    async def read_log(self, place: LogPlace) -> LogPart:
+        _check_place(place)
+        return await self._read(place, is_held=True)
 
-        def work(tx: Transaction) -> tuple[dict[int, Row], bool]:
-            asked = {"session_id": session_id, "after": 0, "upto": base, "limit": wire.NUMBER_MAX}
-            rows = {row["seq"]: row for row in tx.each("list_entries", **asked)}
-            known = tx.one("get_chain", session_id=session_id)
-            is_all = known is not None and known["last_seq"] == base
-            chain = b"" if is_all else None
-            for row in rows.values() if is_all else ():
-                chain = hashlib.sha256((chain or b"") + row["sha256"]).digest()
-            return rows, chain is None or chain == ((known and known["chain"]) or b"")
-
-        rows, is_chained = await self._database.read_at_once(work)
-        entries = [_stored(rows[n]) if n in rows else _lost(n) for n in range(1, base + 1)]
-        damaged = [n for n, row in rows.items() if not row["is_whole"]]
-        if damaged or len(rows) < base or not is_chained:
-            about = {"session_id": str(session_id), "seqs": damaged[:NAMED_MAX]}
+    async def _read(self, place: LogPlace, *, is_held: bool) -> LogPart:
+        """With `is_held` only if the holder has the session still."""
+        read = await self._database.read_at_once(
+            lambda tx: taking.read_log(tx, place, is_held=is_held)
+        )
+        if not read.is_as_stored:
+            about = {"session_id": str(place.session_id), "seqs": read.damaged[:NAMED_MAX]}
             log.error("log is corrupt", extra=about)
-        return entries
+        return read.part
 
     def _check_who(self, *ids: UUID) -> None:
         """Raise InvalidInput for the service's own id: what it holds, it alone writes."""
         if self._database.own_holder in ids:
             raise InvalidInput("no host and no holder has this id")
-
-    def _taken(self, grant: Row, entries: list[StoredEntry]) -> Taken:
-        g = grant
-        return Taken(
-            session_id=g["session_id"],
-            call_id=g["call_id"],
-            conversation_id=g["conversation_id"],
-            term=g["term"],
-            base=g["base"],
-            is_new=g["term"] == 1,
-            is_named=bool(g["is_named"]),
-            cause=g["cause"],
-            gap_us=g["gap"],
-            crashes=g["crashes"],
-            entries=tuple(entries),
-            mark=WireMark(g["mark_n"], g["mark_at"], g["mark"]) if g["mark"] else None,
-            store=self.identity,
-        )
 
     async def append(self, batch: HostBatch) -> HostAnswer:
         return (await self.receive(batch)).answer
@@ -112,14 +102,22 @@ class StoredArchive:
         if len(batch.batches) > BATCHES_MAX:
             raise InvalidInput(f"a request holds at most {BATCHES_MAX} batches")
         self._check_who(batch.host_id, *(one.holder for one in batch.batches))
-        if _size(batch) <= INLINE_BYTES_MAX:
-            work = Appending(batch)
-        else:
-            work = await asyncio.to_thread(Appending, batch)
-        answers = await self._database.write(work.run)
-        now_us = self._env.now_us()
-        answer = HostAnswer(store=self.identity, now_us=now_us, batches=tuple(answers))
-        return Received(answer, tuple(work.degraded))
+        answers: list[BatchAnswer] = []
+        degraded: list[tuple[UUID, str | None]] = []
+        stores = set[StoreIdentity]()
+        for part in _parts(batch):
+            answered, store = await self._appended(work := await _prepared(part))
+            answers += answered
+            degraded += work.degraded
+            stores.add(store)
+        if len(stores) > 1:
+            raise ArchiveUnavailable("the store went back meanwhile")
+        answer = HostAnswer(store=store, now_us=self._env.now_us(), batches=tuple(answers))
+        return Received(answer, tuple(degraded))
+
+    async def _appended(self, work: Appending) -> tuple[list[BatchAnswer], StoreIdentity]:
+        async with self._appending:
+            return await self._database.write(lambda tx: (work.run(tx), tx.identity))
 
     async def put_blob(self, sha256: bytes, content: bytes) -> None:
         await self._blobs.put(sha256, content)
@@ -141,7 +139,7 @@ class StoredArchive:
         def work(tx: Transaction) -> list[StoredEntry]:
             found, size = [], 0
             for row in tx.each("list_entries", **asked):
-                found.append(_stored(row))
+                found.append(stored(row))
                 size += len(found[-1].payload)
                 if size >= bytes_max:
                     break
@@ -173,31 +171,58 @@ class StoredArchive:
         return await self._database.read(work)
 
 
+def _taken(grant: Row, part: LogPart, store: StoreIdentity) -> Taken:
+    g = grant
+    return Taken(
+        session_id=g["session_id"],
+        call_id=g["call_id"],
+        conversation_id=g["conversation_id"],
+        term=g["term"],
+        base=g["base"],
+        is_new=g["term"] == 1,
+        is_named=bool(g["is_named"]),
+        cause=g["cause"],
+        gap_us=g["gap"],
+        crashes=g["crashes"],
+        entries=part.entries,
+        next=part.next,
+        mark=WireMark(g["mark_n"], g["mark_at"], g["mark"]) if g["mark"] else None,
+        store=store,
+    )
+
+
+def _parts(batch: HostBatch) -> Iterator[HostBatch]:
+    """One host's backlog in transactions that are short, so that others come between: at least
+    one, which renews the host."""
+    part: list[Batch] = []
+    steps = 0
+    for one in batch.batches:
+        mine = 1 + len(one.entries)
+        if part and steps + mine > STEPS_MAX:
+            yield msgspec.structs.replace(batch, batches=tuple(part))
+            part, steps = [], 0
+        part.append(one)
+        steps += mine
+    yield msgspec.structs.replace(batch, batches=tuple(part))
+
+
+async def _prepared(batch: HostBatch) -> Appending:
+    if _size(batch) <= INLINE_BYTES_MAX:
+        return Appending(batch)
+    return await asyncio.to_thread(Appending, batch)
+
+
 def _size(batch: HostBatch) -> int:
     return sum(len(entry.payload) for one in batch.batches for entry in one.entries)
 
 
 def _beside(row: Row) -> SideEntry:
     return SideEntry(
-        entry=_stored(row),
+        entry=stored(row),
         reason=row["reason"],
         received_at_us=row["received_at"],
         holder=row["holder"],
     )
-
-
-def _lost(seq: int, term: int = 0, at_us: int = 0, kind: str | None = None) -> StoredEntry:
-    """Stands for an entry that is not what was stored."""
-    payload, flags = encode(Lost(CORRUPT, kind))
-    return StoredEntry(seq, term, KIND_OF[Lost], at_us, flags, payload)
-
-
-def _stored(row: Row) -> StoredEntry:
-    if not row["is_whole"]:
-        kind = row["kind"] if row["kind"] in KINDS else None
-        return _lost(row["seq"], row["term"], row["at"], kind)
-    payload = row["payload"] or b""
-    return StoredEntry(row["seq"], row["term"], row["kind"], row["at"], row["flags"], payload)
 
 
 def _check_names(request: TakeRequest) -> None:
@@ -209,3 +234,8 @@ def _check_names(request: TakeRequest) -> None:
         raise InvalidInput(f"granted_term is from 0 to {wire.TERM_MAX}")
     if not request.holder.int:
         raise InvalidInput("the nil uuid holds nothing")
+
+
+def _check_place(place: LogPlace) -> None:
+    if not 0 < place.seq <= wire.NUMBER_MAX or len(place.chain) != CHAIN_BYTES:
+        raise InvalidInput("no part of a log ends there")

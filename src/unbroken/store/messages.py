@@ -34,7 +34,7 @@ class Spot(NamedTuple):
     heard_us: int
 
 
-class History:
+class Lines:
     """The messages of one session, inside one transaction, once."""
 
     def __init__(

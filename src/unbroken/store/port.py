@@ -5,40 +5,49 @@ if what is kept is not what was stored; none answers as if there were nothing. W
 keep of this is written as tests in `unbroken.testing`, a contract for each facet.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 from unbroken.archive import port as wire
+from unbroken.blobs import Blobs
+from unbroken.coordination.coordinator import Leases
+from unbroken.coordination.port import SharedState
 from unbroken.dispatch import Said
 from unbroken.log.mark import Mark
-from unbroken.people import Person
 from unbroken.store.records import (
     FIRST_PLACE,
-    Abandoned,
     Answered,
     Awaited,
     Begun,
-    Call,
-    CallRoom,
+    CallRow,
     Conversation,
-    File,
     Message,
-    Orphan,
-    Place,
     Received,
     Report,
     Room,
+    RoomPlace,
     SavedTurn,
     SessionRow,
     SideEntry,
     SidePlace,
     Spot,
     Term,
+    Upload,
     User,
-    Waiting,
-    Watched,
+    Verified,
 )
+from unbroken.store.watching import WaitingRooms, Watch
+
+T = TypeVar("T")
+GiveWay: TypeAlias = Callable[[], None]  # called in a thread that makes an answer to people
+
+
+def giving_way(each: Iterable[T], give_way: GiveWay) -> Iterator[T]:
+    """The same, standing still before each one as long as an agent goes first."""
+    for one in each:
+        give_way()
+        yield one
 
 
 class StoreArchive(wire.Archive, Protocol):
@@ -65,8 +74,7 @@ class StoreArchive(wire.Archive, Protocol):
     ) -> list[wire.StoredEntry]:
         """The log of a session, in order; stops behind the entry that reaches `bytes_max`.
 
-        A payload that was erased is empty; an entry that is not what was stored is `lost`.
-        """
+        A payload that was erased is empty; an entry that is not what was stored is `lost`."""
 
     async def side_entries(
         self,
@@ -98,7 +106,7 @@ class Conversations(Protocol):
     async def get_conversation(self, conversation_id: UUID) -> Conversation:
         """Raises NotFound."""
 
-    async def list_calls(self, conversation_id: UUID) -> list[Call]:
+    async def list_calls(self, conversation_id: UUID) -> list[CallRow]:
         """The newest thousand, oldest first."""
 
     async def list_messages(
@@ -144,80 +152,13 @@ class Sessions(Protocol):
 
     async def kill(self, session_id: UUID) -> None:
         """Have the holder's process killed: its keeper is told once, with its next answer.
+        Raises Conflict if the session has no holder now."""
 
-        Raises Conflict if the session has no holder now.
-        """
+    async def verify(self, session_id: UUID) -> Verified:
+        """Compare what is kept of a session, row by row, with what was stored. Raises NotFound."""
 
-
-class Watch(Protocol):
-    """Sessions without a holder: who is due, who waits, who is over.
-
-    What is decided is guarded by the term: of several watchers one has its way.
-    """
-
-    async def wait(self, wait_s: float) -> None:
-        """Until something may have become due, at the latest for `wait_s`: a hint, no more."""
-
-    async def next_dispatch_us(self) -> int | None:
-        """When the next dispatch is due, by the wall clock; None: nothing will be."""
-
-    async def claim_orphans(self, *, limit: int, retry_s: float, until_s: float) -> list[Orphan]:
-        """Those whose dispatch is due now; each again after `retry_s`, then twice, then always
-        four times as long: a worker that is only slow must not drown in further jobs. They are
-        late when LiveKit has answered for them for `until_s` and nobody has taken them."""
-
-    async def postpone(
-        self, session_id: UUID, term: int, *, first_s: float, most_s: float
-    ) -> float | None:
-        """LiveKit did not answer for it: nothing of it is counted, and it is due again after
-        `first_s`, then after twice as long, at most after `most_s`. The pause; None: it has moved
-        on."""
-
-    async def answered(self, session_id: UUID, term: int) -> None:
-        """LiveKit answers for it again: the next pause is the first one."""
-
-    async def stand_by(self, session_id: UUID, term: int) -> None:
-        """Nobody is there: nothing is due until people have `rejoined`."""
-
-    async def orphan(self, session_id: UUID, term: int, holder: UUID, *, cause: str) -> bool:
-        """Or end it, if its holder had hung up. False if the session has moved on."""
-
-    async def whose(self, call: CallRoom, here: Iterable[Person]) -> bool | None:
-        """Whether the call goes on for these people in its room; None: it had nobody yet."""
-
-    async def rejoined(self, session_id: UUID, term: int) -> bool:
-        """People are back in the room of an orphan: its dispatch is due."""
-
-    async def count_crashes(self, session_id: UUID, *, window_s: float) -> int:
-        """How often it lost its holder within `window_s`, for a reason that a new one may share."""
-
-    async def list_waiting(self) -> list[Watched]:
-        """Orphans for whom nothing is due, the newest first."""
-
-    async def list_silent(self, *, listened_us: int) -> list[Watched]:
-        """Held on a host whose lease is over; `listened_us`: how long it could have been heard."""
-
-    async def note_missing(self, missing: Iterable[Watched], there: Iterable[Watched]) -> None:
-        """LiveKit does not have the rooms of `missing`, and has those of `there`."""
-
-    async def list_live(self) -> list[Watched]:
-        """Sessions with an agent."""
-
-    async def list_former(self, *, within_s: float | None = None) -> dict[str, set[str]]:
-        """By room name: the identities of earlier holders of sessions that are live; of those
-        that were taken `within_s`."""
-
-    async def see_room(self, call: CallRoom, sid: str) -> None:
-        """The room of the call has a further sid."""
-
-    async def list_abandoned(self, *, orphaned_s: float) -> list[Abandoned]:
-        """Orphaned for `orphaned_s` or longer, the oldest first, at most a page."""
-
-    async def end(self, session_id: UUID, term: int, holder: UUID, *, reason: str) -> bool:
-        """Close the session, and its call if it was the last one. False if it has moved on."""
-
-    async def end_idle(self, *, idle_s: float) -> list[UUID]:
-        """End what was saved over REST and has been idle for `idle_s`; the sessions."""
+    async def newest(self, *, limit: int, before: UUID | None = None) -> list[tuple[UUID, int]]:
+        """Sessions by their id, the newest first, with their last seq."""
 
 
 class Rooms(Protocol):
@@ -238,8 +179,7 @@ class Rooms(Protocol):
     async def goes_on(self, name: str, identity: str | None = None) -> UUID | None:
         """The conversation that a new LiveKit room of this name continues: one whose call still
         has a living agent, one that waits for this person, or one in which nobody has said
-        anything yet.
-        """
+        anything yet."""
 
     async def said(self, name: str, conversation_id: UUID, agent_name: str) -> Said | None:
         """What the application's dispatch said in the open call that goes on in this room."""
@@ -257,8 +197,7 @@ class Rooms(Protocol):
     ) -> Room:
         """Note the room as LiveKit has it; the one before of that name is closed if it was
         about another conversation. `is_named`: the application chose that; `awaits`: it waits
-        for this agent from now on; `agents`: whom the application named, none: no change.
-        """
+        for this agent from now on; `agents`: whom the application named, none: no change."""
 
     async def turn(self, sid: str) -> None:
         """What comes into this LiveKit room now is none of its call before."""
@@ -266,65 +205,29 @@ class Rooms(Protocol):
     async def close(self, name: str) -> bool:
         """False if no room of this name was open."""
 
-    async def announce(self, room_name: str) -> Place:
+    async def announce(self, room_name: str) -> RoomPlace:
         """The open call of a room and its conversation, made if there is none."""
 
-    async def find(self, room_name: str) -> Place:
+    async def find(self, room_name: str) -> RoomPlace:
         """The open call of a room, else its last one. Raises NotFound."""
 
-    async def finalize(self, room_name: str) -> Place:
+    async def finalize(self, room_name: str) -> RoomPlace:
         """The application closes the call of a room: nobody continues it, and what comes next is
         a new one. An agent that is still there speaks on until it leaves. Raises NotFound."""
 
     async def connect(
         self, room_name: str, identity: str, *, metadata: bytes | None, at_us: int
-    ) -> Place:
+    ) -> RoomPlace:
         """Somebody is in the room, whose open call is made if there is none."""
 
-    async def disconnect(self, room_name: str, identity: str, *, at_us: int) -> Place:
+    async def disconnect(self, room_name: str, identity: str, *, at_us: int) -> RoomPlace:
         """Somebody has left. Raises NotFound if nothing is known of the room."""
 
     async def summarize(self, call_id: UUID, summary: bytes) -> None:
         """Keep what the application says about a call, in place of what it said before."""
 
-    async def save_turn(self, turn: SavedTurn) -> Place:
+    async def save_turn(self, turn: SavedTurn) -> RoomPlace:
         """Keep a turn in the log of the service's own session of that call."""
-
-
-class WaitingRooms(Protocol):
-    """Rooms that were opened with an agent that has not come yet."""
-
-    async def next_due_us(self) -> int | None:
-        """When a room is to be looked at next, by the wall clock; None: none waits."""
-
-    async def find(self, name: str) -> Waiting | None:
-        """The open room of this name, if it waits."""
-
-    async def list(self) -> dict[str, Waiting]:
-        """The rooms that wait, by name; the newest thousand."""
-
-    async def claim(self, *, limit: int, hold_s: float) -> tuple[Waiting, ...]:
-        """Those that are due, for one who looks; due again after `hold_s` if nothing is said."""
-
-    async def look(
-        self, room_id: UUID, *, has_people: bool, again_s: float, asked: bool, is_coming: bool
-    ) -> None:
-        """What was seen there, and when to look again. `asked`: LiveKit has a dispatch for it."""
-
-    async def may_ask(self, waiting: Waiting, *, has_people: bool, again_s: float) -> bool:
-        """Claim the next dispatch. False: another has asked, or there is an agent."""
-
-    async def postpone(self, room_ids: Sequence[UUID], *, again_s: float) -> None:
-        """LiveKit did not answer for them: they begin to wait anew."""
-
-    async def settle(self, room_id: UUID) -> None:
-        """It waits no more."""
-
-    async def may_give_up(self, waiting: Waiting, *, hold_s: float) -> bool:
-        """Claim its end. False: there is an agent, or it waits anew."""
-
-    async def agent_names(self, *, within_s: float) -> tuple[str, ...]:
-        """The names under which agents took sessions lately, at most twenty."""
 
 
 class Users(Protocol):
@@ -340,10 +243,10 @@ class Users(Protocol):
 class Files(Protocol):
     """Files that people uploaded: who, where, and under which hash the bytes are."""
 
-    async def put(self, file: File) -> None:
+    async def put(self, file: Upload) -> None:
         """Note a file whose bytes are kept already."""
 
-    async def get(self, file_id: UUID) -> File:
+    async def get(self, file_id: UUID) -> Upload:
         """Raises NotFound."""
 
 
@@ -372,15 +275,31 @@ class Locks(Protocol):
     """What only one may do at a time, of all processes over one store."""
 
     async def acquire(self, name: str, holder: UUID, *, hold_s: float) -> bool:
-        """The holder has it until it is released, at most for `hold_s`. False: somebody else has
-        it now."""
+        """The holder has it until it is released, at most for `hold_s` from the last time on
+        that it asked. False: somebody else has it now."""
 
     async def release(self, name: str, holder: UUID) -> None:
         """If this holder still has it."""
 
 
+class Uses(Protocol):
+    """Which blobs are wanted. What was put within `idle_s`, or is referred to, is never doomed."""
+
+    async def begin(self, sha256: bytes) -> None:
+        """Somebody puts this blob now. Raises ArchiveUnavailable while it is being deleted."""
+
+    async def doom(self, sha256s: Sequence[bytes], *, idle_s: float) -> list[bytes]:
+        """Those of them that nobody wants: nobody puts them until they are forgotten."""
+
+    async def doomed(self, *, for_s: float) -> list[bytes]:
+        """Those that were doomed so long ago that nobody is deleting them any more."""
+
+    async def forget(self, deleted: Sequence[bytes], *, idle_s: float) -> None:
+        """They are gone, and may be put again."""
+
+
 class Store(Protocol):
-    """All that is kept, by facets over one database."""
+    """All that is kept, by facets over one database; `blobs` are those that it refers to."""
 
     archive: StoreArchive
     conversations: Conversations
@@ -393,6 +312,14 @@ class Store(Protocol):
     reports: Reports
     requests: Requests
     locks: Locks
+    uses: Uses
+    blobs: Blobs
+    state: SharedState
+    leases: Leases
 
     async def check(self) -> None:
         """Raises ArchiveUnavailable if nothing can be read or kept now."""
+
+    async def aside(self, work: Callable[[GiveWay], T]) -> T:
+        """Run `work`, which makes an answer to people of what was read, in a thread: it calls what
+        it is given before each part, and so stands still while an agent takes its session."""

@@ -1,4 +1,4 @@
-"""Named SQL, read from `store/sql/<dialect>/*.sql`.
+"""Named SQL, read from `store/sql/<dialect>/*.sql`, and what is the same in all from `sql/common`.
 
 A name stands for one or several statements, run in order; it begins at a line `-- name: word`
 and ends at the next one. Migrations are whole files, numbered from 1 without a gap.
@@ -6,12 +6,15 @@ and ends at the next one. Migrations are whole files, numbered from 1 without a 
 
 import functools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib import resources
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 _ROW = re.compile(r"values (\((?:\?, )*\?\))")
+
+COMMON = "common"
+ROWS_MAX = 64  # of one statement; fewer are the powers of two below, so that few are prepared
 
 IsComplete: TypeAlias = Callable[[str], bool]  # whether a text ends where a statement does
 
@@ -42,19 +45,32 @@ def statements(script: str, is_complete: IsComplete) -> Iterator[str]:
             part = ""
 
 
+def takes_rows(statement: str) -> bool:
+    """Whether it inserts a row of question marks."""
+    return _ROW.search(statement) is not None
+
+
+def inserts(statement: str, rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[str, list[Any]]]:
+    """One that takes rows, for all of `rows`: few statements, each with its values."""
+    done = 0
+    while done < len(rows):
+        count = min(ROWS_MAX, 1 << ((len(rows) - done).bit_length() - 1))
+        yield _of_rows(statement, count), [v for row in rows[done : done + count] for v in row]
+        done += count
+
+
 @functools.cache
-def of_rows(statement: str, count: int) -> str | None:
-    """`statement`, which inserts a row of question marks, for `count` rows; None: it is another."""
+def _of_rows(statement: str, count: int) -> str:
     row = _ROW.search(statement)
-    if row is None:
-        return None
+    assert row is not None  # noqa: S101 - it takes rows
     rows = ", ".join([row[1]] * count)
     return f"{statement[: row.start(1)]}{rows}{statement[row.end(1) :]}"
 
 
 def _named(dialect: str) -> Iterator[tuple[str, str]]:
-    folder = resources.files("unbroken.store") / "sql" / dialect
-    for file in sorted(folder.iterdir(), key=lambda f: f.name):
-        if file.name.endswith(".sql"):
-            _, *parts = _NAME.split(file.read_text(encoding="utf-8"))
-            yield from zip(parts[::2], parts[1::2], strict=True)
+    for part in (COMMON, dialect):
+        folder = resources.files("unbroken.store") / "sql" / part
+        for file in sorted(folder.iterdir(), key=lambda f: f.name):
+            if file.name.endswith(".sql"):
+                _, *parts = _NAME.split(file.read_text(encoding="utf-8"))
+                yield from zip(parts[::2], parts[1::2], strict=True)

@@ -16,6 +16,8 @@ from unbroken.store.search import Piece
 
 PAGE_BYTES_MAX = 4 << 20  # of words in one page; beyond it the page ends early
 
+FIRST_ID = UUID(int=0)  # where a list in the order of ids begins
+
 Spot: TypeAlias = tuple[int, UUID, bytes]
 
 
@@ -32,7 +34,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     interrupted: bool = False
     heard_ms: int | None = None
     speaker: str | None = None
-    turn_id: str | None = None
+    turn_id: str | None = None  # of those with their payload: `list_items`
     metrics: dict[str, Any] | None = None
     takeover: int | None = None  # its agent was lost in it: the term that took over
     is_corrupt: bool = False  # not what was said (`content` is empty then), or not where
@@ -80,7 +82,7 @@ class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
     orphaned_at_us: int | None = None  # since when it has been without an agent
 
 
-class Call(msgspec.Struct, frozen=True, kw_only=True):
+class CallRow(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     conversation_id: UUID
     room_name: str
@@ -107,7 +109,7 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
     agents: tuple[str, ...] = ()  # the application named them; none: the usual one
 
 
-class Place(msgspec.Struct, frozen=True):
+class RoomPlace(msgspec.Struct, frozen=True):
     """Where something belongs that was told about a room."""
 
     conversation_id: UUID
@@ -188,8 +190,8 @@ class Orphan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Watched(msgspec.Struct, frozen=True, kw_only=True):
-    """A session to look at; `is_closed`: its room was closed, or is about something else now.
-    `missing_since_us`: since when LiveKit has not had the room of a silent host's session."""
+    """A session to look at. `missing_since_us`: since when LiveKit has not had the room of a
+    silent host's session."""
 
     session_id: UUID
     term: int
@@ -199,7 +201,6 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
     missing_since_us: int | None
     agent_name: str | None  # None: nobody can be dispatched for it
     agent_identity: str | None
-    is_closed: bool
     call: CallRoom
 
 
@@ -243,6 +244,31 @@ class SideEntry(msgspec.Struct, frozen=True, kw_only=True):
         return self.entry.term, self.holder, self.entry.seq
 
 
+class Finding(msgspec.Struct, frozen=True):
+    """A row that is not as it was stored. `row`: its seq, item id, name, or place in its lane."""
+
+    table: str  # entries, messages, side_entries, blobs, or sessions: its chain
+    row: str
+    what: str  # changed, missing, added
+
+
+class Verified(msgspec.Struct, frozen=True, kw_only=True):
+    """How many rows of a session were compared, and those that are wrong: the first thousand, and
+    how many there are."""
+
+    session_id: UUID
+    entries: int
+    messages: int
+    side_entries: int
+    blobs: int
+    findings: tuple[Finding, ...]
+    count: int
+
+    @property
+    def is_whole(self) -> bool:
+        return not self.count
+
+
 class Received(msgspec.Struct, frozen=True):
     """What became of a host's batch. `degraded`: sessions of which the host says something else
     now, and what; None: nothing is wrong there any more."""
@@ -257,7 +283,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     context: bytes | None  # JSON
 
 
-class File(msgspec.Struct, frozen=True, kw_only=True):
+class Upload(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     conversation_id: UUID | None
     call_id: UUID | None

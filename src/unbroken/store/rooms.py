@@ -9,11 +9,12 @@ from unbroken.dispatch import Said
 from unbroken.env import Env
 from unbroken.errors import Conflict, NotFound
 from unbroken.log import entries
+from unbroken.log.said import message
 from unbroken.people import Person
 from unbroken.store import calls, going, said
 from unbroken.store.appending import TTL_MS_MIN, Appending, end_session
 from unbroken.store.projection import LeaveParticipant, PutParticipant
-from unbroken.store.records import Awaited, Place, Room, SavedTurn
+from unbroken.store.records import Awaited, Room, RoomPlace, SavedTurn
 from unbroken.store.taking import SAVED
 from unbroken.store.text import clean, stored_json
 from unbroken.store.transaction import Database, Row, Transaction
@@ -27,8 +28,11 @@ class StoredRooms:
     def __init__(self, database: Database, env: Env) -> None:
         self._database = database
         self._env = env
-        # The service as a holder: the same after a restart, so that it keeps its sessions.
-        self.own_host = database.own_holder
+
+    @property
+    def own_host(self) -> UUID:
+        """The service as a holder: the same after a restart, so that it keeps its sessions."""
+        return self._database.own_holder
 
     async def get(self, name: str) -> Room | None:
         row = await self._database.read(lambda tx: tx.one("get_room", name=name))
@@ -83,6 +87,8 @@ class StoredRooms:
             known = tx.one("get_room", name=name)
             if known and known["conversation_id"] != conversation_id:
                 tx.one("close_room", name=name)
+                calls.forget_shared(tx, name)
+            calls.forget_strangers(tx, name, conversation_id)
             tx.one("put_conversation", conversation_id=conversation_id, user_id=user_id)
             if user_id is not None:
                 tx.one("put_user", user_id=user_id, name=None, context=None)
@@ -107,16 +113,16 @@ class StoredRooms:
         row = await self._database.write(lambda tx: tx.one("close_room", name=name))
         return row is not None
 
-    async def announce(self, room_name: str) -> Place:
+    async def announce(self, room_name: str) -> RoomPlace:
         return await self._database.write(lambda tx: _place(self._ensure(tx, room_name)))
 
-    async def find(self, room_name: str) -> Place:
+    async def find(self, room_name: str) -> RoomPlace:
         row = await self._database.read(lambda tx: calls.find(tx, room_name))
         if row is None:
             raise NotFound(f"nothing is known of a room {room_name}")
         return _place(row)
 
-    async def finalize(self, room_name: str) -> Place:
+    async def finalize(self, room_name: str) -> RoomPlace:
         def work(tx: Transaction) -> Row | None:
             call = calls.find(tx, room_name)
             for session in tx.all("finalize_call", call_id=call["call_id"]) if call else ():
@@ -132,20 +138,20 @@ class StoredRooms:
 
     async def connect(
         self, room_name: str, identity: str, *, metadata: bytes | None, at_us: int
-    ) -> Place:
+    ) -> RoomPlace:
         change = PutParticipant(identity=clean(identity), metadata=metadata, joined_at_us=at_us)
 
-        def work(tx: Transaction) -> Place:
+        def work(tx: Transaction) -> RoomPlace:
             call = self._ensure(tx, room_name)
             calls.see_people(tx, call["call_id"], [change])
             return _place(call)
 
         return await self._database.write(work)
 
-    async def disconnect(self, room_name: str, identity: str, *, at_us: int) -> Place:
+    async def disconnect(self, room_name: str, identity: str, *, at_us: int) -> RoomPlace:
         change = LeaveParticipant(clean(identity), at_us)
 
-        def work(tx: Transaction) -> Place | None:
+        def work(tx: Transaction) -> RoomPlace | None:
             call = calls.find(tx, room_name)
             if call is not None:
                 calls.see_people(tx, call["call_id"], [change])
@@ -160,8 +166,8 @@ class StoredRooms:
             lambda tx: tx.one("set_call_summary", call_id=call_id, summary=summary)
         )
 
-    async def save_turn(self, turn: SavedTurn) -> Place:
-        def work(tx: Transaction) -> Place:
+    async def save_turn(self, turn: SavedTurn) -> RoomPlace:
+        def work(tx: Transaction) -> RoomPlace:
             call = self._ensure(tx, turn.room_name)
             if turn.identity is not None:
                 calls.name_users(tx, call["conversation_id"], [turn.identity])
@@ -227,14 +233,7 @@ def _entries(turn: SavedTurn, after: str | None, now_us: int) -> tuple[WireEntry
     for role, text in turn.said:
         if text is not None:
             item_id = _item_id(turn, role)
-            item = {
-                "id": item_id,
-                "type": "message",
-                "role": role,
-                "content": [text],
-                "created_at": now_us / 1_000_000,
-                "extra": turn.metadata,
-            }
+            item = message(item_id, role, text, now_us / 1_000_000, extra=turn.metadata)
             speaker = turn.identity if role == "user" else None
             put = entries.ItemPut(item=item, after=after, from_=speaker)
             payload, flags = entries.encode(put)
@@ -271,5 +270,5 @@ def _room(row: Row) -> Room:
     )
 
 
-def _place(call: Row) -> Place:
-    return Place(call["conversation_id"], call["call_id"])
+def _place(call: Row) -> RoomPlace:
+    return RoomPlace(call["conversation_id"], call["call_id"])

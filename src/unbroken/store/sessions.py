@@ -3,22 +3,25 @@
 from uuid import UUID
 
 from unbroken.archive.port import Order
+from unbroken.blobs import Blobs
 from unbroken.env import Env
 from unbroken.errors import Conflict
 from unbroken.log import entries
 from unbroken.log import mark as marks
 from unbroken.log.entries import Recovered
 from unbroken.log.mark import Mark
-from unbroken.store.records import Term
+from unbroken.store.records import Term, Verified
 from unbroken.store.transaction import Database, Row, Transaction
+from unbroken.store.verifying import Verifying, verify_parts
 
 TERMS_MAX = 1_000
 ORDER_VALID_US = 30_000_000  # nobody expects an older one to be carried out
 
 
 class StoredSessions:
-    def __init__(self, database: Database, env: Env) -> None:
+    def __init__(self, database: Database, blobs: Blobs, env: Env) -> None:
         self._database = database
+        self._blobs = blobs
         self._env = env
 
     async def list_terms(self, session_id: UUID) -> list[Term]:
@@ -39,6 +42,15 @@ class StoredSessions:
         order = {"session_id": session_id, "id": self._env.new_id(), "kind": "kill"}
         if await self._database.write(lambda tx: tx.one("put_order", **order)) is None:
             raise Conflict(f"session {session_id} has no living agent")
+
+    async def verify(self, session_id: UUID) -> Verified:
+        read = await self._database.read(lambda tx: Verifying(tx, session_id).run())
+        return read.verified(await verify_parts(self._blobs, read.parts))
+
+    async def newest(self, *, limit: int, before: UUID | None = None) -> list[tuple[UUID, int]]:
+        asked = {"limit": limit, "before": before}
+        rows = await self._database.read(lambda tx: tx.all("newest_sessions", **asked))
+        return [(row["session_id"], row["last_seq"]) for row in rows]
 
 
 def has_orders(tx: Transaction) -> bool:

@@ -14,6 +14,8 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
+from unbroken.archive.port import StoreIdentity
+
 TENANT = 1
 
 Row = Mapping[str, Any]
@@ -34,6 +36,11 @@ class Transaction(Protocol):
     @property
     def now_us(self) -> int:
         """The store's time: the same in all of the transaction."""
+        ...
+
+    @property
+    def identity(self) -> StoreIdentity:
+        """Which history of which database it reads, or adds to."""
         ...
 
     def one(self, query: str, **values: Any) -> Row | None:
@@ -67,8 +74,8 @@ class Database(Protocol):
     if what it answers was never stored."""
 
     @property
-    def system_id(self) -> str:
-        """Which database this is: made once, and public."""
+    def identity(self) -> StoreIdentity:
+        """As the last write had it."""
         ...
 
     @property
@@ -80,18 +87,31 @@ class Database(Protocol):
         """Run `work` in one transaction; on return it is on disk."""
         ...
 
+    async def write_at_once(self, work: Callable[[Transaction], T]) -> T:
+        """As `write`, for an agent that waits: what is read for people stands still meanwhile."""
+        ...
+
+    async def claim(self, work: Callable[[Transaction], T]) -> T:
+        """As `write`, for a query that gives each row to one of all who ask at once: where the
+        dialect can, it waits for nobody who writes."""
+        ...
+
     async def read(self, work: Callable[[Transaction], T]) -> T:
-        """Run `work` on one snapshot."""
+        """Run `work` on one snapshot, for people: agents that wait go first."""
+        ...
+
+    async def aside(self, work: Callable[[Callable[[], None]], T]) -> T:
+        """Run `work` in a thread, as `read` does, with what it calls before each part of it."""
         ...
 
     async def read_at_once(self, work: Callable[[Transaction], T]) -> T:
         """As `read`, for agents: never behind what people read."""
         ...
 
-    async def search(self, terms: Sequence[str], work: Callable[[Transaction, str | None], T]) -> T:
-        """As `read`; `work` is also given what the index is asked for `terms`: each as it stands,
-        the last one as a beginning, too; None: for nothing. An index that is damaged is made anew,
-        and asked again."""
+    async def search(self, terms: Sequence[str], work: Callable[[Transaction, Any], T]) -> T:
+        """As `read`; `work` is also given what the index is asked for `terms`, as the dialect
+        has it: each as it stands, the last one as a beginning, too; None: for nothing. An index
+        that is damaged is made anew, and asked again."""
         ...
 
     async def wait(self, wait_s: float) -> None:

@@ -28,7 +28,7 @@ class StoredWaiting:
 
     async def claim(self, *, limit: int, hold_s: float) -> tuple[Waiting, ...]:
         asked = {"limit": limit, "hold": _us(hold_s)}
-        rows = await self._database.write(lambda tx: tx.all("claim_waiting", **asked))
+        rows = await self._database.claim(lambda tx: tx.all("claim_waiting", **asked))
         return tuple(_waiting(row) for row in rows)
 
     async def look(

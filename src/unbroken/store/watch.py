@@ -1,12 +1,13 @@
 """Sessions without a holder: who is due, who waits, who is over; and who still speaks for them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
+from unbroken.log.cause import NO_CRASH
 from unbroken.people import Person
 from unbroken.store import calls, going, said
 from unbroken.store.appending import end_session, leave
-from unbroken.store.records import Abandoned, CallRoom, Orphan, Watched
+from unbroken.store.records import FIRST_ID, Abandoned, CallRoom, Orphan, Watched
 from unbroken.store.taking import CRASH_WINDOW_US
 from unbroken.store.transaction import Database, Row, Transaction
 
@@ -17,7 +18,6 @@ ROOMS_MAX = 1_000  # looked at in one round
 class StoredWatch:
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._own_host = database.own_holder
 
     async def wait(self, wait_s: float) -> None:
         await self._database.wait(wait_s)
@@ -33,7 +33,7 @@ class StoredWatch:
             rows = tx.all("claim_orphans", limit=limit, **timing)
             return [_orphan(tx, row) for row in rows]
 
-        return await self._database.write(work)
+        return await self._database.claim(work)
 
     async def postpone(
         self, session_id: UUID, term: int, *, first_s: float, most_s: float
@@ -71,11 +71,24 @@ class StoredWatch:
         window = int(window_s * 1_000_000)
         return await self._database.read(lambda tx: _count_crashes(tx, session_id, window))
 
-    async def list_waiting(self) -> list[Watched]:
-        return await self._list("list_waiting")
+    async def list_rooms(self, *, limit: int) -> list[str]:
+        rows = await self._database.read(lambda tx: tx.all("list_watched_rooms", limit=limit))
+        return [row["room_name"] for row in rows]
 
-    async def list_silent(self, *, listened_us: int) -> list[Watched]:
-        return await self._list("list_silent", own_host=self._own_host, listened=listened_us)
+    async def list_waiting(self, names: Sequence[str]) -> list[Watched]:
+        return await self._list("list_waiting", names=list(names))
+
+    async def list_emptied(self, *, within_s: float, after: UUID = FIRST_ID) -> list[Watched]:
+        past = int(within_s * 1_000_000)
+        return await self._list("list_emptied", past=past, after=after, limit=PAGE)
+
+    async def list_closing(self, *, orphaned_s: float, after: UUID = FIRST_ID) -> list[Watched]:
+        past = int(orphaned_s * 1_000_000)
+        return await self._list("list_closing", past=past, after=after, limit=PAGE)
+
+    async def list_silent(self, *, listened_us: int, after: UUID = FIRST_ID) -> list[Watched]:
+        who = {"own_host": self._database.own_holder, "listened": listened_us}
+        return await self._list("list_silent", after=after, limit=PAGE, **who)
 
     async def note_missing(self, missing: Iterable[Watched], there: Iterable[Watched]) -> None:
         new = [(s.session_id, s.term) for s in missing if s.missing_since_us is None]
@@ -89,8 +102,9 @@ class StoredWatch:
 
         await self._database.write(work)
 
-    async def list_live(self) -> list[Watched]:
-        return await self._list("list_live")
+    async def list_elsewhere(self, sids: Mapping[str, str]) -> list[Watched]:
+        asked = {"names": list(sids), "sids": list(sids.values())}
+        return await self._list("list_elsewhere", **asked)
 
     async def list_former(self, *, within_s: float | None = None) -> dict[str, set[str]]:
         past = None if within_s is None else int(within_s * 1_000_000)
@@ -122,7 +136,11 @@ class StoredWatch:
         past = int(idle_s * 1_000_000)
 
         def work(tx: Transaction) -> list[UUID]:
-            asked = {"own_host": self._own_host, "before": tx.now_us - past, "limit": PAGE}
+            asked = {
+                "own_host": self._database.own_holder,
+                "before": tx.now_us - past,
+                "limit": PAGE,
+            }
             idle = tx.all("list_idle", **asked)
             for row in idle:
                 _end(tx, row["session_id"], row["term"], row["holder"], "idle")
@@ -132,7 +150,7 @@ class StoredWatch:
 
     async def _list(self, query: str, **asked: object) -> list[Watched]:
         def work(tx: Transaction) -> list[Watched]:
-            return [_watched(tx, row) for row in tx.all(query, limit=ROOMS_MAX, **asked)]
+            return [_watched(tx, row) for row in tx.all(query, **asked)]
 
         return await self._database.read(work)
 
@@ -146,7 +164,8 @@ def _end(tx: Transaction, session_id: UUID, term: int, holder: UUID, reason: str
 
 
 def _count_crashes(tx: Transaction, session_id: UUID, window_us: int) -> int:
-    row = tx.one("count_crashes", session_id=session_id, window=window_us)
+    about = {"session_id": session_id, "window": window_us}
+    row = tx.one("count_crashes", **about, no_crash=NO_CRASH)
     return int(row["crashes"]) if row else 0
 
 
@@ -180,7 +199,6 @@ def _watched(tx: Transaction, row: Row) -> Watched:
         missing_since_us=row["missing_since"],
         agent_name=row["agent_name"],
         agent_identity=row["agent_identity"],
-        is_closed=bool(row["is_closed"]),
         call=_call_room(tx, row),
     )
 

@@ -15,11 +15,12 @@ by which it measures leases; pytest does the rest:
             return Heard(store.archive)
 
 `Heard` is from `unbroken.testing.holders`. `ArchiveContract` needs no `store`: an archive behind a
-wire keeps it, too.
+wire keeps it, too. `BlobsContract` needs `blobs` and what changes them `behind` our back.
 """
 
 from unbroken.testing.appending import AppendContract
 from unbroken.testing.beside import BesideContract
+from unbroken.testing.blobs import BlobsContract
 from unbroken.testing.kept import (
     FilesContract,
     LocksContract,
@@ -27,31 +28,41 @@ from unbroken.testing.kept import (
     RequestsContract,
     UsersContract,
 )
+from unbroken.testing.leases import LeasesContract, StoredLeasesContract
+from unbroken.testing.parts import PartsContract
 from unbroken.testing.reading import ConversationsContract
 from unbroken.testing.rooms import RoomsContract, WaitingRoomsContract
 from unbroken.testing.sessions import SessionsContract
+from unbroken.testing.state import StateContract
 from unbroken.testing.taking import TakeContract
+from unbroken.testing.turns import TurnsContract
+from unbroken.testing.uses import UsesContract
 from unbroken.testing.watching import WatchContract
 
 __all__ = [
     "ArchiveContract",
+    "BlobsContract",
     "ConversationsContract",
     "FilesContract",
+    "LeasesContract",
     "LocksContract",
     "ReportsContract",
     "RequestsContract",
     "RoomsContract",
     "SessionsContract",
+    "StateContract",
     "StoreArchiveContract",
+    "StoredLeasesContract",
     "UsersContract",
+    "UsesContract",
     "WaitingRoomsContract",
     "WatchContract",
 ]
 
 
-class ArchiveContract(TakeContract, AppendContract):
+class ArchiveContract(TakeContract, PartsContract, AppendContract):
     """Who owns a session, and what is in its log."""
 
 
-class StoreArchiveContract(ArchiveContract, BesideContract):
+class StoreArchiveContract(ArchiveContract, BesideContract, TurnsContract):
     """As it is kept, and shown."""

@@ -4,11 +4,13 @@ from typing import Any
 from uuid import UUID
 
 from unbroken.archive.port import (
-    Answer,
     Archive,
     Batch,
+    BatchAnswer,
     HostAnswer,
     HostBatch,
+    LogPart,
+    LogPlace,
     Taken,
     TakeRequest,
     WireEntry,
@@ -53,6 +55,9 @@ class Heard:
 
     async def take(self, request: TakeRequest) -> Taken:
         return await self._archive.take(request, listened_us=LISTENED_S * 1_000_000)
+
+    async def read_log(self, place: LogPlace) -> LogPart:
+        return await self._archive.read_log(place)
 
     async def append(self, batch: HostBatch) -> HostAnswer:
         return await self._archive.append(batch)
@@ -117,7 +122,7 @@ class Holder:
         """An empty batch of a term that somebody else has taken in this holder's name."""
         return Batch(session_id=session_id, term=term, holder=self.id, first=1, **more)
 
-    async def send(self, *batches: Batch) -> list[Answer]:
+    async def send(self, *batches: Batch) -> list[BatchAnswer]:
         sent = HostBatch(
             host_id=self.host_id,
             host_name="test",
@@ -143,7 +148,7 @@ class Holder:
         said = self.line(text)
         assert (await self.append(self.said, said)).outcome == "acked"
 
-    async def append(self, first: int, *said: WireEntry, **more: Any) -> Answer:
+    async def append(self, first: int, *said: WireEntry, **more: Any) -> BatchAnswer:
         (answer,) = await self.send(self.batch(first, *said, **more))
         return answer
 

@@ -10,7 +10,7 @@ from unbroken.archive.port import Archive, WireEntry
 from unbroken.errors import NotFound
 from unbroken.log.entries import USER, Noted, encode
 from unbroken.store.port import Store
-from unbroken.store.records import Answered, File, Report, User
+from unbroken.store.records import Answered, Report, Upload, User
 from unbroken.testing.holders import ENV, Clock, Holder
 
 TWO_DAYS_S = 48 * 3600
@@ -85,7 +85,7 @@ class FilesContract:
             "identity": "ann",
         }
         about: dict[str, Any] = {"name": "a.txt", "content_type": "text/plain", "size_bytes": 3}
-        file = File(id=ENV.new_id(), sha256=b"\1" * 32, **where, **about)
+        file = Upload(id=ENV.new_id(), sha256=b"\1" * 32, **where, **about)
         await store.files.put(file)
         assert await store.files.get(file.id) == file
 
@@ -143,6 +143,13 @@ class LocksContract:
         assert await store.locks.acquire("room", two, hold_s=30)
         await store.locks.release("room", one)
         assert not await store.locks.acquire("room", one, hold_s=30)
+
+    async def test_a_lock_is_kept_by_asking_again(self, store: Store, clock: Clock) -> None:
+        one, two = ENV.new_id(), ENV.new_id()
+        for _ in range(3):
+            assert await store.locks.acquire("room", one, hold_s=30)
+            clock.advance(20)
+            assert not await store.locks.acquire("room", two, hold_s=30)
 
     async def test_of_many_who_ask_at_once_one_has_the_lock(self, store: Store) -> None:
         asked = (store.locks.acquire("room", ENV.new_id(), hold_s=30) for _ in range(10))

@@ -31,7 +31,8 @@ class ConversationsContract(OrderContract):
         )
         found = await conversations.list_messages(taken.conversation_id, limit=10)
         assert [m.id for m in found] == ["u0", "u1", "a1", "a2"]
-        assert [m.turn_id for m in found] == ["u0", "u1", "u1", "u1"]
+        items = await conversations.list_items(taken.conversation_id, limit=10)
+        assert [m.turn_id for m, _ in items] == ["u0", "u1", "u1", "u1"]
         assert [(m.role, m.content, m.interrupted) for m in found[1:3]] == [
             ("user", "hello", False),
             ("assistant", "one", True),

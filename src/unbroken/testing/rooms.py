@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from unbroken.archive.port import Archive
+from unbroken.coordination.scope import ROOM, StateOwner
 from unbroken.errors import NotFound
 from unbroken.store.port import Store
 from unbroken.store.records import Awaited, Room, SavedTurn, Waiting
@@ -13,6 +14,7 @@ from unbroken.testing.going import GoingContract
 from unbroken.testing.holders import ENV, Clock, Holder, entry
 
 PAUSE_S = 5.0
+ROOM_STATE = StateOwner(ROOM, "room")
 
 
 async def opened(store: Store, name: str = "room", **more: Any) -> Room:
@@ -85,6 +87,33 @@ class RoomsContract(GoingContract):
         assert await store.rooms.goes_on("room") is None
         assert await store.rooms.goes_on("room", "bob") is None
         assert await store.rooms.goes_on("room", "ann") == taken.conversation_id
+
+    async def test_what_is_shared_in_a_room_is_for_its_conversation(
+        self, store: Store, archive: Archive
+    ) -> None:
+        holder = Holder(archive)
+        await holder.take()
+        await store.state.set(ROOM_STATE, "pin", b"1234")
+        await Holder(archive).take(role="second")
+        assert (await store.state.get(ROOM_STATE, "pin")).content == b"1234"
+        await store.rooms.finalize("room")
+        await holder.append(1, final="left")
+        await Holder(archive).take(room_sid="RM_2")
+        with pytest.raises(NotFound):
+            await store.state.get(ROOM_STATE, "pin")
+
+    async def test_what_is_shared_before_the_call_begins_is_there_in_it(
+        self, store: Store, archive: Archive
+    ) -> None:
+        await Holder(archive).take()
+        await store.rooms.finalize("room")
+        room = await opened(store, sid="RM_2")
+        await store.state.set(ROOM_STATE, "table", b"4")
+        await Holder(archive).take(room_sid="RM_2")
+        assert (await store.state.get(ROOM_STATE, "table")).content == b"4"
+        assert (await opened(store, sid="RM_2")).id != room.id
+        with pytest.raises(NotFound):
+            await store.state.get(ROOM_STATE, "table")
 
 
 class WaitingRoomsContract:

@@ -3,10 +3,10 @@
 import pytest
 
 from unbroken.archive.port import Archive, WireMark
-from unbroken.errors import Conflict
+from unbroken.errors import Conflict, NotFound
 from unbroken.log.mark import Mark, Speech, encode
 from unbroken.store.port import Store
-from unbroken.testing.holders import ENV, Clock, Holder, item
+from unbroken.testing.holders import ENV, Clock, Holder, entry, item
 
 KILL = "kill"
 
@@ -87,3 +87,30 @@ class SessionsContract:
         await holder.append(1, final="killed")
         with pytest.raises(Conflict):
             await store.sessions.kill(taken.session_id)
+
+    async def test_what_was_stored_is_verified(self, store: Store, archive: Archive) -> None:
+        holder = Holder(archive)
+        taken = await holder.take()
+        await holder.append(1, item("a", "hello", after=None), item("b", "hi", after="a"))
+        gone = entry(b'{"ids":["b"]}', kind="items_removed")
+        await holder.append(3, item("a", "hello again", after=None), gone)
+        found = await store.sessions.verify(taken.session_id)
+        assert found.is_whole, found
+        assert (found.entries, found.messages, found.findings) == (4, 1, ())
+
+    async def test_only_a_session_that_is_there_can_be_verified(self, store: Store) -> None:
+        with pytest.raises(NotFound):
+            await store.sessions.verify(ENV.new_id())
+
+    async def test_sessions_are_listed_the_newest_first(
+        self, store: Store, archive: Archive
+    ) -> None:
+        ids = []
+        for room in ("one", "two", "three"):
+            holder = Holder(archive)
+            ids.append((await holder.take(room)).session_id)
+            await holder.append(1, item("a", "hello", after=None))
+        listed = [(one, 1) for one in sorted(ids, reverse=True)]
+        assert await store.sessions.newest(limit=9) == listed
+        assert await store.sessions.newest(limit=2) == listed[:2]
+        assert await store.sessions.newest(limit=9, before=listed[1][0]) == listed[2:]

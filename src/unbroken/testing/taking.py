@@ -157,6 +157,34 @@ class TakeContract:
         with pytest.raises(CallTaken):
             await Holder(archive).take(role="left", session_id=other.session_id)
 
+    @pytest.mark.parametrize("is_known", [True, False])
+    async def test_of_two_agents_in_a_room_none_gets_the_session_of_the_other(
+        self, archive: Archive, clock: Advancing, is_known: bool
+    ) -> None:
+        """Both hosts are lost, and each successor's dispatch names the other one's session."""
+        names = ("guide", "clerk")
+        before = {}
+        for name in names if is_known else names[:1]:
+            before[name] = await Holder(archive).take(role=name, agent_name=name)
+        clock.advance(TTL_MS / 1000 + 0.1)
+        wrong = [before.get(name, before["guide"]).session_id for name in reversed(names)]
+        tries = [
+            Holder(archive).take(role=name, agent_name=name, session_id=session_id)
+            for name, session_id in zip(names, wrong, strict=True)
+        ]
+        for name, taken in zip(names, await asyncio.gather(*tries), strict=True):
+            assert taken.call_id == before["guide"].call_id
+            assert taken.is_new is (name not in before)
+            if name in before:
+                assert (taken.session_id, taken.term) == (before[name].session_id, 2)
+
+    async def test_a_role_that_was_renamed_goes_on(self, archive: Archive) -> None:
+        holder = Holder(archive)
+        before = await holder.take(role="old")
+        await holder.append(1, *numbered(1, 2), final="killed")
+        after = await Holder(archive).take(role="new", session_id=before.session_id)
+        assert (after.session_id, after.base) == (before.session_id, 2)
+
     async def test_of_ten_that_race_for_a_named_session_one_wins(self, archive: Archive) -> None:
         first = Holder(archive)
         before = await first.take()

@@ -28,10 +28,12 @@ class WatchContract:
     ) -> None:
         _, taken = await orphan(archive, "killed")
         claims, at_s = [], []
-        for tenth in range(130):
+        began_us, now_s = clock.now_us(), 0.0
+        while now_s < 13:
+            now_s = (clock.now_us() - began_us) / 1e6
             found = await store.watch.claim_orphans(limit=9, retry_s=1, until_s=9)
             claims += found
-            at_s += [tenth / 10] * len(found)
+            at_s += [now_s] * len(found)
             clock.advance(0.1)
         assert {c.session_id for c in claims} == {taken.session_id}
         assert [c.dispatches for c in claims] == [1, 2, 3, 4, 5]
@@ -111,11 +113,56 @@ class WatchContract:
         _, taken = await orphan(archive, "killed")
         await store.watch.stand_by(taken.session_id, taken.term)
         assert await store.watch.next_dispatch_us() is None
-        (waiting,) = await store.watch.list_waiting()
+        (waiting,) = await store.watch.list_waiting(["other", "room"])
         assert (waiting.session_id, waiting.cause) == (taken.session_id, "killed")
         assert await store.watch.rejoined(taken.session_id, taken.term)
         assert not await store.watch.rejoined(taken.session_id, taken.term)
-        assert await store.watch.list_waiting() == []
+        assert await store.watch.list_waiting(["other", "room"]) == []
+
+    async def test_who_waits_is_found_by_its_room_or_by_how_long_it_has(
+        self, store: Store, archive: Archive, clock: Clock
+    ) -> None:
+        taken = {}
+        for room in ("one", "two", "three"):
+            holder = Holder(archive)
+            taken[room] = (await holder.take(room)).session_id
+            await holder.append(1, final="empty")
+        names = await store.watch.list_waiting(["two", "none"])
+        assert [w.session_id for w in names] == [taken["two"]]
+        all_of_them = sorted(taken.values())
+        emptied = store.watch.list_emptied
+        assert [w.session_id for w in await emptied(within_s=9)] == all_of_them
+        behind = await emptied(within_s=9, after=all_of_them[0])
+        assert [w.session_id for w in behind] == all_of_them[1:]
+        clock.advance(10)
+        assert await emptied(within_s=9) == []
+        assert sorted(await store.watch.list_rooms(limit=9)) == ["one", "three", "two"]
+        assert len(await store.watch.list_rooms(limit=2)) == 2
+
+    async def test_whose_room_was_closed_is_listed_a_page_at_a_time(
+        self, store: Store, archive: Archive, clock: Clock
+    ) -> None:
+        unnamed, named = Holder(archive), Holder(archive)
+        lost = (await unnamed.take("one", agent_name=None)).session_id
+        await named.take("two")
+        for holder in (unnamed, named):
+            await holder.append(1, final="empty")
+        closing = store.watch.list_closing
+        assert await closing(orphaned_s=15) == []
+        clock.advance(16)
+        assert [w.session_id for w in await closing(orphaned_s=15)] == [lost]
+        assert await closing(orphaned_s=15, after=lost) == []
+
+    async def test_an_agent_in_a_room_that_its_call_does_not_know_is_found(
+        self, store: Store, archive: Archive
+    ) -> None:
+        taken = await Holder(archive).take()
+        elsewhere = store.watch.list_elsewhere
+        assert await elsewhere({"room": "RM_room", "other": "RM_other"}) == []
+        (found,) = await elsewhere({"room": "RM_new", "other": "RM_room2"})
+        assert found.session_id == taken.session_id
+        await store.watch.see_room(found.call, "RM_new")
+        assert await elsewhere({"room": "RM_new"}) == []
 
     @pytest.mark.parametrize("cause", ["empty", "server_shutdown"])
     async def test_an_empty_room_is_left_alone_until_people_are_back(

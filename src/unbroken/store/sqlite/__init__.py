@@ -8,7 +8,9 @@ from typing import Self
 from unbroken.blobs import Blobs
 from unbroken.env import Env
 from unbroken.store.facets import Facets
-from unbroken.store.sqlite.database import SqliteDatabase
+from unbroken.store.sqlite.database import SqliteDatabase, versions
+
+__all__ = ["SqliteStore", "versions"]
 
 
 class SqliteStore(Facets):
@@ -19,4 +21,11 @@ class SqliteStore(Facets):
     async def open(cls, path: Path, blobs: Blobs, env: Env) -> AsyncIterator[Self]:
         """Raises SettingsInvalid if the file may not be used."""
         async with SqliteDatabase.open(path, env) as database:
+            yield cls(database, blobs, env)
+
+    @classmethod
+    @asynccontextmanager
+    async def read(cls, path: Path, blobs: Blobs, env: Env) -> AsyncIterator[Self]:
+        """As it is, to read only, also while a service writes it. Raises SettingsInvalid."""
+        async with SqliteDatabase.reading(path, env) as database:
             yield cls(database, blobs, env)

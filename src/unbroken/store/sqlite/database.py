@@ -3,8 +3,7 @@
 Theory of operation. All writes run in one thread on one connection, each a `begin immediate`
 transaction, so no statement waits for a lock of ours and nothing is read again after a wait.
 Reads run beside them in threads of their own on read-only connections (WAL), so a long list
-never delays an append. A caller that is cancelled does not stop its transaction: it commits, and
-the caller knows nothing, as after any lost answer.
+never delays an append.
 """
 
 import asyncio
@@ -16,25 +15,27 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
+from unbroken.archive.port import TIMELINE_MAX, StoreIdentity
 from unbroken.env import NETWORK_FILE_SYSTEMS, Env, file_system
 from unbroken.errors import ArchiveUnavailable, Corrupt, SettingsInvalid
-from unbroken.store import queries
-from unbroken.store.sqlite import indexing
+from unbroken.store import indexing, queries
+from unbroken.store.port import GiveWay
+from unbroken.store.sqlite.asking import matching
 from unbroken.store.sqlite.clock import STEP_US, StoreClock
 from unbroken.store.sqlite.shapes import Shapes
 from unbroken.store.sqlite.transaction import QUERIES, SqliteTransaction, is_of_values
 from unbroken.store.sums import row_sum
+from unbroken.store.threads import Threads
 
 log = logging.getLogger(__name__)
 
 MIGRATIONS = queries.migrations("sqlite", sqlite3.complete_statement)
 BUSY_TIMEOUT_S = 5.0
-READERS = 2
 STATEMENTS_MAX = 512  # prepared and kept, for each connection: more than there are
 AHEAD_US_MAX = 60_000_000  # the longest lease; no dispatch is put off for longer
 FREE_BYTES_MIN = 4 << 20  # below it a batch might not be kept
@@ -45,23 +46,18 @@ LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
 T = TypeVar("T")
 
 
-class SqliteDatabase:
+class SqliteDatabase(Threads[SqliteTransaction]):
     """Use as `async with SqliteDatabase.open(path, env) as database`."""
 
     def __init__(self, path: Path, env: Env) -> None:
+        super().__init__()
         self._path = path
         self._env = env
         self._clock = StoreClock(env)
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="unbroken-write")
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="unbroken-read")
-        self._urgent = ThreadPoolExecutor(1, thread_name_prefix="unbroken-agents")
         self._reading = threading.local()
         self._open: list[sqlite3.Connection] = []
         self._shapes = Shapes()
-        self._woken = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
-        self._was_refused = False  # the last write, by the file or its disk
-        self.system_id = ""
+        self.identity = StoreIdentity("", env.new_id().int & TIMELINE_MAX)
         self.own_holder = UUID(int=0)  # who holds what is saved over REST; told to nobody
 
     @classmethod
@@ -75,25 +71,33 @@ class SqliteDatabase:
         self = cls(path, env)
         with _only_writer(path):
             try:
-                await self._begin()
+                await self._usable(self._writer, self._start)
                 yield self
             finally:
                 await asyncio.to_thread(self._close)
 
-    async def _begin(self) -> None:
+    @classmethod
+    @asynccontextmanager
+    async def reading(cls, path: Path, env: Env) -> AsyncIterator[Self]:
+        """The file as it is, to read only; who writes it goes on.
+
+        Raises SettingsInvalid if it is not there, of another version, or no database.
+        """
+        self = cls(path, env)
         try:
-            await self._run(self._writer, self._start)
+            await self._usable(self._readers, self._look)
+            yield self
+        finally:
+            await asyncio.to_thread(self._close)
+
+    async def _usable(self, threads: ThreadPoolExecutor, first: Callable[[], None]) -> None:
+        try:
+            await self._run(threads, first)
         except (ArchiveUnavailable, Corrupt, sqlite3.Error) as error:
             raise SettingsInvalid(
                 f"{self._path} cannot be used: {error}; put a copy of it in its place, or set "
                 "UNBROKEN_DATA to another folder"
             ) from error
-
-    async def wait(self, wait_s: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(wait_s):
-                await self._woken.wait()
-        self._woken.clear()
 
     async def check(self) -> None:
         """Raises ArchiveUnavailable if nothing can be read or kept now, Corrupt."""
@@ -104,30 +108,11 @@ class SqliteDatabase:
         if self._was_refused:
             await self.write(lambda tx: tx.all("touch_store"))
 
-    async def write(self, work: Callable[[SqliteTransaction], T]) -> T:
-        """Run `work` in one transaction; on return it is on disk. Raises ArchiveUnavailable,
-        Corrupt."""
-        try:
-            done: T = await self._run(self._writer, self._write, work)
-        except (ArchiveUnavailable, Corrupt):
-            self._was_refused = True
-            raise
-        self._was_refused = False
-        return done
-
-    async def read(self, work: Callable[[SqliteTransaction], T]) -> T:
-        """Run `work` on one snapshot of the file. Raises ArchiveUnavailable, Corrupt."""
-        return await self._run(self._readers, self._read, work)
-
-    async def read_at_once(self, work: Callable[[SqliteTransaction], T]) -> T:
-        """As `read`, for agents: never behind what people read."""
-        return await self._run(self._urgent, self._read, work)
-
     async def search(
         self, terms: Sequence[str], work: Callable[[SqliteTransaction, str | None], T]
     ) -> T:
         """As `read`; the index is made anew if it cannot be asked for `terms`."""
-        wanted = indexing.matching(terms)
+        wanted = matching(terms)
         try:
             return await self.read(lambda tx: work(tx, wanted))
         except Corrupt:
@@ -175,15 +160,22 @@ class SqliteDatabase:
         self._write(lambda tx: tx.all("put_store", system_id=str(self._env.new_id())))
         self._write(lambda tx: tx.all("bound_times", most=AHEAD_US_MAX))
         (store,) = self._write(lambda tx: tx.all("get_store"))
-        self.system_id, self.own_holder = store["system_id"], store["own_holder"]
+        self.identity = StoreIdentity(store["system_id"], self.identity.timeline)
+        self.own_holder = store["own_holder"]
+
+    def _look(self) -> None:
+        connection = self._connect("ro")
+        version = connection.execute("pragma user_version").fetchone()[0]
+        if version != len(MIGRATIONS):
+            raise SettingsInvalid(
+                f"{self._path} was made by another version of unbroken (tables {version}, this "
+                f"one knows {len(MIGRATIONS)})"
+            )
+        self._shapes = Shapes(self._read(lambda tx: tx.all("list_columns")))
 
     def _migrate(self, _tx: SqliteTransaction) -> None:
         version = self._writing.execute("pragma user_version").fetchone()[0]
-        if version > len(MIGRATIONS):
-            raise SettingsInvalid(
-                f"{self._path} was made by a newer version of unbroken (tables {version}, "
-                f"this one knows {len(MIGRATIONS)})"
-            )
+        _check_version(self._path, version)
         for migration in MIGRATIONS[version:]:
             for statement in migration:
                 self._writing.execute(statement)
@@ -201,9 +193,9 @@ class SqliteDatabase:
         connection.row_factory = sqlite3.Row
         connection.text_factory = _text
         for name, count, function in (("sha256", 1, _sha256), ("whole", 2, _whole)):
-            connection.create_function(name, count, function, deterministic=True)
+            connection.create_function(name, count, self._beside(function), deterministic=True)
         connection.create_function("id_of", 1, bytes.fromhex, deterministic=True)
-        connection.create_function("row_sum", -1, row_sum, deterministic=True)
+        connection.create_function("row_sum", -1, self._beside(row_sum), deterministic=True)
         connection.create_function("indexed", 1, indexing.indexed, deterministic=True)
         connection.create_function("caller", 3, indexing.caller, deterministic=True)
         self._open.append(connection)
@@ -223,7 +215,9 @@ class SqliteDatabase:
         ahead_us = self._clock.ahead_us()
         connection.execute("begin immediate")
         try:
-            tx = SqliteTransaction(connection, self._clock.now_us() + ahead_us, self._shapes)
+            tx = SqliteTransaction(
+                connection, self._clock.now_us() + ahead_us, self._shapes, self.identity
+            )
             if abs(ahead_us) > STEP_US:
                 tx.all("shift_times", step=ahead_us)
             done = work(tx)
@@ -232,33 +226,69 @@ class SqliteDatabase:
             connection.execute("commit")
             self._clock.follow(ahead_us)
             if tx.is_waking:
-                self._loop.call_soon_threadsafe(self._woken.set)
+                self._wake()
         except BaseException:
             if connection.in_transaction:
                 connection.execute("rollback")
             raise
         return done
 
-    def _read(self, work: Callable[[SqliteTransaction], T]) -> T:
+    def _read(self, work: Callable[[SqliteTransaction], T], give_way: GiveWay | None = None) -> T:
         connection: sqlite3.Connection | None = getattr(self._reading, "connection", None)
         if connection is None:
             connection = self._reading.connection = self._connect("ro")
             for view in QUERIES["views"]:
                 connection.execute(view)
+        self._reading.give_way = give_way
         connection.execute("begin")
         try:
-            return work(SqliteTransaction(connection, self._clock.now_us(), self._shapes))
+            now_us = self._clock.now_us()
+            return work(
+                SqliteTransaction(connection, now_us, self._shapes, self.identity, give_way)
+            )
         finally:
             if connection.in_transaction:
                 connection.execute("rollback")
 
+    def _beside(self, function: Callable[..., T]) -> Callable[..., T]:
+        """For queries that are long before their first row: it gives way, where rows would."""
+
+        def called(*values: Any) -> T:
+            if give_way := getattr(self._reading, "give_way", None):
+                give_way()
+            return function(*values)
+
+        return called
+
     def _close(self) -> None:
         # Readers first: the last connection to close empties the WAL into the file.
-        self._readers.shutdown()
-        self._urgent.shutdown()
-        self._writer.shutdown()
+        self._end_threads()
         for connection in reversed(self._open):
             connection.close()
+
+
+def versions(path: Path) -> tuple[int, int]:
+    """That of the file's tables, 0 if there is none, and the one that we make. Makes nothing.
+
+    Raises SettingsInvalid for what is newer, or no database.
+    """
+    if not path.exists():
+        return 0, len(MIGRATIONS)
+    try:
+        with closing(sqlite3.connect(f"file:{_quoted(path)}?mode=ro", uri=True)) as connection:
+            found = int(connection.execute("pragma user_version").fetchone()[0])
+    except sqlite3.Error as error:
+        raise SettingsInvalid(f"{path} cannot be used: {error}") from error
+    _check_version(path, found)
+    return found, len(MIGRATIONS)
+
+
+def _check_version(path: Path, version: int) -> None:
+    if version > len(MIGRATIONS):
+        raise SettingsInvalid(
+            f"{path} was made by a newer version of unbroken (tables {version}, "
+            f"this one knows {len(MIGRATIONS)})"
+        )
 
 
 def _index_anew(tx: SqliteTransaction) -> None:

@@ -1,19 +1,22 @@
 """A transaction of the SQLite file, for the rules."""
 
+import hashlib
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
+from unbroken.archive.port import StoreIdentity
 from unbroken.store import queries
+from unbroken.store.port import GiveWay, giving_way
 from unbroken.store.sqlite.shapes import Shapes
+from unbroken.store.sums import entry_sum, line_sum, spot_sum
 from unbroken.store.transaction import TENANT, Row, Unstorable
 
 QUERIES = queries.load("sqlite", sqlite3.complete_statement)
-ROWS_MAX = 64  # of one statement; fewer are the powers of two below, so that few are prepared
 OF_VALUES = (
     sqlite3.DataError,
     sqlite3.IntegrityError,
@@ -25,30 +28,65 @@ OF_VALUES = (
 class SqliteTransaction:
     """A connection inside `begin immediate`, or one that only reads. `now_us` is its time."""
 
-    def __init__(self, connection: sqlite3.Connection, now_us: int, shapes: Shapes) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        now_us: int,
+        shapes: Shapes,
+        identity: StoreIdentity,
+        give_way: GiveWay | None = None,
+    ) -> None:
         self.now_us = now_us
+        self.identity = identity
         self.is_waking = False
         self._connection = connection
         self._shapes = shapes
+        self._give_way = give_way
 
     def one(self, query: str, **values: Any) -> Row | None:
         rows = self.all(query, **values)
         return rows[0] if rows else None
 
     def all(self, query: str, **values: Any) -> list[Row]:
-        found: list[sqlite3.Row] = []
+        *others, last = QUERIES[query]
         bound = self._bound(values)
-        for statement in QUERIES[query]:
-            found = self._connection.execute(statement, bound).fetchall()
-        names = found[0].keys() if found else ()
-        return [self._shapes.row(query, names, row) for row in found]
+        for statement in others:
+            self._connection.execute(statement, bound).fetchall()
+        return list(self._rows(query, last, bound))
 
     def each(self, query: str, **values: Any) -> Iterator[Row]:
         (statement,) = QUERIES[query]
+        return self._rows(query, statement, self._bound(values))
+
+    def _rows(self, query: str, statement: str, bound: dict[str, Any]) -> Iterator[Row]:
+        rows: Iterable[sqlite3.Row] = self._connection.execute(statement, bound)
+        if self._give_way is not None:
+            rows = giving_way(rows, self._give_way)
         names: Sequence[str] = ()
-        for row in self._connection.execute(statement, self._bound(values)):
+        for row in rows:
             names = names or row.keys()
-            yield self._shapes.row(query, names, row)
+            yield self._checked(query, self._shapes.row(query, names, row))
+
+    def _checked(self, query: str, row: Row) -> Row:
+        """Whether it is what was stored. Here and not in the query: there each sum would ask for
+        the interpreter once more, which agents may have."""
+        if query == "list_entries":
+            return dict(row) | {"is_whole": row["is_whole"] and _is_whole(row)}
+        if query == "list_messages":
+            return self._line(row)
+        return row
+
+    def _line(self, row: Row) -> Row:
+        """Of one that is damaged, and stands where it stood, `apart` is the payload."""
+        is_damaged = row["head"] not in (None, line_sum(row))
+        is_misplaced = row["spot"] not in (None, spot_sum(row))
+        found = {**row, "is_damaged": is_damaged, "is_misplaced": is_misplaced}
+        if is_misplaced:
+            found |= {"apart": None, "payload": None}
+        elif is_damaged:
+            entry = self.one("payload_of", session_id=row["session_id"], seq=row["seq"])
+            found["apart"] = entry and entry["payload"]
+        return found
 
     def many(self, query: str, rows: Sequence[tuple[Any, ...]]) -> None:
         if rows and any(isinstance(value, UUID) for value in rows[0]):
@@ -57,15 +95,11 @@ class SqliteTransaction:
             self._many(statement, rows)
 
     def _many(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        done = 0
-        while done < len(rows):  # each statement gives the interpreter away, and waits for it
-            count = min(ROWS_MAX, 1 << ((len(rows) - done).bit_length() - 1))
-            if (of_rows := queries.of_rows(statement, count)) is None:
-                self._connection.executemany(statement, rows)
-                return
-            values = [value for row in rows[done : done + count] for value in row]
-            self._connection.execute(of_rows, values)
-            done += count
+        if not queries.takes_rows(statement):
+            self._connection.executemany(statement, rows)
+            return
+        for insert, values in queries.inserts(statement, rows):
+            self._connection.execute(insert, values)  # each gives the interpreter away
 
     def wake(self) -> None:
         self.is_waking = True
@@ -97,6 +131,12 @@ def _bound(value: Any) -> Any:
         texts = [one.hex.upper() if isinstance(one, UUID) else one for one in value]
         return msgspec.json.encode(texts).decode()
     return value
+
+
+def _is_whole(entry: Row) -> bool:
+    payload, head = entry["payload"], entry["head"]
+    is_same = payload is None or hashlib.sha256(payload).digest() == entry["sha256"]
+    return is_same and head in (None, entry_sum(entry))
 
 
 def is_of_values(error: Exception) -> bool:

@@ -13,9 +13,6 @@ create temp table answer (
 -- name: put_input
 insert into input values (?, ?, ?, ?, ?, ?, ?);
 
--- name: put_batch
-insert into batch values (?, ?, ?, ?, ?, ?, ?, ?);
-
 -- name: append
 -- The last one answers, unordered. chain() is an aggregate that the store registers. Term 0 was never granted: all of
 -- it goes to the side lane, which takes no more when it is full.
@@ -69,15 +66,10 @@ delete from answer returning k, session_id, outcome, seq, last_seq, degraded, is
   (select c.conversation_id from calls c where c.call_id = answer.call_id) as conversation_id;
 
 -- name: list_entries
--- is_whole: as it was stored.
-select seq, term, kind, at, flags, payload, sha256,
-  iif(payload is null, erased_at is not null, sha256(payload) = sha256)
-  and (head is null or head = row_sum(seq, term, cast(kind as blob), flags, at)) as is_whole
+-- is_whole: it has a payload, or had one; the sums are compared by who reads it.
+select seq, term, kind, at, flags, payload, sha256, payload is not null or erased_at is not null as is_whole, head
 from entries
 where session_id = :session_id and seq > :after and seq <= :upto order by seq limit :limit;
-
--- name: get_chain
-select chain, last_seq from sessions where session_id = :session_id;
 
 -- name: list_side_entries
 select term, holder, seq, reason, kind, flags, at, payload, received_at,

@@ -20,6 +20,8 @@ update messages set heard_at = heard_at + :step,
              row_sum(session_id, conversation_id, seq, place, heard_at + :step), spot)
 where conversation_id in (select conversation_id from calls where ended_at is null);
 update locks set until = until + :step;
+update leases set until = until + :step, granted_at = granted_at + :step;
+update admissions set until = until + :step;
 update waiting set opened_at = opened_at + :step, due_at = due_at + :step, asked_at = asked_at + :step,
   since = since + :step;
 
@@ -35,5 +37,7 @@ update terms set taken_at = :now where taken_at > :now;
 update inbox set delivered_at = :now where delivered_at is null and sent_at > :now;
 update conversations set last_at = :now where tenant = :tenant and last_at > :now;
 update locks set until = :now where until > :now;
+update leases set until = min(until, :now + ttl), granted_at = min(granted_at, :now);
+update admissions set until = min(until, :now + per);
 update waiting set opened_at = min(opened_at, :now), due_at = min(due_at, :now + :most),
   asked_at = min(asked_at, :now), since = min(since, :now);

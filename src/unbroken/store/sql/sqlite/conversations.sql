@@ -14,13 +14,6 @@ where conversation_id = :conversation_id and title is null;
 update conversations set title = :title, title_sum = row_sum(cast(:title as blob))
 where conversation_id = :conversation_id and tenant = :tenant returning conversation_id;
 
--- name: close_conversation
-update conversations set closed_at = coalesce(closed_at, :now), summary = :summary
-where conversation_id = :conversation_id and tenant = :tenant returning conversation_id;
-
--- name: has_calls
-select exists (select 1 from calls where tenant = :tenant and conversation_id = :conversation_id) as has_calls;
-
 -- name: find_conversations
 select c.conversation_id
 from conversations c where c.tenant = :tenant and (c.last_at, c.conversation_id) < (:before_at, :before_id)
@@ -58,8 +51,8 @@ select c.conversation_id, c.user_id, iif(c.title_sum <> row_sum(cast(c.title as 
     join entries e on e.session_id = m.session_id and e.seq = m.seq
    where c.title is null and k.tenant = c.tenant and k.conversation_id = c.conversation_id and e.flags & 4
    order by m.heard_at, m.session_id, m.place limit 1) as title_apart
-from conversations c
-where c.tenant = :tenant and c.conversation_id in (select id_of(value) from json_each(:ids))
+from json_each(:ids) i cross join conversations c on c.conversation_id = id_of(i.value)
+where c.tenant = :tenant
 order by c.last_at desc, c.conversation_id desc;
 
 -- name: list_user_conversations

@@ -14,20 +14,6 @@ left join messages n on n.session_id = m.session_id
   and n.place = (select min(o.place) from messages o where o.session_id = m.session_id and o.place > m.place)
 where m.session_id = :session_id and m.item_id in (select value from json_each(:item_ids));
 
--- name: ends_of
--- The first line and the last one.
-select place, heard_at from messages
-where session_id = :session_id
-  and place in ((select min(place) from messages where session_id = :session_id),
-                (select max(place) from messages where session_id = :session_id));
-
--- name: place_of
-select place, heard_at from messages where session_id = :session_id and item_id = :item_id;
-
--- name: newest_heard
-select heard_at from messages where tenant = :tenant and conversation_id = :conversation_id
-order by heard_at desc limit 1;
-
 -- name: put_message
 -- A known id keeps its place, and when it was heard: who has read it finds it there again.
 insert into messages (tenant, session_id, conversation_id, seq, place, heard_at, item_id, role, text, interrupted,
@@ -44,9 +30,6 @@ on conflict (session_id, item_id) do update
 -- name: remove_messages
 delete from messages where session_id = :session_id and item_id in (select value from json_each(:item_ids));
 
--- name: list_places
-select item_id from messages where session_id = :session_id order by place;
-
 -- name: move_message
 update messages
    set place = ?3, spot = iif(spot = row_sum(session_id, conversation_id, seq, place, heard_at),
@@ -54,31 +37,34 @@ update messages
 where session_id = ?1 and item_id = ?2;
 
 -- name: list_messages
--- Newest first. takeover: the term that wrote it down on its way in, as the agent that said it was lost. is_damaged:
--- a bit of it has flipped; apart: the payload of those, and of those with large parts; payload: of tools. A message
--- belongs to the turn of the last user message at or before it.
-select m.session_id, m.place, m.heard_at, m.item_id, m.seq, m.role, m.text, m.interrupted, m.speaker,
-  m.at, m.heard_ms, m.metrics,
-  (select iif(u.is_damaged or u.is_misplaced, null, u.item_id) from lines u
-   where u.session_id = m.session_id and u.role = 'user' and u.place <= m.place
-   order by u.place desc limit 1) as turn_id,
+-- Newest first. takeover: the term that wrote it down on its way in, as the agent that said it was lost. The sums are
+-- compared by who reads it. apart: the payload of those with large parts; payload: of tools. A message belongs to the
+-- turn of the last user message at or before it.
+select m.session_id, m.conversation_id, m.place, m.heard_at, m.item_id, m.seq, m.role, m.text, m.interrupted,
+  m.speaker, m.at, m.heard_ms, m.metrics, m.head, m.spot,
+  iif(:with_turns,
+    (select iif(u.is_damaged or u.is_misplaced, null, u.item_id) from lines u
+     where u.session_id = m.session_id and u.role = 'user' and u.place <= m.place
+     order by u.place desc limit 1), null) as turn_id,
   (select t.term from terms t
    where m.interrupted and t.session_id = m.session_id and t.term > 1
      and m.seq between t.first_seq and coalesce(t.end_seq, m.seq)
      and not exists (select 1 from entries e
                      where e.session_id = m.session_id and e.seq between t.first_seq and m.seq
                        and e.kind = 'recovered')) as takeover,
-  m.is_damaged, m.is_misplaced,
   (select whole(e.payload, e.sha256) from entries e where e.session_id = m.session_id and e.seq = m.seq
-    and (e.flags & 4 or m.is_damaged) and m.is_misplaced is not 1) as apart,
-  case when m.role in ('function_call', 'function_call_output') and m.is_misplaced is not 1 then
+    and e.flags & 4) as apart,
+  case when m.role in ('function_call', 'function_call_output') then
     (select whole(e.payload, e.sha256) from entries e where e.session_id = m.session_id and e.seq = m.seq)
   end as payload
-from lines m
+from messages m
 where m.tenant = :tenant and m.conversation_id = :conversation_id
   and (m.heard_at, m.session_id, m.place) < (:before_at, :before_session, :before_place)
   and (:all_items or m.role in ('user', 'assistant'))
 order by m.heard_at desc, m.session_id desc, m.place desc limit :limit;
 
--- name: last_item
-select item_id from messages where session_id = :session_id order by place desc limit 1;
+-- name: payload_of
+select whole(payload, sha256) as payload from entries where session_id = :session_id and seq = :seq;
+
+-- name: list_lines
+select item_id, seq, head, is_damaged, is_misplaced from lines where session_id = :session_id order by place;

@@ -1,7 +1,3 @@
--- name: get_room
-select room_id, name, conversation_id, sid, user_id, created_at, is_named, agents from rooms
-where tenant = :tenant and name = :name and closed_at is null;
-
 -- name: put_room
 insert into rooms (room_id, tenant, name, conversation_id, sid, user_id, created_at, is_named, agents)
 values (:room_id, :tenant, :name, :conversation_id, :sid, :user_id, :now, :is_named, :agents)
@@ -9,18 +5,7 @@ on conflict (tenant, name) where closed_at is null do update
    set conversation_id = excluded.conversation_id, sid = excluded.sid, user_id = coalesce(excluded.user_id, user_id),
        is_named = max(is_named, excluded.is_named), agents = coalesce(excluded.agents, agents);
 
--- name: see_room_sid
--- The owner of the room's session reported a further sid.
-update rooms set sid = :sid
-where tenant = :tenant and name = :name and conversation_id = :conversation_id and closed_at is null;
-
 -- name: turn_room
 -- The room goes on for others, with a conversation of their own.
 update rooms set conversation_id = :conversation_id, is_named = 0
 where tenant = :tenant and name = :name and sid = :sid and conversation_id <> :conversation_id and closed_at is null;
-
--- name: close_room
--- The last one answers.
-delete from waiting
-where room_id in (select room_id from rooms where tenant = :tenant and name = :name and closed_at is null);
-update rooms set closed_at = :now where tenant = :tenant and name = :name and closed_at is null returning room_id;

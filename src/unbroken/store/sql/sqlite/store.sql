@@ -2,13 +2,6 @@
 insert into store (one, system_id, own_holder, created_at) values (1, :system_id, randomblob(16), :now)
 on conflict do nothing;
 
--- name: get_store
-select system_id, own_holder from store;
-
--- name: touch_store
--- A write that changes nothing.
-update store set created_at = created_at;
-
 -- name: list_columns
 -- Of our tables; those of the search index are SQLite's own.
 select c.name, c.type, c."notnull" or c.pk as is_owed from sqlite_schema t join pragma_table_info(t.name) c

@@ -8,36 +8,6 @@ on conflict (room_id) do update
        asked_at = excluded.asked_at, tries = tries + 1
    where excluded.asked_at is not null;
 
--- name: next_waiting
-select min(due_at) as at from waiting;
-
--- name: claim_waiting
--- Those that are due, each to one who looks; again after :hold if that one is gone. Who waits for nobody any more is
--- forgotten first.
-delete from waiting where due_at <= :now
-  and (not exists (select 1 from rooms r where r.room_id = waiting.room_id and r.closed_at is null)
-       or exists (select 1 from taken_rooms t where t.room_id = waiting.room_id));
-update waiting set due_at = :now + :hold
-where room_id in (select room_id from waiting where due_at <= :now order by due_at limit :limit)
-returning room_id, agent_name, opened_at, due_at, looks, asked_at, tries, since, is_coming,
-  (select name from rooms r where r.room_id = waiting.room_id) as name,
-  (select conversation_id from rooms r where r.room_id = waiting.room_id) as conversation_id;
-
--- name: find_waiting
-select w.room_id, w.agent_name, w.opened_at, w.due_at, w.looks, w.asked_at, w.tries, w.since, w.is_coming, r.name,
-  r.conversation_id
-from rooms r join waiting w using (room_id)
-where r.tenant = :tenant and r.name = :name and r.closed_at is null
-  and not exists (select 1 from taken_rooms t where t.room_id = r.room_id);
-
--- name: list_waiting_rooms
-select w.room_id, w.agent_name, w.opened_at, w.due_at, w.looks, w.asked_at, w.tries, w.since, w.is_coming, r.name,
-  r.conversation_id
-from waiting w join rooms r using (room_id)
-where r.tenant = :tenant and r.closed_at is null
-  and not exists (select 1 from taken_rooms t where t.room_id = r.room_id)
-order by w.opened_at desc limit :limit;
-
 -- name: note_look
 -- since: its people wait, from the first look that saw them.
 update waiting
@@ -54,13 +24,6 @@ where room_id = :room_id and asked_at is :asked_at
   and not exists (select 1 from taken_rooms t where t.room_id = waiting.room_id)
 returning room_id;
 
--- name: postpone_waiting
--- LiveKit did not answer: nobody is known to wait.
-update waiting set due_at = :now + :again, since = null where room_id = :room_id;
-
--- name: settle_waiting
-delete from waiting where room_id = :room_id;
-
 -- name: give_up_waiting
 -- One gives up, and nobody if there is an agent after all. Due again after :hold if that one is gone.
 update waiting set due_at = :now + :hold
@@ -68,12 +31,14 @@ where room_id = :room_id and since is :since
   and not exists (select 1 from taken_rooms t where t.room_id = waiting.room_id)
 returning room_id;
 
--- name: list_agent_names
--- Under which names sessions were opened since then: one step in the index for each name there is.
-with recursive names (name) as (
-  select min(agent_name) from sessions
-  union all select (select min(agent_name) from sessions where agent_name > names.name) from names
-  where names.name is not null)
-select name from names
-where name is not null and exists (select 1 from sessions s where s.agent_name = name and s.opened_at >= :since)
-limit :limit;
+-- name: claim_waiting
+-- Those that are due, each to one who looks; again after :hold if that one is gone. Who waits for nobody any more is
+-- forgotten first.
+delete from waiting where due_at <= :now
+  and (not exists (select 1 from rooms r where r.room_id = waiting.room_id and r.closed_at is null)
+       or exists (select 1 from taken_rooms t where t.room_id = waiting.room_id));
+update waiting set due_at = :now + :hold
+where room_id in (select room_id from waiting where due_at <= :now order by due_at limit :limit)
+returning room_id, agent_name, opened_at, due_at, looks, asked_at, tries, since, is_coming,
+  (select name from rooms r where r.room_id = waiting.room_id) as name,
+  (select conversation_id from rooms r where r.room_id = waiting.room_id) as conversation_id;

@@ -1,10 +1,9 @@
-"""What the search index has of a row, as functions for SQL, and what it is asked.
+"""What the search index has of a row.
 
 They get bytes: a row that a disk has changed may be no text, and concerns nobody else.
 """
 
 import json
-from collections.abc import Sequence
 
 from unbroken.people import PHONE
 from unbroken.store import search
@@ -26,9 +25,3 @@ def _phone(attributes: bytes | None) -> bytes:
     except ValueError:
         return b""
     return str(known.get(PHONE, "")).encode() if isinstance(known, dict) else b""
-
-
-def matching(terms: Sequence[str]) -> str | None:
-    """What the index is asked: each term as it stands, the last one as a beginning, too."""
-    quoted = ['"' + term.replace('"', '""') + '"' for term in terms]
-    return json.dumps([*quoted[:-1], f"{quoted[-1]} *"]) if quoted else None

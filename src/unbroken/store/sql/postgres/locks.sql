@@ -1,0 +1,6 @@
+-- name: acquire_lock
+-- Nobody holds it, or its holder has not released it in time; its holder renews it.
+insert into locks as l (tenant, name, holder, until) values (:tenant, :name, :holder, :now + :hold)
+on conflict (tenant, name) do update set holder = excluded.holder, until = excluded.until
+   where l.until <= :now or l.holder = excluded.holder
+returning name;

@@ -1,0 +1,41 @@
+-- name: list_waiting
+-- Orphans for whom nothing is due, in the rooms of these :names.
+select s.session_id, s.term, s.holder, s.cause, s.orphaned_at, s.missing_since, s.agent_name, s.agent_identity,
+  c.call_id, c.conversation_id, c.room_name
+from calls c join sessions s using (call_id)
+where c.tenant = :tenant and c.room_name = any(:names::text[]) and c.ended_at is null
+  and s.phase = 'orphaned' and s.next_dispatch_at is null and s.agent_name is not null;
+
+-- name: list_watched_rooms
+-- The rooms of sessions that somebody looks after; at most :limit of either kind.
+(select c.room_name from sessions s join calls c using (call_id) where s.phase = 'orphaned' limit :limit)
+union
+(select c.room_name from sessions s join calls c using (call_id) where s.phase in ('live', 'offered') limit :limit);
+
+-- name: list_silent
+-- Held on a host whose lease is over and whom we could have heard; not the service's own, which hold what was saved
+-- over REST. missing_since: noted since the host fell silent.
+select s.session_id, s.term, s.holder, s.cause, null::bigint as orphaned_at,
+  case when s.missing_since >= h.lease_until then s.missing_since end as missing_since,
+  s.agent_name, s.agent_identity, c.call_id, c.conversation_id, c.room_name
+from hosts h join sessions s on s.host_id = h.host_id and s.phase in ('live', 'offered') join calls c using (call_id)
+where h.lease_until <= :now and :listened::bigint >= coalesce(h.ttl, :listened::bigint)
+  and h.host_id <> :own_host and s.session_id > :after
+order by s.session_id limit :limit;
+
+-- name: list_elsewhere
+-- Sessions with an agent, in rooms of these :names whose :sids their call does not know.
+select s.session_id, s.term, s.holder, s.cause, null::bigint as orphaned_at, s.missing_since, s.agent_name,
+  s.agent_identity, c.call_id, c.conversation_id, c.room_name
+from calls c join sessions s using (call_id)
+where c.tenant = :tenant and c.room_name = any(:names::text[]) and c.ended_at is null
+  and s.phase = 'live' and s.agent_name is not null
+  and not exists (select 1 from call_rooms k where k.call_id = c.call_id and k.room_sid = any(:sids::text[]));
+
+-- name: list_former
+-- Who spoke for a live session before its present holder, where that holder came after :since.
+select c.room_name, o.agent_identity from sessions s
+join terms n on n.session_id = s.session_id and n.term = s.term and n.taken_at > :since
+join terms o on o.session_id = s.session_id and o.term < s.term and o.agent_identity is distinct from s.agent_identity
+join calls c using (call_id)
+where s.phase = 'live' and s.term > 1 and o.agent_identity is not null limit :limit;
