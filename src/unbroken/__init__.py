@@ -1,14 +1,24 @@
 """Durable state for LiveKit voice agents. Kill the agent mid-sentence: the conversation goes on."""
 
 from unbroken.backend_client import BackendClient, LLMMessage
+from unbroken.coordination.changes import StateChange
+from unbroken.coordination.scope import StateOwner
+from unbroken.coordination.state import State
+from unbroken.coordination.stream import StateSnapshot
+from unbroken.coordination.watched import MemoryState
 from unbroken.errors import (
     ArchiveUnavailable,
     CallTaken,
     Conflict,
     InvalidInput,
     JournalUnwritable,
+    LeaseLost,
     LevelUnavailable,
+    LimitReached,
+    Locked,
     NotFound,
+    OldFence,
+    OtherVersion,
     RoomServerUnavailable,
     SettingsInvalid,
     StateRefused,
@@ -34,16 +44,26 @@ __all__ = [
     "JournalUnwritable",
     "LLMMessage",
     "Lag",
+    "LeaseLost",
     "Level",
     "LevelLag",
     "LevelUnavailable",
+    "LimitReached",
+    "Locked",
+    "MemoryState",
     "NotFound",
+    "OldFence",
+    "OtherVersion",
     "Participant",
     "RoomServerUnavailable",
     "Saved",
     "SettingsInvalid",
+    "State",
+    "StateChange",
     "StateManager",
+    "StateOwner",
     "StateRefused",
+    "StateSnapshot",
     "TooLarge",
     "Unauthorized",
     "UnbrokenError",

@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias, TypeVar
-from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -84,7 +83,7 @@ class _Joined(msgspec.Struct):
     conversation_id: str
 
 
-class Named(Protocol):
+class NamedRoom(Protocol):
     @property
     def name(self) -> str: ...
 
@@ -126,7 +125,7 @@ class BackendClient:
         if live := self._call(room_name):
             return _conversation_id(live)
         body = {"metadata": _json(agent_metadata or {})}
-        path = f"/rooms/{_part(room_name)}/agents"
+        path = f"/rooms/{http.part(room_name)}/agents"
         try:
             joined = await self._request("POST", path, _Joined, within_s=JOINING_S, json=body)
         except ArchiveUnavailable:
@@ -135,22 +134,24 @@ class BackendClient:
 
     async def get_recent_messages(self, conversation_id: str, limit: int = 10) -> list[LLMMessage]:
         """The last messages, oldest first. Raises ArchiveUnavailable, NotFound."""
-        path = f"/conversations/{_part(conversation_id)}/messages"
+        path = f"/conversations/{http.part(conversation_id)}/messages"
         answer = await self._request("GET", path, _Lines, params={"limit": limit})
         return [_message(line) for line in answer.messages if not line.corrupt]
 
     async def get_user_context(self, identity: str) -> dict[str, Any]:
         """What is known of a user across rooms; `known` is False for somebody new."""
-        return await self._request("GET", f"/users/{_part(identity)}/context", _ANY)
+        return await self._request("GET", f"/users/{http.part(identity)}/context", _ANY)
 
     async def create_room(self, name: str) -> dict[str, Any]:
         """The room, its conversation and a token to join it."""
         return await self._request("POST", "/rooms", _ANY, json={"name": name})
 
-    async def update_room_metadata(self, room: str | Named, metadata: Mapping[str, Any]) -> None:
+    async def update_room_metadata(
+        self, room: str | NamedRoom, metadata: Mapping[str, Any]
+    ) -> None:
         """Merge `metadata` into the room's, through the service: an agent's token may not."""
         name = room if isinstance(room, str) else room.name
-        path = f"/rooms/{_part(name)}/metadata"
+        path = f"/rooms/{http.part(name)}/metadata"
         await self._request("PUT", path, _ANY, json=_json(metadata))
 
     async def handle_file_upload(
@@ -339,11 +340,6 @@ def _only_room() -> str:
     if len(rooms) != 1:
         raise InvalidInput("session_data needs room_name: this process has not just one room")
     return rooms[0]
-
-
-def _part(name: str) -> str:
-    """`name` as one part of a path; "." and ".." are names, too."""
-    return quote(name, safe="") if name.strip(".") else name.replace(".", "%2E")
 
 
 def _json(value: object) -> Any:

@@ -12,7 +12,7 @@ its numbers, spaces and repeated keys stay as they were.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -102,6 +102,14 @@ def json_object(text: str | None) -> dict[str, Any]:
     except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def uuid_in(words: Mapping[str, Any], key: str) -> UUID | None:
+    """The UUID under this key, if one is there."""
+    try:
+        return UUID(words[key])
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return None
 
 
 def _is_object(text: str) -> bool:

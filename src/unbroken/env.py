@@ -46,7 +46,7 @@ class File(Protocol):
     def close(self) -> None: ...
 
 
-class Words(Protocol):
+class SharedWords(Protocol):
     """A small mapped file of aligned unsigned 64-bit words, shared by two processes."""
 
     def __getitem__(self, index: int) -> int: ...
@@ -125,7 +125,7 @@ class Env(Protocol):
         folder, a FIFO or a device: it never waits."""
         ...
 
-    def open_words(self, path: str, count: int) -> Words:
+    def open_words(self, path: str, count: int) -> SharedWords:
         """Map `count` words of `path`, made if absent (mode 0600, zeros).
 
         All of it has its room on the disk, or OSError is raised: a page that is not there would
@@ -255,7 +255,7 @@ class Host:
     def open(self, path: str) -> File:
         return disk.OpenFile(disk.open_regular(path, os.O_RDONLY))
 
-    def open_words(self, path: str, count: int) -> Words:
+    def open_words(self, path: str, count: int) -> SharedWords:
         return disk.map_words(path, count)
 
     def open_bell(self, path: str) -> Bell:

@@ -14,6 +14,11 @@ UnbrokenError
 ├── Corrupt              what is stored is damaged, and is not given out
 ├── NotFound             there is no such thing
 ├── Conflict             the same key was used for something else, or the state does not allow it
+│   ├── OtherVersion     ...a value of shared state has another version than was expected
+│   ├── OldFence         ...its lock was granted to somebody else since
+│   └── LeaseLost        ...a lock or a slot that was held is over
+├── Locked               retryable; somebody else holds the lock
+├── LimitReached         retryable; no slot is free, or the window is full
 ├── Unauthorized         no key, a wrong key, or a Host header that is not ours
 ├── RoomServerUnavailable  retryable; LiveKit's own API could not be reached
 └── SettingsInvalid      a start that cannot succeed; one clear sentence
@@ -103,6 +108,40 @@ class NotFound(UnbrokenError):
 class Conflict(UnbrokenError):
     code = "conflict"
     status = HTTPStatus.CONFLICT
+
+
+class OtherVersion(Conflict):
+    code = "other_version"
+    status = HTTPStatus.PRECONDITION_FAILED
+
+
+class OldFence(Conflict):
+    code = "old_fence"
+    status = HTTPStatus.PRECONDITION_FAILED
+
+
+class LeaseLost(Conflict):
+    code = "lease_lost"
+
+
+class Locked(UnbrokenError):
+    code = "locked"
+    status = HTTPStatus.LOCKED
+    retryable = True
+
+    def __init__(self, detail: str, *, retry_s: float = 0.0) -> None:
+        super().__init__(detail)
+        self.retry_s = retry_s  # until it may be free by itself; it may be released before
+
+
+class LimitReached(UnbrokenError):
+    code = "limit_reached"
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    retryable = True
+
+    def __init__(self, detail: str, *, retry_s: float = 0.0) -> None:
+        super().__init__(detail)
+        self.retry_s = retry_s  # until there may be room
 
 
 class Unauthorized(UnbrokenError):

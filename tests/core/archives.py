@@ -3,7 +3,15 @@
 import asyncio
 from collections.abc import Callable
 
-from unbroken.archive.port import Archive, HostAnswer, HostBatch, Taken, TakeRequest
+from unbroken.archive.port import (
+    Archive,
+    HostAnswer,
+    HostBatch,
+    LogPart,
+    LogPlace,
+    Taken,
+    TakeRequest,
+)
 from unbroken.env import Host
 from unbroken.errors import UnbrokenError
 
@@ -31,6 +39,9 @@ class Between:
         self.takes.append(request)
         _raise(self.on_take(request))
         return await self.inner.take(request)
+
+    async def read_log(self, place: LogPlace) -> LogPart:
+        return await self.inner.read_log(place)
 
     async def put_blob(self, sha256: bytes, content: bytes) -> None:
         self.blobs.append(sha256.hex())

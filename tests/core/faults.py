@@ -3,7 +3,7 @@
 import errno
 import time
 
-from unbroken.env import File, Host, Words
+from unbroken.env import File, Host, SharedWords
 
 
 class FaultyFile:
@@ -61,7 +61,7 @@ class FaultyHost(Host):
         self._refuse()
         return FaultyFile(super().open(path), self, path)
 
-    def open_words(self, path: str, count: int) -> Words:
+    def open_words(self, path: str, count: int) -> SharedWords:
         self._refuse()
         return super().open_words(path, count)
 

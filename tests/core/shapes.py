@@ -1,10 +1,11 @@
 """Values such as applications keep, of every kind that comes back typed."""
 
 import enum
-from collections import Counter, OrderedDict, deque
+from collections import Counter, OrderedDict, defaultdict, deque
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -80,16 +81,25 @@ def model(name: Any, seen: Any, extra: Any) -> Model:
 
 
 TEXTS = st.text(st.characters(exclude_categories=()))
+OFFSETS = st.builds(
+    timezone, st.timedeltas(timedelta(hours=-23), timedelta(hours=23)), st.just("Camp time")
+) | st.builds(timezone, st.timedeltas(timedelta(hours=-23), timedelta(hours=23)))
+NAMES = TEXTS.filter(lambda text: "\0" not in text and text.isprintable())
 KEYS = st.one_of(
     st.none(), st.booleans(), st.integers(), TEXTS, st.binary(), st.uuids(), st.dates(),
     st.sampled_from([*Mood, *Step, Right.READ | Right.WRITE, "$type", "$live", "$blob", "$$a"]),
     st.tuples(st.integers(), TEXTS), st.frozensets(TEXTS), st.builds(UserId, TEXTS),
+    st.fractions(), st.ip_addresses(), st.builds(range, st.integers(), st.integers()),
+    st.builds(PurePosixPath, NAMES), st.builds(PureWindowsPath, NAMES), st.builds(Path, NAMES),
 )  # fmt: skip
 LEAVES = st.one_of(
     KEYS,
     st.floats(allow_nan=False),
-    st.datetimes(timezones=st.none() | st.timezones()),
-    st.times(),
+    st.complex_numbers(allow_nan=False),
+    st.timezones(),
+    OFFSETS,
+    st.datetimes(timezones=st.none() | st.timezones() | OFFSETS),
+    st.times(timezones=st.none() | st.timezones() | OFFSETS),
     st.timedeltas(),
     st.decimals(allow_nan=False),
     st.builds(bytearray, st.binary()),
@@ -106,6 +116,11 @@ def _nested(parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         st.dictionaries(KEYS, parts, max_size=4),
         st.dictionaries(TEXTS, parts, max_size=4).map(OrderedDict),
         st.dictionaries(TEXTS, st.integers(), max_size=4).map(Counter),
+        st.builds(
+            defaultdict,
+            st.sampled_from([list, int, Counter, Line, None]),
+            st.dictionaries(TEXTS, parts, max_size=4),
+        ),
         st.builds(Cart, lists),
         st.builds(Line, parts, parts),
         st.builds(Place, parts),
@@ -145,6 +160,10 @@ class Everything:
 def is_same(one: Any, other: Any) -> bool:
     """Equal, and of the same types all the way down."""
     if type(one) is not type(other):
+        return False
+    if isinstance(one, defaultdict) and one.default_factory is not other.default_factory:
+        return False
+    if isinstance(one, datetime | time) and repr(one.tzinfo) != repr(other.tzinfo):
         return False
     if isinstance(one, dict):
         one, other = [*one.items()], [*other.items()]

@@ -1,7 +1,9 @@
 """Whatever answers at the service's address, a client gets its answer or one of our errors."""
 
+import asyncio
 import gzip
 import time
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -79,6 +81,45 @@ async def test_a_refusal_of_the_service_is_one_of_our_errors(asking, status, cod
         with pytest.raises(error) as raised:
             await asking(url).create_room("r")
         assert type(raised.value) is error
+
+
+@asynccontextmanager
+async def dropping(answer):
+    """Answers the first request of a connection, and closes at its second; the URL, and what was
+    asked."""
+    asked, connections = [], []
+
+    async def serve(reader, writer):
+        connections.append((asyncio.current_task(), writer))
+        for said_now in (answer, b""):
+            with suppress(asyncio.IncompleteReadError):
+                asked.append((await reader.readuntil(b"\r\n\r\n")).split(b" ")[0])
+                writer.write(said_now)
+        writer.close()
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}", asked
+    listening.close()
+    for _, writer in connections:
+        writer.close()
+    await asyncio.wait([serving for serving, _ in connections])
+
+
+async def test_a_read_is_sent_again_where_its_connection_had_just_been_closed(asking):
+    async with dropping(said(200, b'{"known": true}')) as (url, asked):
+        one = asking(url)
+        for _ in range(2):
+            assert await one.get_user_context("ann") == {"known": True}
+        assert asked == [b"GET"] * 3
+
+
+async def test_what_changes_something_is_sent_once(asking):
+    async with dropping(said(200, b"{}")) as (url, asked):
+        one = asking(url)
+        await one.get_user_context("ann")
+        with pytest.raises(ArchiveUnavailable):
+            await one.create_room("r")
+        assert asked == [b"GET", b"POST"]
 
 
 async def test_a_whole_answer_has_one_deadline(asking, monkeypatch):

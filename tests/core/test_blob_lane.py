@@ -1,14 +1,17 @@
 """Large parts go beside the words: what is wrong with one costs its entry, and delays no other."""
 
 import asyncio
+import threading
+from types import SimpleNamespace
 
 import pytest
 
 from tests.core.test_keeper import log_of, until
 from tests.core.test_shipping import new_live
+from unbroken.archive import http
 from unbroken.errors import ArchiveUnavailable, InvalidInput, TooLarge
 from unbroken.keeper import Keeper
-from unbroken.keeper.blobs import OF_ONE_MAX, UPLOADS_MAX, WAIT_US
+from unbroken.keeper.blobs import OF_ONE_MAX, SURE_US, UPLOADS_MAX, WAIT_US, BlobLane
 from unbroken.keeper.tail import RESHIP_US
 from unbroken.log.entries import Noted
 
@@ -157,3 +160,51 @@ async def test_a_journal_stays_until_its_blobs_are_stored(spool, env, store, bet
     env.ahead_us += 60_000_000
     await until(keeper, lambda: not env.exists(spool.journal(holder)))
     assert blobs_in(spool) == []
+
+
+async def test_what_was_stored_long_ago_is_sent_again_before_its_entry(spool, env, store, between):
+    """What no entry refers to is deleted a day after it was stored."""
+    live = new_live(spool, env, "r")
+    live.record(Noted("picture", "x" * LARGE))
+    holder, name = live.journal.header.holder, blobs_in(spool)[0].rpartition(".")[2]
+    lane = BlobLane(spool, between)
+
+    async def send() -> int:
+        lane.want(holder, name)
+        lane.work()
+        await asyncio.gather(*lane._tasks)
+        assert lane.is_stored(holder, name)
+        return len(between.blobs)
+
+    assert (await send(), await send()) == (1, 1)
+    env.ahead_us += SURE_US + 1
+    assert await send() == 2
+    await lane.aclose()
+    await live.close("left")
+
+
+async def test_a_large_part_is_read_and_packed_beside_the_loop(spool, env, monkeypatch):
+    live = new_live(spool, env, "r")
+    live.record(Noted("picture", "x" * LARGE))
+    holder, name = live.journal.header.holder, blobs_in(spool)[0].rpartition(".")[2]
+    threads = []
+
+    def noting(do):
+        def noted(*args):
+            threads.append(threading.current_thread())
+            return do(*args)
+
+        return noted
+
+    noted_spool = SimpleNamespace(env=env, get_blob=noting(spool.get_blob))
+    monkeypatch.setattr(http.zstandard, "compress", noting(http.zstandard.compress))
+    async with http.RemoteArchive("http://127.0.0.1:9") as remote:
+        lane = BlobLane(noted_spool, remote)
+        lane.want(holder, name)
+        monkeypatch.setattr(http, "INLINE_BYTES_MAX", LARGE - 1)
+        lane.work()
+        await asyncio.gather(*lane._tasks)
+        await lane.aclose()
+    assert len(threads) == 2
+    assert threading.main_thread() not in threads
+    await live.close("left")

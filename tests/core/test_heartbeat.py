@@ -17,7 +17,7 @@ from tests.core.conftest import new_header
 from unbroken.env import Host
 from unbroken.journal.spool import Spool
 from unbroken.keeper import start as starting
-from unbroken.keeper.beat import KeeperBeat, Settings
+from unbroken.keeper.beat import KeeperBeat, KeeperSettings
 from unbroken.keeper.start import FROZEN_US, Care, ensure_keeper
 from unbroken.live.heartbeat import tend
 from unbroken.live.live import Live
@@ -183,13 +183,15 @@ async def test_the_spools_word_goes_before_the_environments(tmp_path, keepers, m
 
 
 def test_settings_are_compared_by_what_they_do_and_when_they_began():
-    old = Settings.of("http://a", "k", 1)
-    assert not Settings.of("http://a/", "k", 2).replaces(old)
-    assert Settings.of("http://b", "k", 2).replaces(old)
-    assert Settings.of("http://a", "other", 2).replaces(old)
-    assert not Settings.of("http://b", "k", 0).replaces(old)
-    assert not Settings.of("http://b", "k", 2).replaces(Settings())  # an application's own keeper
-    one, other = Settings.of("http://a", None, 5), Settings.of("http://b", None, 5)
+    old = KeeperSettings.of("http://a", "k", 1)
+    assert not KeeperSettings.of("http://a/", "k", 2).replaces(old)
+    assert KeeperSettings.of("http://b", "k", 2).replaces(old)
+    assert KeeperSettings.of("http://a", "other", 2).replaces(old)
+    assert not KeeperSettings.of("http://b", "k", 0).replaces(old)
+    assert not KeeperSettings.of("http://b", "k", 2).replaces(
+        KeeperSettings()
+    )  # an application's own keeper
+    one, other = KeeperSettings.of("http://a", None, 5), KeeperSettings.of("http://b", None, 5)
     assert one.replaces(other) != other.replaces(one)
 
 
@@ -230,7 +232,7 @@ def test_a_process_that_is_not_the_keeper_is_left_alone(tmp_path, monkeypatch):
     """The pid may be another one's by now."""
     spool = Spool.open(Host(), str(tmp_path / "spool"))
     beat = KeeperBeat.open(spool)
-    beat.begin(spool.env, Settings.of("http://old", None, 1))
+    beat.begin(spool.env, KeeperSettings.of("http://old", None, 1))
     other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     beat._words[2] = other.pid  # with this process's start time
     assert spool.env.lock(spool.keeper_lock)

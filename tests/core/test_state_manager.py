@@ -2,13 +2,14 @@
 
 import pytest
 
-from unbroken import StateManager, state_manager
+from unbroken import StateManager
 from unbroken.errors import InvalidInput, NotFound
+from unbroken.managed import memory
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    monkeypatch.setattr(state_manager, "ROOMS_MAX", 3)
+    monkeypatch.setattr(memory, "ROOMS_MAX", 3)
 
 
 async def test_conversations_that_ended_make_place_the_oldest_first():

@@ -187,7 +187,7 @@ async def test_a_head_that_went_back_is_noticed_without_another_identity(
     await until(keeper, lambda: live.ack.acked == 9)
     identity = stores.store.archive.identity
     store = await stores.open("backup")
-    store.archive.identity = identity
+    store._database.identity = identity
 
     async def is_whole() -> bool:
         return await said(store, live.session_id) == list(range(9))

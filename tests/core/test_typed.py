@@ -2,7 +2,6 @@
 
 import dataclasses
 import sys
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -354,13 +353,6 @@ def test_damaged_json_is_named_and_costs_itself():
         found = decoder()
         again = found.of([{tag: odd} for tag in tags] + ["after"], ())
         assert again[-1] == "after"
-
-
-def test_a_dict_with_a_default_keeps_the_factory_of_this_process():
-    saved = through_the_log({"by": defaultdict(list, a=[1])})
-    there = {"by": defaultdict(list)}
-    decoder().of(saved, (), old=there)["by"]["b"].append(2)
-    assert there["by"] == {"a": [1], "b": [2]}
 
 
 class Greeter(Protocol):

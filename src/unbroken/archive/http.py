@@ -6,17 +6,28 @@ import ssl
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
 import httpx
 import msgspec
 import zstandard
 
-from unbroken.archive.port import HostAnswer, HostBatch, Taken, TakeRequest, encode
+from unbroken.archive.port import (
+    HostAnswer,
+    HostBatch,
+    LogPart,
+    LogPlace,
+    Taken,
+    TakeRequest,
+    encode,
+)
 from unbroken.errors import (
     ArchiveUnavailable,
     CallTaken,
     InvalidInput,
+    LimitReached,
+    Locked,
     NotFound,
     PeopleUnknown,
     TooLarge,
@@ -25,10 +36,13 @@ from unbroken.errors import (
 )
 
 COMPRESS_BYTES = 1_024
+INLINE_BYTES_MAX = 256 << 10  # about a millisecond
 TIMEOUT_S = 5.0  # for the whole of a request and its answer, however it drips
 BULK = 6  # times as long for a blob, or for the log that a taker is given
-ANSWER_BYTES_MAX = 256 << 20  # an answer beyond it is none of ours
+ANSWER_BYTES_MAX = 32 << 20  # twice the largest blob: an answer beyond it is none of ours
 DETAIL_CHARS = 200
+# What a read meets on a connection that was kept and has just been closed at its other end.
+DROPPED = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
 
 # What the archive answers; all else may pass, and decides nothing.
 ANSWERS = (CallTaken, PeopleUnknown, NotFound, Unauthorized, TooLarge, InvalidInput)
@@ -75,6 +89,12 @@ class RemoteArchive:
     async def take(self, request: TakeRequest) -> Taken:
         return await self._post("/sessions/take", request, Taken, times=BULK)
 
+    async def read_log(self, place: LogPlace) -> LogPart:
+        path = f"/sessions/{place.session_id}/log"
+        asked = {"holder": place.holder, "after": place.seq, "chain": place.chain.hex()}
+        content = await self._send("GET", f"{path}?{urlencode(asked)}", b"")
+        return self._decoded(content, LogPart)
+
     async def append(self, batch: HostBatch) -> HostAnswer:
         return await self._post("/journal", batch, HostAnswer)
 
@@ -91,7 +111,9 @@ class RemoteArchive:
     async def _post(
         self, path: str, message: msgspec.Struct, answer: type[T], *, times: int = 1
     ) -> T:
-        content = await self._send("POST", path, encode(message), times=times)
+        return self._decoded(await self._send("POST", path, encode(message), times=times), answer)
+
+    def _decoded(self, content: bytes, answer: type[T]) -> T:
         try:
             return msgspec.msgpack.decode(content, type=answer)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -108,7 +130,7 @@ class RemoteArchive:
     ) -> bytes:
         headers = {}
         if len(content) > COMPRESS_BYTES:
-            content = zstandard.compress(content)
+            content = await _packed(content)
             headers["content-encoding"] = "zstd"
         within_s = times * self._timeout_s
         status, found = await ask(
@@ -117,6 +139,13 @@ class RemoteArchive:
         if status == expected:
             return found
         raise refusal(self.url, status, found)
+
+
+async def _packed(content: bytes) -> bytes:
+    """Of much in a thread, so that the loop goes on."""
+    if len(content) <= INLINE_BYTES_MAX:
+        return zstandard.compress(content)
+    return await asyncio.to_thread(zstandard.compress, content)
 
 
 async def ask(
@@ -128,27 +157,38 @@ async def ask(
     bytes_max: int = ANSWER_BYTES_MAX,
     **what: Any,
 ) -> tuple[int, bytes]:
-    """Status and body of the whole answer. Raises ArchiveUnavailable, and nothing else."""
+    """Status and body of the whole answer; a GET whose connection breaks is sent once more, within
+    the same time. Raises ArchiveUnavailable, and nothing else."""
     url = http.base_url
     try:
-        async with (
-            asyncio.timeout(within_s),
-            http.stream(method, path, **what) as answer,
-        ):
-            return answer.status_code, await _body(answer, bytes_max)
+        async with asyncio.timeout(within_s):
+            try:
+                return await _whole(http, method, path, bytes_max, what)
+            except DROPPED:
+                if method != "GET":
+                    raise
+                return await _whole(http, method, path, bytes_max, what)
     except TimeoutError:
         raise ArchiveUnavailable(f"{url}: no whole answer in time") from None
     except Exception as error:  # httpx lets through what it does not know of HTTP's oddities
         raise ArchiveUnavailable(f"{url}: {type(error).__name__}") from error
 
 
-class Problem(msgspec.Struct, frozen=True):
+async def _whole(
+    http: httpx.AsyncClient, method: str, path: str, bytes_max: int, what: dict[str, Any]
+) -> tuple[int, bytes]:
+    async with http.stream(method, path, **what) as answer:
+        return answer.status_code, await _body(answer, bytes_max)
+
+
+class ProblemIn(msgspec.Struct, frozen=True):
     """The body of a refusal of ours, as far as it matters here (RFC 9457)."""
 
     code: str | None = None
     detail: str | None = None
     session_id: UUID | None = None
     is_over: bool = False
+    retry_s: float = 0.0
 
 
 async def _body(answer: httpx.Response, bytes_max: int) -> bytes:
@@ -172,14 +212,21 @@ def refusal(
     kind = next(ours, BY_STATUS.get(status, ArchiveUnavailable))
     if kind is CallTaken:
         return CallTaken(detail, session_id=problem.session_id, is_over=problem.is_over)
+    if issubclass(kind, Locked | LimitReached):
+        return kind(detail, retry_s=problem.retry_s)
     return kind(detail)
 
 
-def problem_of(body: bytes) -> Problem:
+def part(name: str) -> str:
+    """`name` as one part of a path; "." and ".." are names, too."""
+    return quote(name, safe="") if name.strip(".") else name.replace(".", "%2E")
+
+
+def problem_of(body: bytes) -> ProblemIn:
     try:
-        return msgspec.json.decode(body, type=Problem)
+        return msgspec.json.decode(body, type=ProblemIn)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return Problem()
+        return ProblemIn()
 
 
 def http_client(url: str, *, key: str | None, timeout_s: float) -> httpx.AsyncClient:

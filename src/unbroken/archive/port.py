@@ -19,8 +19,11 @@ BATCH_BYTES_MAX = 1 << 20
 HOST_BYTES_MAX = 8 << 20  # payloads of one request; a batch that begins below it may end above
 MESSAGE_BYTES_MAX = HOST_BYTES_MAX + 2 * BATCH_BYTES_MAX  # a whole request, before compression
 KIND_CHARS_MAX = 64
+TIMELINE_MAX = (1 << 53) - 1  # what JavaScript's numbers hold exactly
 NUMBER_MAX = (1 << 63) - 1  # of times and flags; none is below 0
 TERM_MAX = 1 << 53
+PART_ENTRIES_MAX = 10_000  # of a log, in one answer
+PART_BYTES_MAX = 4 << 20  # their payloads; the entry that reaches it is the last one
 
 Outcome = Literal["acked", "gap", "fenced", "retry", "ended", "unknown", "refused"]
 
@@ -28,10 +31,10 @@ Outcome = Literal["acked", "gap", "fenced", "retry", "ended", "unknown", "refuse
 class StoreIdentity(msgspec.Struct, frozen=True):
     """Which history of which database answered: a change means that acked entries may be gone.
 
-    `timeline` is another one at each opening of the store, and stays while it is open. A store
-    cannot know whether its file was put back to an earlier state while it was closed, so each
-    opening may be one; and it is random, as a count that is put back too would count to the
-    same number again.
+    `timeline` is another number whenever the store may have been put back to an earlier state: a
+    store cannot know whether it was, while it was closed. So a file has another one at each
+    opening, and a server at each of its starts, the same for all services on it. It is no count,
+    as a count that is put back too would count to the same number again.
     """
 
     system_id: str
@@ -99,7 +102,7 @@ class Order(msgspec.Struct, frozen=True):
     kind: Literal["kill"]
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class BatchAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """`acked`: all up to `seq` is stored. `gap`: send from `seq + 1`. `fenced`, `ended`: the
     holder's part of the log ends at `seq`, later entries stand in the side lane."""
 
@@ -115,7 +118,7 @@ class HostAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     store: StoreIdentity
     now_us: int
-    batches: tuple[Answer, ...]
+    batches: tuple[BatchAnswer, ...]
 
 
 class TakeRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,12 +160,30 @@ class StoredEntry(msgspec.Struct, frozen=True, array_like=True):
     payload: bytes
 
 
+class LogPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a holder that took a session reads on in its log: behind entry `seq`, with the `chain`
+    of all entries up to there."""
+
+    session_id: UUID
+    holder: UUID
+    seq: int
+    chain: bytes
+
+
+class LogPart(msgspec.Struct, frozen=True, kw_only=True):
+    """Entries that follow each other, at most PART_ENTRIES_MAX and about PART_BYTES_MAX; what
+    follows them is at `next`, None at the end of what was taken."""
+
+    entries: tuple[StoredEntry, ...]
+    next: LogPlace | None = None
+
+
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
     """The session is the caller's: its entries are `base + 1, base + 2, ...` in `term`.
 
-    `entries` is the whole log up to `base`, in order; `mark` what was in flight then.
-    `gap_us` is how long nobody had the session, `crashes` how often it lost its holder in the
-    last two minutes.
+    `entries` is the first part of the log up to `base`, in order; `next` where it goes on, None if
+    that is all of it (see `LogPart`); `mark` what was in flight at the end of it. `gap_us` is how
+    long nobody had the session, `crashes` how often it lost its holder in the last two minutes.
     """
 
     session_id: UUID
@@ -176,6 +197,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     gap_us: int = 0
     crashes: int = 0
     entries: tuple[StoredEntry, ...]
+    next: LogPlace | None = None
     mark: WireMark | None
     store: StoreIdentity
 
@@ -191,6 +213,15 @@ class Archive(Protocol):
         Raises CallTaken if a live holder has it, PeopleUnknown if that depends on who is in the
         room and `people` does not say it, NotFound for a session that is named and not
         there, InvalidInput, and ArchiveUnavailable if nothing is known.
+        """
+        ...
+
+    async def read_log(self, place: LogPlace) -> LogPart:
+        """The next part of the log that `take` has given to the holder; the same part, however
+        often it is asked for. What is damaged or gone is `lost` in its place.
+
+        Raises CallTaken if somebody else has the session by now or it is over, NotFound if the
+        holder never had it, InvalidInput, and ArchiveUnavailable if nothing is known.
         """
         ...
 

@@ -2,17 +2,25 @@
 
 import asyncio
 import hashlib
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 BLOB_BYTES_MAX = 32 << 20
 INLINE_BYTES_MAX = 256 << 10  # a fraction of a millisecond
+
+
+class Spotted(NamedTuple):
+    """A blob in a list. `at_us`: when it was put last, by the clock of its place."""
+
+    sha256: bytes
+    at_us: int
 
 
 class Blobs(Protocol):
     """What is put stays as it is until it is deleted; all raise ArchiveUnavailable."""
 
     async def put(self, sha256: bytes, content: bytes) -> None:
-        """Keep `content`; a second time is no change. Raises InvalidInput if the hash is wrong."""
+        """Keep `content`; a second time is no change, and mends what was changed behind our back.
+        On return it is there with its size. Raises InvalidInput if the hash is wrong."""
         ...
 
     async def get(self, sha256: bytes) -> bytes:
@@ -23,6 +31,19 @@ class Blobs(Protocol):
 
     async def delete(self, sha256: bytes) -> None:
         """What is not there is no error."""
+        ...
+
+    async def page(self, group: int, *, after: bytes = b"") -> list[Spotted]:
+        """The next of those whose sha256 begins with the byte `group`, in their order, from behind
+        `after` on; none: there are no more."""
+        ...
+
+    async def is_of(self, owner: str) -> bool:
+        """Whether they belong to `owner`: the first one who asked that."""
+        ...
+
+    async def check(self) -> None:
+        """Raises ArchiveUnavailable if nothing can be read now; within CHECK_S."""
         ...
 
 

@@ -6,7 +6,7 @@ the first eight, the keeper the others. It works on a full disk, too: its page i
 
 from uuid import UUID
 
-from unbroken.env import Words
+from unbroken.env import SharedWords
 
 WORDS = 32
 
@@ -24,7 +24,7 @@ _TAKEN_BACK = 1 << 63  # in the word of a hang-up
 class Ack:
     """Times are microseconds since boot (CLOCK_BOOTTIME): both sides are on one host."""
 
-    def __init__(self, words: Words) -> None:
+    def __init__(self, words: SharedWords) -> None:
         self._words = words
 
     # The agent's side.

@@ -3,7 +3,7 @@
     file   = "UNBJ" u8 version u8 alg u16 key_id, header frame, frame*
     frame  = u32 length, u32 crc32(body), body = msgpack
     header = {room, role, holder, session_id?, term?, base?, ...}       class Header
-    entry  = [0, n, at_us, kind, flags, payload]                        n contiguous from 1
+    entry  = [0, n, at_us, kind, flags, payload, follow]                n contiguous from 1
     mark   = [1, after_n, at_us, "", 0, payload]                        replaces the one before
     bound  = [2, base, at_us, "", 0, session_id, term]                  the session was taken
     closed = [3, n, at_us, cause, 0, ""]                                the last word; n: the newest
@@ -76,7 +76,7 @@ class Frame(msgspec.Struct, frozen=True, array_like=True):
     kind: str
     flags: int
     payload: bytes
-    extra: int = 0
+    extra: int = 0  # of an entry: how many behind it are of its group; of a binding: the term
 
 
 _ENCODER = msgspec.msgpack.Encoder(uuid_format="bytes")
@@ -91,7 +91,9 @@ def encode_header(header: Header) -> bytes:
     return PREFIX.pack(MAGIC, VERSION, 0, 0) + _wrap(_ENCODER.encode(header))
 
 
-def encode_frame(frame: Frame) -> bytes:
+def encode_frame(frame: Frame, *, extra: int = 0) -> bytes:
+    if extra:
+        frame = msgspec.structs.replace(frame, extra=extra)
     return _wrap(_ENCODER.encode(frame))
 
 

@@ -6,13 +6,14 @@ file, and the journal goes on there. All of this blocks: it runs in the journal'
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from uuid import UUID
 
 import msgspec
 
 from unbroken.env import File
+from unbroken.errors import JournalUnwritable
 from unbroken.journal.frames import Header, encode_header
 from unbroken.journal.spool import PARTS_MAX, Spool
 
@@ -30,8 +31,22 @@ def write(file: File, data: bytes) -> tuple[int, OSError | None]:
     return done, None
 
 
-def leave_nothing(spool: Spool, holder: UUID) -> None:
-    """Of a journal that could not begin."""
+@contextlib.contextmanager
+def beginning(spool: Spool, holder: UUID) -> Iterator[None]:
+    """Hold the lock of a journal that begins within; if it cannot, nothing is left behind.
+
+    Raises JournalUnwritable.
+    """
+    try:
+        if not spool.env.lock(spool.lock(holder)):
+            raise JournalUnwritable(f"{spool.folder}: another process is this holder")
+        yield
+    except OSError as error:
+        _leave_nothing(spool, holder)
+        raise JournalUnwritable(f"{spool.folder}: {error.strerror}") from error
+
+
+def _leave_nothing(spool: Spool, holder: UUID) -> None:
     spool.env.unlock(spool.lock(holder))
     for remove in (spool.remove, spool.remove_new):
         with contextlib.suppress(OSError):  # a disk that takes nothing had nothing to leave
@@ -73,11 +88,22 @@ class Parts:
     """Knows which file is the newest, and whether its fsync can still be believed."""
 
     def __init__(self, spool: Spool, file: File) -> None:
-        self.is_doubtful = False
+        self.is_doubtful = self.has_failed = False  # the latter for ever
         self._spool = spool
         self._file = file
         self._number = 0
         self._is_new = True  # its name is not yet safe
+
+    def work(
+        self, header: Header, data: bytes, blobs: Sequence[str], frames: Sequence[bytes] | None
+    ) -> Done:
+        """Write `data`, and sync, unless that is in vain."""
+        began_us = self._spool.env.boot_us()
+        size, error = write(self._file, data)
+        took_us = self._spool.env.boot_us() - began_us
+        if error or self.has_failed:
+            return Done(size, error, took_us)
+        return Done(size, None, took_us, self.sync(header, blobs, frames))
 
     def sync(self, header: Header, blobs: Sequence[str], frames: Sequence[bytes] | None) -> Synced:
         """Make the file, its name and `blobs` survive a power loss.

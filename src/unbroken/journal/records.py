@@ -22,9 +22,9 @@ class Records:
     def __iter__(self) -> Iterator[tuple[int, bytes]]:
         return iter(self.all)
 
-    def add(self, n: int, frame: bytes) -> None:
-        self.all.append((n, frame))
-        self.size += len(frame)
+    def add(self, *records: tuple[int, bytes]) -> None:
+        self.all += records
+        self.size += sum(len(frame) for _, frame in records)
 
     def skip(self, n: int) -> None:
         """Pass `n`. However many are passed in a row, it is one record."""

@@ -45,5 +45,15 @@ def describe(code: int) -> str | None:
     return _WORDS.get(code) or f"trouble {code}, which this version does not know"  # type: ignore[call-overload]
 
 
-def of(error: OSError) -> Trouble:
-    return _OF_ERRNO.get(error.errno or 0, Trouble.DISK_FAILED)
+def words_of(unwritable: OSError | None, unsyncable: OSError | None) -> str | None:
+    """Of a journal with these errors; None: it has none."""
+    if unwritable:
+        return f"journal: {unwritable.strerror or unwritable}"
+    return "journal: fsync failed" if unsyncable else None
+
+
+def code_of(unwritable: OSError | None, unsyncable: OSError | None) -> Trouble:
+    """The same as a code."""
+    if unwritable:
+        return _OF_ERRNO.get(unwritable.errno or 0, Trouble.DISK_FAILED)
+    return Trouble.UNSYNCED if unsyncable else Trouble.NONE

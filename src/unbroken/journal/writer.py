@@ -24,13 +24,15 @@ import errno
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
 
 from unbroken.env import File
 from unbroken.errors import JournalUnwritable
 from unbroken.journal import frames, speed, trouble
 from unbroken.journal.ack import Ack
-from unbroken.journal.frames import BOUND, CLOSED, ENTRY, MARK, Frame, Header
-from unbroken.journal.parts import Done, Job, Parts, Synced, leave_nothing, write
+from unbroken.journal.frames import BOUND, CLOSED, ENTRY, MARK, Frame, Header, encode_frame
+from unbroken.journal.group import Group
+from unbroken.journal.parts import Job, Parts, Synced, beginning, write
 from unbroken.journal.records import Records
 from unbroken.journal.spool import Spool
 from unbroken.journal.trouble import Trouble
@@ -54,13 +56,13 @@ class Journal:
         self.written = 0  # up to here entries survive SIGKILL
         self.synced = 0  # up to here they survive power loss
         self.put_us = 0  # when the newest entry was put here, since boot
-        self.disk_failed = False  # it never will again
         self.on_change: Callable[[], None] = lambda: None  # of trouble, or of `synced`
         self._spool, self._env = spool, spool.env
         self._file = file
         self._parts = Parts(spool, file)
         self._loop = asyncio.get_running_loop()
         self._pending, self._unsynced = Records(), Records()
+        self._group = Group()
         self._torn = 0  # bytes of the first pending frame that are in the file
         self._mark: bytes | None = None  # the newest, which waits behind all that is pending
         self._unkept = 0  # the newest n that was too much to keep until its sync
@@ -81,33 +83,21 @@ class Journal:
 
         Raises JournalUnwritable when the spool takes no files; then nothing is left behind.
         """
-        env = spool.env
         asyncio.get_running_loop()  # first: without one there is nothing to clean up
-        try:
-            if not env.lock(spool.lock(header.holder)):
-                raise JournalUnwritable(f"{spool.folder}: another process is this holder")
-            journal = cls._born(spool, header)
-        except OSError as error:
-            leave_nothing(spool, header.holder)
-            raise JournalUnwritable(f"{spool.folder}: {error.strerror}") from error
-        return journal
+        with beginning(spool, header.holder):
+            return cls._born(spool, header)
 
     @classmethod
     def _born(cls, spool: Spool, header: Header) -> "Journal":
         path = spool.journal(header.holder)
-        ack = spool.ack(header.holder)
-        try:
+        with ExitStack() as undo:
+            ack = spool.ack(header.holder)
+            undo.callback(ack.close)
             journal = cls(spool, spool.env.create(f"{path}.new"), header, ack)
-        except OSError:
-            ack.close()
-            raise
-        journal._put(0, frames.encode_header(header))
-        try:
+            undo.callback(journal.close, "")
+            journal._put((0, frames.encode_header(header)))
             spool.env.rename(f"{path}.new", path)
-        except OSError:
-            journal.close("")
-            ack.close()
-            raise
+            undo.pop_all()
         return journal
 
     def bind(self, header: Header) -> None:
@@ -115,22 +105,23 @@ class Journal:
         self.header = header
         session_id, term = header.session_id, header.term
         assert session_id is not None and term is not None  # noqa: S101, PT018 - it was taken
-        now_us, base = max(self._env.now_us(), 0), header.base or 0
-        bound = Frame(BOUND, base, now_us, "", 0, session_id.bytes, term)
-        self._put(self.appended, frames.encode_frame(bound))
+        frame = self._frame(BOUND, header.base or 0, "", 0, session_id.bytes)
+        self._put((self.appended, encode_frame(frame, extra=term)))
 
     @property
     def degraded(self) -> str | None:
         """What stands in the way of `written` or `synced`, in words, until it is cured."""
-        if self._unwritable:
-            return f"journal: {self._unwritable.strerror or self._unwritable}"
-        return "journal: fsync failed" if self._unsyncable else None
+        return trouble.words_of(self._unwritable, self._unsyncable)
 
     @property
     def trouble(self) -> Trouble:
         """The same for the ack file."""
-        unsynced = Trouble.UNSYNCED if self._unsyncable else Trouble.NONE
-        return trouble.of(self._unwritable) if self._unwritable else unsynced
+        return trouble.code_of(self._unwritable, self._unsyncable)
+
+    @property
+    def disk_failed(self) -> bool:
+        """For ever."""
+        return self._parts.has_failed
 
     @property
     def is_sync_refused(self) -> bool:
@@ -150,23 +141,43 @@ class Journal:
         """
         if self._closed or (self._pending.size > PENDING_BYTES_MAX and not self._make_room()):
             raise JournalUnwritable(self.degraded or "the journal is closed")
+        if not self._group.has_room(payload):
+            self._end_group()
         self._line_up_mark()
-        frame = self._frame(ENTRY, self.appended + 1, kind, flags, payload)
-        n = self.appended = self.appended + 1
+        self._group.add(self._frame(ENTRY, self.appended + 1, kind, flags, payload))
+        self.appended += 1
         if blobs and not self.disk_failed:
             self._blobs += blobs
-        self._put(n, frame)
-        self.ack.append(n)
-        return n
+        if self._group.depth:
+            self.put_us = self._env.boot_us()
+        else:
+            self._end_group()
+        return self.appended
+
+    def together(self) -> AbstractContextManager[None]:
+        """What is appended within is written at its end, and read as a whole or not at all, as
+        long as it is no more than one group may be. Nothing may be awaited within."""
+        return self._group.begun(self._end_together)
+
+    def _end_together(self) -> None:
+        self._end_group()
+        self._put_mark()
+        self._work()
+
+    def _end_group(self) -> None:
+        if records := self._group.take():
+            self._put(*records)
+            self.ack.append(records[-1][0])
 
     def _line_up_mark(self) -> None:
         """The mark that waits is not of what comes now."""
-        if self._mark:
-            self._pending.add(self.appended, self._mark)
+        if self._mark and not self._group:
+            self._pending.add((self.appended, self._mark))
             self._mark = None
 
     def skip(self) -> int:
         """The n of an entry that could not be recorded: the file does not have it."""
+        self._end_group()
         is_whole = self.written == self.appended
         self.appended += 1
         self.ack.append(self.appended)
@@ -180,14 +191,14 @@ class Journal:
         """Replace what is in flight. It is never owed, and waits in its place: behind the entries
         that wait, instead of a mark that waits there."""
         if not self._closed:
-            self._mark = self._frame(MARK, self.appended, "", 0, payload)
+            self._mark = encode_frame(self._frame(MARK, self.appended, "", 0, payload))
             self._put_mark()
 
     def _put_mark(self) -> None:
         """The mark that waits, if nothing waits in front of it."""
-        if not self._pending and (frame := self._mark):
+        if not (self._pending or self._group) and (frame := self._mark):
             self._mark = None
-            self._put(self.appended, frame)
+            self._put((self.appended, frame))
 
     def sync(self) -> None:
         """Begin to make all entries survive power loss; `synced` tells when they do. What waits
@@ -202,13 +213,15 @@ class Journal:
         """
         if self._closed:
             return
+        self._end_group()
         self._closed = True  # first: a job that is finished now must not begin another
         if self._retry:
             self._retry.cancel()
         if self._job:
             self._finish(self._job)
         self._line_up_mark()
-        self._pending.add(self.appended, self._frame(CLOSED, self.appended, cause, 0, b""))
+        last_word = encode_frame(self._frame(CLOSED, self.appended, cause, 0, b""))
+        self._pending.add((self.appended, last_word))
         self._flush()
         if self._pending and self.written < self.appended:
             count = self.appended - self.written
@@ -220,27 +233,29 @@ class Journal:
             self._file.close()
         self._env.unlock(self._spool.lock(self.header.holder))
 
-    def _frame(self, type_: int, n: int, kind: str, flags: int, payload: bytes) -> bytes:
+    def _frame(self, type_: int, n: int, kind: str, flags: int, payload: bytes) -> Frame:
         now_us = max(self._env.now_us(), 0)  # a clock before 1970 is no clock
-        return frames.encode_frame(Frame(type_, n, now_us, kind, flags, payload))
+        return Frame(type_, n, now_us, kind, flags, payload)
 
-    def _put(self, n: int, frame: bytes) -> None:
+    def _put(self, *records: tuple[int, bytes]) -> None:
+        """In one write, if it can be."""
+        began_us = self.put_us = self._env.boot_us()
         if self._speed.is_slow or self._pending.all:
-            self.put_us = self._env.boot_us()
-            self._pending.add(n, frame)
+            self._pending.add(*records)
             self._try()
             return
-        began_us = self._env.boot_us()
+        data = b"".join(frame for _, frame in records)
         try:
-            done = self._file.write(frame)
+            done = self._file.write(data)
         except OSError:
             done = 0  # the next try says why
-        if done == len(frame):
-            self.written = n
-            self._keep(n, frame)
+        if done == len(data):
+            self.written = records[-1][0]
+            for record in records:
+                self._keep(*record)
         else:
-            self._pending.add(n, frame)
-            self._torn = done
+            self._pending.add(*records)
+            self._advance(done)
             self._flush()
         self.put_us = self._env.boot_us()
         if self.put_us - began_us > speed.SLOW_WRITE_US:
@@ -285,13 +300,11 @@ class Journal:
         """In memory until it is synced. What has no n, the next file's header says."""
         if not n:
             return
-        unsynced = self._unsynced
-        if unsynced.size > 4 * UNSYNCED_BYTES_MAX or self.disk_failed:
+        if self._unsynced.size > 4 * UNSYNCED_BYTES_MAX or self.disk_failed:
             self._unkept = n
             return
-        unsynced.all.append((n, frame))
-        unsynced.size += len(frame)
-        if unsynced.size > UNSYNCED_BYTES_MAX and not (self._job or self._unsyncable):
+        self._unsynced.add((n, frame))
+        if self._unsynced.size > UNSYNCED_BYTES_MAX and not (self._job or self._unsyncable):
             self.sync()
 
     def _stop(self, error: OSError) -> None:
@@ -321,31 +334,19 @@ class Journal:
             return
         records = self._pending.first(JOB_BYTES) if writes else []
         data = b"".join(frame for _, frame in records)[self._torn if writes else 0 :]
-        again = None
-        if self._unkept <= self.synced:
-            again = [frame for _, frame in (*self._unsynced, *records)]
+        kept = (frame for _, frame in (*self._unsynced, *records))
+        again = list(kept) if self._unkept <= self.synced else None
         blobs, self._blobs = self._blobs, []
         upto = records[-1][0] if records else self.written
         self._executor = self._executor or ThreadPoolExecutor(1, "journal")
         try:
-            future = self._executor.submit(self._write_and_sync, data, again, blobs)
+            future = self._executor.submit(self._parts.work, self.header, data, blobs, again)
         except RuntimeError:  # no more threads: the timer tries again
             self._blobs, self._executor = blobs, None
             self._stop(OSError(errno.EAGAIN, "no more threads"))
         else:
             job = self._job = Job(upto, len(data), blobs, future)
             future.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._finish, job))
-
-    def _write_and_sync(
-        self, data: bytes, again: Sequence[bytes] | None, blobs: Sequence[str]
-    ) -> Done:
-        """In the thread."""
-        began_us = self._env.boot_us()
-        size, error = write(self._file, data)
-        took_us = self._env.boot_us() - began_us
-        if error or self.disk_failed:
-            return Done(size, error, took_us)
-        return Done(size, None, took_us, self._parts.sync(self.header, blobs, again))
 
     def _finish(self, job: "Job") -> None:
         if self._job is not job:
@@ -374,7 +375,7 @@ class Journal:
             self._sync_upto = 0
             self._blobs = job.blobs + self._blobs
             if synced.is_final:
-                self.disk_failed = True
+                self._parts.has_failed = True
                 self._unsynced.clear()
         else:
             self.synced = max(self.synced, job.upto)

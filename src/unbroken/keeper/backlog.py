@@ -23,6 +23,7 @@ from unbroken.archive.port import (
 from unbroken.env import Env
 from unbroken.journal import PartsReader
 from unbroken.journal.frames import BOUND, CLOSED, ENTRY, FRAME_BYTES_MIN, MARK, Frame
+from unbroken.journal.group import GROUP_ENTRIES_MAX
 from unbroken.log import entries
 from unbroken.log.cause import ENDING
 from unbroken.log.entries import PAYLOAD_BYTES_MAX, Lost, Noted
@@ -60,6 +61,8 @@ class Backlog:
         self._queue: deque[tuple[int, WireEntry]] = deque()
         self._bytes = 0
         self._frames: deque[Frame] = deque()  # read, and not yet looked at
+        self._whole_upto = 0  # all of the groups up to this n were read
+        self._joined: set[int] = set()  # those in the queue that the next one belongs to
         self._lost_upto = 0  # entries that are missing, from `read` on
         self._lost_for = ""
         self._reaches = 0  # up to this n entries were recorded, as the file says
@@ -93,20 +96,33 @@ class Backlog:
         while self._bytes < room and len(self._queue) < QUEUE_ENTRIES_MAX and not self.is_read:
             if self.read < self._lost_upto:
                 self._name_missing()
-            elif self._frames:
+            elif self._frames and self._is_whole():
                 self._keep(self._frames.popleft())
             elif frames := self._parts.read(is_living=is_living):
                 self._frames += frames
             elif is_living or not self._parts.is_at_end:
                 return
+            elif self._frames:
+                self._frames.clear()  # a group that its holder did not come to the end of
             else:
                 self._finish()
+
+    def groups(self) -> Iterator[list[tuple[int, WireEntry]]]:
+        """What is to be stored, by what is to be in the log together or not at all."""
+        group: list[tuple[int, WireEntry]] = []
+        for n, entry in self._queue:
+            group.append((n, entry))
+            if n not in self._joined:
+                yield group
+                group = []
 
     def drop(self, upto: int) -> None:
         """All up to n = `upto` is stored."""
         self.stored = max(self.stored, upto)
         while self._queue and self._queue[0][0] <= self.stored:
-            self._bytes -= _size(self._queue.popleft()[1])
+            n, entry = self._queue.popleft()
+            self._bytes -= _size(entry)
+            self._joined.discard(n)
 
     def rewind(self, upto: int) -> None:
         """Only what is up to `upto` is stored: read again what is no longer in memory."""
@@ -115,7 +131,8 @@ class Backlog:
             self._queue.clear()
             self._frames.clear()
             self._parts.rewind()
-            self._bytes = self.read = self._damaged = self._lost_upto = 0
+            self._joined.clear()
+            self._bytes = self.read = self._damaged = self._lost_upto = self._whole_upto = 0
             self.is_read = False
 
     def name_lost(self, at: int, cause: str) -> None:
@@ -134,6 +151,20 @@ class Backlog:
         self._parts.skip_bad_blocks()
 
     close = rest
+
+    def _is_whole(self) -> bool:
+        """Whether the last of the next frame's group is there, or something that stands behind
+        it: one in between may be damaged, and is lost then."""
+        frame = self._frames[0]
+        follow = frame.extra if frame.type == ENTRY else 0
+        last = frame.n + follow
+        if not 0 < follow < GROUP_ENTRIES_MAX or last <= self._whole_upto:
+            return True
+        if any(f.n >= last for f in self._frames if f.type in (ENTRY, CLOSED)):
+            self._whole_upto = last
+            self._joined.update(range(frame.n, last))
+            return True
+        return False
 
     def _keep(self, frame: Frame) -> None:
         if frame.type == ENTRY:

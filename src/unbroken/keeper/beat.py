@@ -8,7 +8,7 @@ import hashlib
 
 import msgspec
 
-from unbroken.env import Env, Words
+from unbroken.env import Env, SharedWords
 from unbroken.journal.spool import Spool
 from unbroken.version import __version__
 
@@ -16,7 +16,7 @@ WORDS = 8
 _BEAT, _BEAT_AT, _PID, _PID_START, _SETTINGS, _SINCE, _STARTED_AT = range(7)
 
 
-class Settings(msgspec.Struct, frozen=True):
+class KeeperSettings(msgspec.Struct, frozen=True):
     """Where a keeper ships, with which key and version, as one number; 0: nobody asks.
 
     `since_us`: when the process that wants it so began to, since boot. The latest wins.
@@ -26,12 +26,12 @@ class Settings(msgspec.Struct, frozen=True):
     since_us: int = 0
 
     @classmethod
-    def of(cls, archive: str, key: str | None, since_us: int) -> "Settings":
+    def of(cls, archive: str, key: str | None, since_us: int) -> "KeeperSettings":
         said = "\0".join((archive.rstrip("/"), key or "", __version__)).encode()
         digest = hashlib.blake2b(said, digest_size=7).digest()
         return cls(int.from_bytes(digest, "big"), since_us)
 
-    def replaces(self, other: "Settings") -> bool:
+    def replaces(self, other: "KeeperSettings") -> bool:
         """Whether a keeper with the `other` settings has to make room for one with these."""
         if not self.number or not other.number or self.number == other.number:
             return False
@@ -39,7 +39,7 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 class KeeperBeat:
-    def __init__(self, words: Words) -> None:
+    def __init__(self, words: SharedWords) -> None:
         self._words = words
 
     @classmethod
@@ -47,7 +47,7 @@ class KeeperBeat:
         """Raises OSError."""
         return cls(spool.env.open_words(f"{spool.folder}/keeper.beat", WORDS))
 
-    def begin(self, env: Env, settings: Settings) -> None:
+    def begin(self, env: Env, settings: KeeperSettings) -> None:
         """This process is the keeper now."""
         words, pid = self._words, env.pid()
         words[_PID] = 0  # until all of it is ours
@@ -74,8 +74,8 @@ class KeeperBeat:
         return self._words[_PID], self._words[_PID_START]
 
     @property
-    def settings(self) -> Settings:
-        return Settings(self._words[_SETTINGS], self._words[_SINCE])
+    def settings(self) -> KeeperSettings:
+        return KeeperSettings(self._words[_SETTINGS], self._words[_SINCE])
 
     @property
     def started_us(self) -> int:

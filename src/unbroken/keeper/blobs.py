@@ -13,8 +13,8 @@ import msgspec
 from unbroken.archive.port import Archive
 from unbroken.errors import InvalidInput, TooLarge, UnbrokenError
 from unbroken.journal.spool import Spool
-from unbroken.keeper.pause import Pause
 from unbroken.log import large
+from unbroken.pause import Pause
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +22,7 @@ UPLOADS_MAX = 4  # at once, each with its blob in memory
 OF_ONE_MAX = 2  # ...of one journal: the others have a way past it
 WAIT_US = 1_000_000  # an entry waits for its blobs no longer
 AHEAD_MAX = 1_000  # entries of a journal that may go ahead of their blobs; then it waits
+SURE_US = 12 * 3_600_000_000  # what no entry refers to is deleted a day after it was stored
 REFUSALS_MAX = 3  # 413 so often, and it will not be taken: a proxy may say so in passing
 
 Key = tuple[UUID, str]  # holder, name
@@ -33,16 +34,26 @@ class _Upload(msgspec.Struct, eq=False):
 
 
 class BlobLane:
+    """A blob that is wanted is sent until it is stored, or until it is known why it never will be;
+    `forget` begins that anew."""
+
     def __init__(self, spool: Spool, archive: Archive) -> None:
         self._spool, self._archive = spool, archive
         self._waiting: dict[Key, _Upload] = {}
         self._done: dict[Key, str | None] = {}  # None: it is stored; else why it never will be
+        self._since_us: dict[Key, int] = {}  # of those that are done
         self._tasks: set[asyncio.Task[None]] = set()
 
     def want(self, holder: UUID, name: str) -> None:
+        """Send it, unless it is stored for sure, or on its way."""
         key = (holder, name)
+        if self.is_stored(*key) and self._is_old(key):
+            del self._done[key]
         if key not in self._done and key not in self._waiting:
             self._waiting[key] = _Upload(Pause(self._spool.env, first_s=0.2, most_s=30.0))
+
+    def _is_old(self, key: Key) -> bool:
+        return self._spool.env.boot_us() - self._since_us[key] > SURE_US
 
     def is_stored(self, holder: UUID, name: str) -> bool:
         return self._done.get((holder, name), "") is None
@@ -53,7 +64,7 @@ class BlobLane:
 
     def forget(self, holder: UUID | None = None) -> None:
         """What was stored may be gone: of one journal, or, in another store, of all."""
-        for known in (self._waiting, self._done):
+        for known in (self._waiting, self._done, self._since_us):
             for key in [key for key in known if holder in (None, key[0])]:
                 del known[key]
 
@@ -88,7 +99,7 @@ class BlobLane:
         if not is_done or self._waiting.get(key) is not upload:
             return  # to be tried again, or forgotten meanwhile
         del self._waiting[key]
-        self._done[key] = gone
+        self._done[key], self._since_us[key] = gone, self._spool.env.boot_us()
         if gone:
             log.warning("blob %s: %s", gone, key[1], extra={"holder": str(key[0])})
 
@@ -96,7 +107,8 @@ class BlobLane:
         """Whether it is over, and why the blob will never be stored, if so."""
         holder, name = key
         try:
-            content = self._spool.get_blob(holder, name)
+            # In a thread: a disk may be slow, and nobody's words wait for it.
+            content = await asyncio.to_thread(self._spool.get_blob, holder, name)
             await self._archive.put_blob(bytes.fromhex(name), content)
         except FileNotFoundError:
             return True, "missing"

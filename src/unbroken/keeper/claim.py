@@ -10,7 +10,7 @@ from unbroken.archive.taking import request_of
 from unbroken.env import Env
 from unbroken.errors import CallTaken, InvalidInput, NotFound, TooLarge, UnbrokenError
 from unbroken.journal.frames import Header
-from unbroken.keeper.pause import Pause
+from unbroken.pause import Pause
 
 PATIENCE_US = 10_000_000  # a session that is not known may come with an earlier holder's journal
 EARLY_US = 10_000_000  # so young, a holder has said little more than a greeting

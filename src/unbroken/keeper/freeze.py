@@ -29,7 +29,7 @@ class Pulse:
         return now_us - self._since_us
 
 
-class Holder:
+class Writer:
     """The process that writes a journal."""
 
     def __init__(self, env: Env, header: Header, ack: Ack, *, lock: str) -> None:

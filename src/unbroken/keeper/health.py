@@ -8,7 +8,7 @@ from unbroken.env import Env
 from unbroken.errors import TooLarge, UnbrokenError
 from unbroken.journal import trouble
 from unbroken.journal.ack import DEGRADED, Ack
-from unbroken.keeper.pause import Pause
+from unbroken.pause import Pause
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +18,8 @@ FAILING = 3  # failures in a row, and nobody waits for this journal any more
 
 
 class Health:
+    """When one journal may be shipped again, how many entries at once, and what is wrong."""
+
     def __init__(self, env: Env, holder: UUID, ack: Ack) -> None:
         self.pause = Pause(env, first_s=0.05, most_s=60.0)
         self.entries_max = BATCH_ENTRIES_MAX  # of one batch: narrowed to find a bad entry

@@ -17,8 +17,8 @@ from unbroken.journal.spool import Spool
 from unbroken.keeper.backlog import QUEUE_BYTES_MAX
 from unbroken.keeper.blobs import BlobLane
 from unbroken.keeper.cleaning import Cleaning
-from unbroken.keeper.pause import Pause
 from unbroken.keeper.tail import Tail
+from unbroken.pause import Pause
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,8 @@ class _Unread(msgspec.Struct):
 class Journals:
     """One tail for each journal that can be read."""
 
-    def __init__(self, spool: Spool, blobs: BlobLane) -> None:
+    def __init__(self, spool: Spool, blobs: BlobLane, *, reship_us: int | None = None) -> None:
+        self._reship_us = reship_us
         self.tails: dict[UUID, Tail] = {}
         self.unreadable: dict[UUID, _Unread] = {}
         self._spool, self._env, self._blobs = spool, spool.env, blobs
@@ -110,7 +111,7 @@ class Journals:
         try:
             parts = self._searched.pop(holder, None) or self._open(holder)
             if parts.is_journal():
-                self.tails[holder] = Tail(self._spool, parts, self._blobs, host_id=self._host_id)
+                self.tails[holder] = self._tail(parts)
                 self.unreadable.pop(holder, None)
             else:
                 self._searched[holder] = parts  # a slice of it at each scan
@@ -118,6 +119,10 @@ class Journals:
             return  # deleted while we looked
         except (OSError, JournalUnreadable) as error:
             self._refuse(holder, error)
+
+    def _tail(self, parts: PartsReader) -> Tail:
+        kept_us = self._reship_us
+        return Tail(self._spool, parts, self._blobs, host_id=self._host_id, reship_us=kept_us)
 
     def _open(self, holder: UUID) -> PartsReader:
         unread = self.unreadable.get(holder)

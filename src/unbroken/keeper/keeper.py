@@ -21,7 +21,7 @@ from unbroken.archive.port import Archive
 from unbroken.archive.taking import TTL_MS
 from unbroken.journal.bell import Waking
 from unbroken.journal.spool import Spool
-from unbroken.keeper.beat import KeeperBeat, Settings
+from unbroken.keeper.beat import KeeperBeat, KeeperSettings
 from unbroken.keeper.blobs import BlobLane
 from unbroken.keeper.journals import Journals
 from unbroken.keeper.shipping import Shipping
@@ -37,20 +37,25 @@ IDLE_US = 60_000_000
 class Options(msgspec.Struct, frozen=True):
     """`ttl_ms`: how long this host counts as alive after its last word.
     `idle_us`: without any journal for this long, the keeper ends; None: it stays. `settings`: what
-    agents compare with theirs."""
+    agents compare with theirs. `reship_us`: how long a journal is kept behind its end, for a store
+    that was put back; None: RESHIP_US."""
 
     ttl_ms: int = TTL_MS
     idle_us: int | None = IDLE_US
-    settings: Settings = Settings()
+    settings: KeeperSettings = KeeperSettings()
+    reship_us: int | None = None
 
 
 class Keeper:
+    """Ships all journals of one spool. What the archive has acknowledged is in its log, or is named
+    there as lost; what it has not stays in the spool, however this process ends."""
+
     def __init__(self, spool: Spool, archive: Archive, options: Options | None = None) -> None:
         self._spool, self._env = spool, spool.env
         self._options = options or Options()
         ttl_ms = self._options.ttl_ms
         self._lane = BlobLane(spool, archive)
-        self._journals = Journals(spool, self._lane)
+        self._journals = Journals(spool, self._lane, reship_us=self._options.reship_us)
         self._tails, self._unreadable = self._journals.tails, self._journals.unreadable
         self._taking = Taking(self._env, archive, ttl_ms=ttl_ms)
         self._shipping = Shipping(

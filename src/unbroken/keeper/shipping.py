@@ -21,9 +21,9 @@ from unbroken.archive.port import (
 from unbroken.env import Env
 from unbroken.errors import ArchiveUnavailable, TooLarge, UnbrokenError
 from unbroken.keeper.blobs import BlobLane
-from unbroken.keeper.pause import Pause
 from unbroken.keeper.tail import Tail
 from unbroken.log.cause import CRASHED
+from unbroken.pause import Pause
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,9 @@ Part = tuple[Tail, Batch]
 
 
 class Shipping:
+    """One request at a time for all sessions of the host. A session that cannot be shipped pauses
+    alone; an archive that is away pauses all."""
+
     def __init__(
         self, env: Env, archive: Archive, blobs: BlobLane, *, host_id: UUID, ttl_ms: int
     ) -> None:

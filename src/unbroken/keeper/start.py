@@ -10,9 +10,9 @@ import threading
 from unbroken.archive.destination import ARCHIVE
 from unbroken.errors import UnbrokenError
 from unbroken.journal.spool import Spool
-from unbroken.keeper.beat import KeeperBeat, Settings
+from unbroken.keeper.beat import KeeperBeat, KeeperSettings
 from unbroken.keeper.freeze import Pulse, kill
-from unbroken.keeper.pause import Pause
+from unbroken.pause import Pause
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ LOOK_US = 1_000_000  # a dead keeper is replaced within this
 FROZEN_US = 10_000_000  # a keeper whose beat stands still for so long is replaced
 STARTING_US = 5_000_000  # a keeper that was started has its lock by then, or failed
 GONE_S = 0.5  # until a killed keeper's lock is free; else at the next look
-INHERITED = ("PATH", "HOME", "LANG", "PYTHONPATH", "XDG_STATE_HOME")
+INHERITED = ("PATH", "HOME", "LANG", "PYTHONPATH", "XDG_STATE_HOME", "UNBROKEN_RESHIP_S")
 
 Process = tuple[int, int]  # pid and start time
 
@@ -86,7 +86,7 @@ class Care:
 
 
 def _ensure(
-    spool: Spool, beat: KeeperBeat | None, wanted: Settings, *, frozen: Process | None
+    spool: Spool, beat: KeeperBeat | None, wanted: KeeperSettings, *, frozen: Process | None
 ) -> None:
     is_kept = spool.env.is_locked(spool.keeper_lock)
     if is_kept and not (beat and _replaced(spool, beat, wanted, frozen=frozen)):
@@ -99,7 +99,9 @@ def _ensure(
         _starting.release()
 
 
-def _replaced(spool: Spool, beat: KeeperBeat, wanted: Settings, *, frozen: Process | None) -> bool:
+def _replaced(
+    spool: Spool, beat: KeeperBeat, wanted: KeeperSettings, *, frozen: Process | None
+) -> bool:
     """Whether the keeper had to go, and is gone. It loses nothing: it has no state."""
     env, process = spool.env, beat.process
     is_older = wanted.replaces(beat.settings)
@@ -113,7 +115,7 @@ def _replaced(spool: Spool, beat: KeeperBeat, wanted: Settings, *, frozen: Proce
     return not env.is_locked(spool.keeper_lock)
 
 
-def _start(spool: Spool, beat: KeeperBeat | None, wanted: Settings) -> None:
+def _start(spool: Spool, beat: KeeperBeat | None, wanted: KeeperSettings) -> None:
     """Start one, unless another process does: the start lock is held only for this moment."""
     env, lock = spool.env, f"{spool.folder}/keeper.start"
     if not env.lock(lock):
@@ -150,11 +152,11 @@ def _where(spool: Spool) -> tuple[str, str | None]:
     return archive, spool.key or env.variable("UNBROKEN_API_KEY")
 
 
-def _settings(spool: Spool, since_us: int) -> Settings:
-    return Settings.of(*_where(spool), since_us)
+def _settings(spool: Spool, since_us: int) -> KeeperSettings:
+    return KeeperSettings.of(*_where(spool), since_us)
 
 
-def _variables(spool: Spool, wanted: Settings) -> dict[str, str]:
+def _variables(spool: Spool, wanted: KeeperSettings) -> dict[str, str]:
     archive, key = _where(spool)
     return spool.env.variables(INHERITED) | {
         "UNBROKEN_SPOOL": spool.folder,

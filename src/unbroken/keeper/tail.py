@@ -7,40 +7,49 @@ sent again), and what stands in the log with its blobs. Only the latter is ackno
 import logging
 from uuid import UUID
 
-from unbroken.archive.port import BATCH_BYTES_MAX, Answer, Batch, Taken, WireEntry, WireMark
+from unbroken.archive.port import BATCH_BYTES_MAX, Batch, BatchAnswer, Taken
 from unbroken.errors import CallTaken, UnbrokenError
 from unbroken.journal import PartsReader
 from unbroken.journal.ack import DEGRADED, ENDED, FENCED, WORDS, Ack
 from unbroken.journal.spool import Spool
 from unbroken.keeper.backlog import Backlog
+from unbroken.keeper.batching import Batching
 from unbroken.keeper.blobs import BlobLane
 from unbroken.keeper.claim import Claim
-from unbroken.keeper.freeze import Holder
+from unbroken.keeper.freeze import Writer
 from unbroken.keeper.health import FAILING, Health
 from unbroken.keeper.nameless import header_of
 from unbroken.keeper.standing import Standing
 from unbroken.keeper.words import KeptWords
 from unbroken.log.cause import CRASHED, REFUSED
-from unbroken.log.entries import BLOBS
 
 log = logging.getLogger(__name__)
 
 CONFIRM_US = 1_000_000  # an empty batch at least this often while the holder lives
 RESHIP_US = 600_000_000  # a journal is kept this long: a restored store may ask for it again
-MARK_US = 1_000_000  # a mark goes to the store at most this often, and once at the end
 
 
 class Tail:
     """Counts in n, the holder's own numbers; the store counts `base + n`."""
 
-    def __init__(self, spool: Spool, parts: PartsReader, blobs: BlobLane, *, host_id: UUID) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        parts: PartsReader,
+        blobs: BlobLane,
+        *,
+        host_id: UUID,
+        reship_us: int | None = None,
+    ) -> None:
+        """`reship_us`: how long it is kept behind its end; None: RESHIP_US."""
         env, holder = spool.env, parts.holder
+        self._reship_us = RESHIP_US if reship_us is None else reship_us
         self._env = env
         self.header = parts.header or header_of(holder, host_id)
         self._bell = spool.bell(holder)
         self._words = KeptWords(env, spool.ack_file(holder), WORDS)
         self.ack = Ack(self._words)
-        self.holder = Holder(env, self.header, self.ack, lock=spool.lock(holder))
+        self.holder = Writer(env, self.header, self.ack, lock=spool.lock(holder))
         self.session_id = self.header.session_id
         self.term = self.header.term
         self.base = self.header.base or 0
@@ -50,8 +59,7 @@ class Tail:
         self._backlog = Backlog(env, parts)
         self._blobs = blobs
         self._standing = Standing(self.ack, self._backlog, blobs, holder)
-        self._last: tuple[int, WireEntry] | None = None  # the newest that was sent
-        self._mark_sent_us = 0
+        self._batching = Batching(self._backlog, self.health, self._standing)
         self._knows_head = False  # until then the store is asked, not told
         self._heard_us = 0  # when the store last answered for us, since boot
         self._over_us = 0
@@ -133,39 +141,39 @@ class Tail:
             return self._is_wanted and self.claim.is_due(now_us)
         if not self.health.may_send(now_us):
             return is_silent
-        return is_silent or self._is_final() or self._has_next(now_us)
+        return (
+            is_silent or self._is_final() or (self._knows_head and self._batching.has_next(now_us))
+        )
 
     def batch(self, now_us: int, *, bytes_max: int = BATCH_BYTES_MAX) -> Batch:
         """The next entries, as many as fit but at least one, and what is in flight."""
         assert self.session_id is not None  # noqa: S101 - the keeper binds first
         may_send = self._knows_head and self.health.may_send(now_us)
-        taken = self._next(now_us, bytes_max) if may_send else []
+        taken = self._batching.entries(now_us, bytes_max) if may_send else []
         is_all = len(taken) == len(self._backlog)
         is_final = is_all and self._is_final() and (self._knows_head or not self._backlog.read)
         upto, first = self.stored + len(taken), self.base + self.stored + 1
-        if is_final and not taken and self._last and self._last[0] == upto:
+        if is_final and not taken and (last := self._batching.last(upto)):
             # Once more, and a store that went back meanwhile answers `gap`: no successor yet.
-            taken, first = [self._last[1]], first - 1
-        if taken:
-            self._last = upto, taken[-1]
+            taken, first = [last], first - 1
         return Batch(
             session_id=self.session_id,
             term=self.term or 0,
             holder=self.header.holder,
             first=first,
             entries=tuple(taken),
-            mark=self._due_mark(now_us, upto, is_final=is_final),
+            mark=self._batching.mark(now_us, upto, base=self.base, is_final=is_final),
             final=self._cause() if is_final else None,
             degraded=self.degraded,
         )
 
-    def hear(self, batch: Batch, answer: Answer, now_us: int) -> None:
+    def hear(self, batch: Batch, answer: BatchAnswer, now_us: int) -> None:
         """Take the store's answer to `batch`, and wake a holder that waits for it."""
         self._take(batch, answer, now_us)
         if batch.entries and self.ack.wanted >= batch.first - self.base:
             self._env.ring(self._bell)
 
-    def _take(self, batch: Batch, answer: Answer, now_us: int) -> None:
+    def _take(self, batch: Batch, answer: BatchAnswer, now_us: int) -> None:
         self._heard_us = now_us
         self.health.recover(batch, is_all=len(batch.entries) == len(self._backlog))
         match answer.outcome:
@@ -187,6 +195,10 @@ class Tail:
 
     def bind(self, taken: Taken) -> None:
         """The session is known: what the holder counted from 1 begins behind `base`."""
+        gone = self.base - taken.base if self.claim.granted_term is not None else 0
+        if gone > 0:  # of earlier holders, whose journals are not kept any more
+            about = {"session_id": str(taken.session_id), "entries": gone}
+            log.error("the store went back further than this host remembers", extra=about)
         self.session_id, self.term, self.base = taken.session_id, taken.term, taken.base
         self.claim.reason = self._standing.end_n = None
         self.ack.confirm(acked=self.ack.acked, term=taken.term, boot_us=self.ack.confirmed_us)
@@ -223,7 +235,7 @@ class Tail:
 
     def is_done(self, now_us: int) -> bool:
         """All is stored, the holder is gone and its end known, long enough ago."""
-        is_old = now_us - self._over_us >= RESHIP_US
+        is_old = now_us - self._over_us >= self._reship_us
         return self.is_over and is_old and not (self._backlog or self._standing.owed)
 
     def skip_bad_blocks(self) -> None:
@@ -250,47 +262,6 @@ class Tail:
         """Smaller for an earlier holder of a session."""
         return self.term or self.claim.granted_term or 1 << 62, self.header.started_at_us
 
-    # What goes next.
-
-    def _has_next(self, now_us: int) -> bool:
-        if not self._knows_head:
-            return False
-        first = next(iter(self._backlog), None)
-        return first is not None and (first[0] != self.stored + 1 or self._may_go(*first, now_us))
-
-    def _next(self, now_us: int, bytes_max: int) -> list[WireEntry]:
-        self._give_up(now_us)
-        taken: list[WireEntry] = []
-        size = 0
-        for n, entry in self._backlog:
-            size += len(entry.payload)
-            if n != self.stored + 1 + len(taken) or len(taken) == self.health.entries_max:
-                break
-            if taken and size > min(bytes_max, BATCH_BYTES_MAX):
-                break
-            if not self._may_go(n, entry, now_us):
-                break
-            taken.append(entry)
-            if entry.kind == "lost":
-                self._standing.name(n)
-        return taken
-
-    def _may_go(self, n: int, entry: WireEntry, now_us: int) -> bool:
-        if not entry.flags & BLOBS:
-            return True
-        self._standing.owed.see(n, entry.payload, now_us)
-        return self._standing.owed.gone(n) is not None or self._standing.owed.may_go(n, now_us)
-
-    def _give_up(self, now_us: int) -> None:
-        """Name entries lost whose blobs will never be stored: each alone."""
-        for at, (n, entry) in enumerate(self._backlog):
-            if at >= self.health.entries_max:
-                return
-            if entry.flags & BLOBS:
-                self._standing.owed.see(n, entry.payload, now_us)
-                if reason := self._standing.owed.gone(n):
-                    self._backlog.name_lost(at, f"blob: {reason}")
-
     # What was answered.
 
     def _acked(self, batch: Batch, head: int, now_us: int) -> None:
@@ -299,7 +270,7 @@ class Tail:
         self._arrive(batch, head)
         self._standing.confirm(term=batch.term, boot_us=now_us)
         self.ack.flag(self.health.flag)
-        self._forget_mark(batch)
+        self._batching.forget_mark(batch)
         if batch.final is not None and is_whole:
             self._end(now_us)
 
@@ -352,10 +323,10 @@ class Tail:
         self._place(0)
         self._standing.tell(term=self.ack.term)
 
-    def _isolate(self, batch: Batch, answer: Answer) -> None:
+    def _isolate(self, batch: Batch, answer: BatchAnswer) -> None:
         """One bad entry must not block those behind it: narrow down to it, then name it lost."""
         if batch.mark is not None:
-            self._forget_mark(batch)  # a mark is never owed: perhaps it was that
+            self._batching.forget_mark(batch)  # a mark is never owed: perhaps it was that
         elif not self.health.narrow(len(batch.entries)):
             self.health.pause.fail()
             if batch.entries:
@@ -373,20 +344,6 @@ class Tail:
 
     def _cause(self) -> str:
         return self._backlog.last_word or self.holder.killed_for or CRASHED
-
-    def _due_mark(self, now_us: int, upto: int, *, is_final: bool) -> WireMark | None:
-        """The mark, unless it is ahead of entry `upto`: the store would not take it yet."""
-        mark = self._backlog.mark
-        is_due = is_final or now_us - self._mark_sent_us >= MARK_US
-        if mark is None or mark.n > upto or not is_due:
-            return None
-        self._mark_sent_us = now_us
-        return WireMark(self.base + mark.n, mark.at_us, mark.payload)
-
-    def _forget_mark(self, batch: Batch) -> None:
-        mark = self._backlog.mark
-        if batch.mark and mark and batch.mark.at_us == mark.at_us:
-            self._backlog.mark = None
 
     def _end(self, now_us: int) -> None:
         self.is_over = True

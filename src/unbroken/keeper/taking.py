@@ -28,6 +28,9 @@ STEP_S = 1.0  # a step of a keeper waits no longer for them
 
 
 class Taking:
+    """Takes the sessions that holders have not taken themselves, TAKES_MAX at once: those of one
+    session in the order of its holders, but past one that cannot be shipped."""
+
     def __init__(self, env: Env, archive: Archive, *, ttl_ms: int) -> None:
         self._env, self._archive, self._ttl_ms = env, archive, ttl_ms
         self._tasks: dict[Tail, asyncio.Task[None]] = {}

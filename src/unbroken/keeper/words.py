@@ -2,8 +2,8 @@
 
 import logging
 
-from unbroken.env import Env, Words
-from unbroken.keeper.pause import Pause
+from unbroken.env import Env, SharedWords
+from unbroken.pause import Pause
 
 log = logging.getLogger(__name__)
 
@@ -17,7 +17,7 @@ class KeptWords:
 
     def __init__(self, env: Env, path: str, count: int) -> None:
         self._env, self._path, self._count = env, path, count
-        self._mapped: Words | None = None
+        self._mapped: SharedWords | None = None
         self._known = [0] * count
         self._missed: dict[int, int] = {}  # said while it was not mapped
         self._is_resting = False
@@ -53,7 +53,7 @@ class KeptWords:
             self._mapped.close()
             self._mapped = None
 
-    def _map(self) -> Words | None:
+    def _map(self) -> SharedWords | None:
         if self._mapped or self._is_resting or not self._pause.is_over(self._env.boot_us()):
             return self._mapped
         try:

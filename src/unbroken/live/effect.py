@@ -42,7 +42,7 @@ KEPT_BYTES_MAX = 32 << 10  # of an outcome that is noted; a larger one is not
 AWAY_S = 2.0  # without a confirmation of what it was sent
 
 
-class Gate(msgspec.Struct, frozen=True):
+class EffectGate(msgspec.Struct, frozen=True):
     """How safe the intent must be before the tool runs, and what happens if it is not."""
 
     level: Level
@@ -90,7 +90,7 @@ def effect(
     An intent that could not be recorded, or cannot become that safe, is refused either way.
     """
 
-    gate = Gate(level, wait_s, at_bound)
+    gate = EffectGate(level, wait_s, at_bound)
 
     def decorate(tool: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
         signature = inspect.signature(tool)
@@ -210,7 +210,7 @@ def _live(context: Any) -> Live | None:
 
 
 async def _intend(
-    live: Live, call_id: str, effect_: Effect, said: dict[str, Any], gate: Gate
+    live: Live, call_id: str, effect_: Effect, said: dict[str, Any], gate: EffectGate
 ) -> None:
     """Write the intent and wait for its level."""
     arguments = msgspec.json.encode(said, order="sorted").decode()
@@ -228,7 +228,7 @@ async def _intend(
     _refuse_deposed(live, effect_)
 
 
-async def _is_safe(live: Live, gate: Gate, n: int) -> bool:
+async def _is_safe(live: Live, gate: EffectGate, n: int) -> bool:
     """Whether entry `n` is as safe as asked, in time."""
     if gate.wait_s is not None:
         return await live.durable(gate.level, upto=n, timeout_s=gate.wait_s)

@@ -190,17 +190,17 @@ class Live:
         extra: dict[str, object],
         speaker: str | None = None,
     ) -> str:
-        """Record what an application reports as said, unless it is known; returns its item id.
-        `speaker` is who said it, if nobody else says so."""
+        """Record what an application reports as said, unless it is known; returns its item id."""
         if known := self._known(way, role, text):
             self._name_speaker(known.item_id, speaker)
             return known.item_id
-        item = message(self._env, role, text, extra)
-        self._utterances.add(way, item["id"], role, text)
+        item_id, now_s = f"item_{self._env.new_id().hex}", max(self._env.now_us(), 0) / 1e6
+        item = message(item_id, role, text, now_s, extra=extra)
+        self._utterances.add(way, item_id, role, text)
         put = ItemPut(item, after=next(reversed(self.session.order), None), from_=speaker, way=way)
-        self.lines.append(Line(self.record(put), item["id"], role))
+        self.lines.append(Line(self.record(put), item_id, role))
         self.journal.sync()
-        return str(item["id"])
+        return item_id
 
     async def durable(
         self, level: Level = "service", *, upto: int | None = None, timeout_s: float = 1.0

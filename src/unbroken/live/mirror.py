@@ -7,7 +7,7 @@ from typing import TypeAlias
 import msgspec
 from msgspec.structs import replace
 
-from unbroken.live.tracked import ChatItem, Codec, Recent, Seen, Tracked, are_same
+from unbroken.live.tracked import ChatItem, Codec, Recent, SeenItem, Tracked, are_same
 from unbroken.log.entries import PAYLOAD_BYTES_MAX, ContextChanged, Item, ItemPut, ItemsRemoved
 from unbroken.log.session import CONTEXT_OF, Session
 
@@ -107,15 +107,15 @@ class Mirror:
     def apart(
         self, item_id: str, agent: str, items: Sequence[ChatItem]
     ) -> Iterator[ContextChanged]:
-        """For a context that refers to an item of the history that was just edited: it stays as it
-        is in `items`, which may have a copy."""
+        """For a context that holds an item that was just edited, in the history or in another
+        context: it is in `items` as it was, if that is a copy, or the same object."""
         folded = self._session.contexts.get(agent)
-        if folded is None or item_id in folded.own or item_id not in folded.ids:
+        if folded is None or item_id not in folded.ids:
             return
         at = folded.ids.index(item_id)
         if at < len(items) and items[at].id == item_id:
             own = self._recent.encode(items[at])
-            if own != self._session.items[item_id]:
+            if own != (folded.own.get(item_id) or self._session.items[item_id]):
                 behind = (folded.own.get(other) or other for other in folded.ids[at + 1 :])
                 yield from _in_pieces(agent, at, (own, *behind))
 
@@ -204,7 +204,7 @@ def _in_pieces(agent: str, keep: int, then: Iterable[str | Item]) -> Iterator[Co
     yield ContextChanged(agent, keep, tuple(piece))
 
 
-def _gone(old: Iterable[Seen], new: Iterable[Seen]) -> list[str]:
+def _gone(old: Iterable[SeenItem], new: Iterable[SeenItem]) -> list[str]:
     """Ids to remove: those no longer there, or all if those that stay changed their order."""
     before = [seen.id for seen in old if not seen.is_again]
     now = [seen.id for seen in new if not seen.is_again]

@@ -42,7 +42,7 @@ class Codec(msgspec.Struct, frozen=True):
     state: Callable[[ChatItem], Any] = vars
 
 
-class Seen(msgspec.Struct, frozen=True):
+class SeenItem(msgspec.Struct, frozen=True):
     """An item as it was recorded. `is_again`: its id stands further in front already."""
 
     id: str
@@ -87,7 +87,7 @@ class Tracked:
     """What of one live list is recorded."""
 
     def __init__(self, recent: Recent) -> None:
-        self.seen: list[Seen] = []
+        self.seen: list[SeenItem] = []
         self._prints: list[Any] = []
         self._chain = Chain()
         self._recent = recent
@@ -112,7 +112,7 @@ class Tracked:
 
     def record(
         self, keep: int, items: Sequence[ChatItem], earlier: Container[str] = ()
-    ) -> tuple[list[Seen], list[Seen]]:
+    ) -> tuple[list[SeenItem], list[SeenItem]]:
         """What was behind `keep`, and what is now. `earlier` has the ids of what was recorded."""
         old = self.seen[keep:]
         met: set[str] = set()
@@ -120,7 +120,7 @@ class Tracked:
         new = []
         for item in items[keep:]:
             is_again = item.id in met or (item.id in earlier and item.id not in replaced)
-            new.append(Seen(item.id, self._recent.print(item), is_again))
+            new.append(SeenItem(item.id, self._recent.print(item), is_again))
             met.add(item.id)
         if old or new:
             self._recent.changes += 1

@@ -34,13 +34,25 @@ class Task(msgspec.Struct, kw_only=True):
         return self.begun_at in (None, message_count)
 
 
-class Place(msgspec.Struct, kw_only=True):
+class Speeches(msgspec.Struct):
+    """Of an `on_enter` that has awaited no task: how many speeches it has begun, how many of them
+    are over, and what is left of the next one."""
+
+    begun: int
+    over: int
+    at: int | None = None  # the moment at which the last one was over; None: it is not known
+    behind: str | None = None  # the last item in history when it began the newest
+    rest: str = ""
+
+
+class AwaitingPlace(msgspec.Struct, kw_only=True):
     """Where an agent awaits tasks, and those it has awaited so far."""
 
     agent: str
     name: str
     called_at: float | None = None  # a tool
     tasks: list[Task] = []
+    spoken: Speeches | None = None
     is_whole: bool = True  # False: there were more than TASKS_MAX
 
     @property
@@ -60,11 +72,16 @@ class Place(msgspec.Struct, kw_only=True):
             self.is_whole = False
 
 
+def entering_of(agent: str) -> str:
+    """The name of the note of an `on_enter` that waits for what it says."""
+    return f"unbroken.entering {agent}"
+
+
 class Awaiting:
     """All open places of a session. Only the fold changes it."""
 
     def __init__(self) -> None:
-        self.places: dict[PlaceId, Place] = {}
+        self.places: dict[PlaceId, AwaitingPlace] = {}
 
     def apply(
         self, change: TaskStarted | TaskEnded | AwaitingEnded, last: str | None, now: int
@@ -72,7 +89,7 @@ class Awaiting:
         """`last` is the id of the last item in history, `now` a moment (see `earlier.py`)."""
         match change:
             case TaskStarted(agent=agent, place=name):
-                new = Place(agent=agent, name=name, called_at=change.called_at)
+                new = AwaitingPlace(agent=agent, name=name, called_at=change.called_at)
                 self.places.setdefault(new.id, new).add(Task(key=change.task, kind=change.kind))
             case TaskEnded(task=key, status=status, value=value):
                 if place := self.place_of(key):
@@ -93,15 +110,15 @@ class Awaiting:
         for place_id in [p for p in self.places if p[1] == call_id]:
             self._close(place_id)
 
-    def place_of(self, task: str) -> Place | None:
+    def place_of(self, task: str) -> AwaitingPlace | None:
         """Where the task of that key is the newest."""
         places = self.places.values()
         return next((p for p in places if p.tasks and p.tasks[-1].key == task), None)
 
-    def way(self, agent: str) -> list[Place]:
+    def way(self, agent: str) -> list[AwaitingPlace]:
         """The places on the way to the innermost task, the outermost first: those that lead to
         `agent`, the current one, and from there to a task that was just about to enter."""
-        found: list[Place] = []
+        found: list[AwaitingPlace] = []
         above, below = self.place_of(agent), self._running(agent)
         while above and above not in found:
             found.insert(0, above)
@@ -111,7 +128,7 @@ class Awaiting:
             below = self._running(below.running.key)
         return found
 
-    def _running(self, agent: str) -> Place | None:
+    def _running(self, agent: str) -> AwaitingPlace | None:
         places = self.places.values()
         return next((p for p in places if p.agent == agent and p.running), None)
 

@@ -13,6 +13,7 @@ EMPTY = "empty"  # nobody was in the room any more: no dispatch until someone is
 SERVER_SHUTDOWN = "server_shutdown"  # LiveKit ended the call for all: as EMPTY
 STORE_RESTORED = "store_restored"  # the store went back behind its term, and gave it again
 NOBODY_WAITS = frozenset({EMPTY, SERVER_SHUTDOWN})
+NO_CRASH = (RELEASED, EMPTY, SERVER_SHUTDOWN, STORE_RESTORED)  # not for a reason of its agent's own
 ENDED = "ended"  # the call is over: nobody goes on with it
 
 # The note of an agent that has hung up: its session is over when it has left, however it leaves.

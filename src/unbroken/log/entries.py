@@ -5,13 +5,12 @@ keep what they do not understand; only an entry flagged MUST_UNDERSTAND makes an
 refuse to restore.
 """
 
-import re
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
 from unbroken.log.changes import Change
-from unbroken.log.plain import DEPTH_MAX
+from unbroken.log.plain import DEPTH_MAX, is_deep
 from unbroken.log.plain import JSON as JSON  # noqa: PLC0414 - a word of this language, too
 from unbroken.log.plain import plain as plain  # noqa: PLC0414
 
@@ -23,7 +22,7 @@ PAYLOAD_BYTES_MAX = 256 << 10  # what is larger travels as blobs
 Item: TypeAlias = dict[str, Any]  # a LiveKit chat item in LiveKit's own JSON
 
 
-class Payload(msgspec.Struct, frozen=True, omit_defaults=True):
+class Payload(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Base of all payloads. The kind stands beside the payload, not in it."""
 
 
@@ -286,8 +285,6 @@ KIND_OF = {payload: kind for kind, payload in KINDS.items()}
 
 SHALLOW_BYTES = 1_000  # brackets alone nest no deeper than 500 in less: every decoder takes that
 _ENCODER = msgspec.json.Encoder(order="sorted")
-_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
-_BRACKETS = re.compile(rb"[\[\]{}]")
 _DECODERS = {kind: msgspec.json.Decoder(payload) for kind, payload in KINDS.items()}
 
 
@@ -296,7 +293,7 @@ def encode(payload: Payload) -> tuple[bytes, int]:
     by the rules of `plain`."""
     try:
         data = _ENCODER.encode(payload)
-        if len(data) < SHALLOW_BYTES or not _is_deep(data):
+        if len(data) < SHALLOW_BYTES or not is_deep(data, DEPTH_MAX + 1):
             return data, 0
     except Exception:  # noqa: BLE001, S110 - whatever a value does that JSON cannot say
         pass
@@ -322,15 +319,3 @@ def text_of(item: Item) -> str:
 def _check_id(item: Item) -> None:
     if not isinstance(item, dict) or not isinstance(dict.get(item, "id"), str):
         raise ValueError("an item needs an id")  # noqa: TRY004 - msgspec makes it a decode error
-
-
-def _is_deep(data: bytes) -> bool:
-    """Whether JSON is nested deeper than `plain` would leave it."""
-    if data.count(b"[") + data.count(b"{") <= DEPTH_MAX:
-        return False
-    depth = 0
-    for bracket in _BRACKETS.findall(_STRINGS.sub(b"", data)):
-        depth += 1 if bracket in b"[{" else -1
-        if depth > DEPTH_MAX + 1:  # the payload itself is the first
-            return True
-    return False

@@ -2,6 +2,7 @@
 
 import base64
 import math
+import re
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
@@ -12,6 +13,8 @@ JSON: TypeAlias = Any
 DEPTH_MAX = 100  # deeper nesting is cut: decoders of other languages stop near 1,000
 VALUES_MAX = 1 << 16  # each costs a microsecond or two, and a circle has no end
 CUT = "…"
+_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
+_BRACKETS = re.compile(rb"[\[\]{}]")
 
 
 def plain(value: object) -> JSON:
@@ -29,6 +32,18 @@ def plain(value: object) -> JSON:
       values is cut: `…`.
     """
     return _Plain().of(value, 0)
+
+
+def is_deep(data: bytes, depth_max: int = DEPTH_MAX) -> bool:
+    """Whether JSON is nested deeper than `depth_max` lists and objects."""
+    if data.count(b"[") + data.count(b"{") < depth_max:
+        return False
+    depth = 0
+    for bracket in _BRACKETS.findall(_STRINGS.sub(b"", data)):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > depth_max:
+            return True
+    return False
 
 
 class _Plain:

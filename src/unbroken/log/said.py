@@ -1,8 +1,8 @@
 """What was said, as items and as utterances."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
-from unbroken.env import Env
 from unbroken.log.entries import Item, text_of
 from unbroken.log.session import Session
 from unbroken.log.utterance import LIVEKIT, Utterance
@@ -24,15 +24,23 @@ def whole_of(item: Item, generated: object) -> str | None:
     return None if item.get("interrupted") is False else str(generated or "")
 
 
-def message(env: Env, role: str, text: str, extra: dict[str, object]) -> Item:
-    """A chat message in LiveKit's JSON form, with an id of our own."""
+def message(
+    item_id: str,
+    role: str,
+    text: str,
+    at_s: float,
+    *,
+    extra: Mapping[str, object] = MappingProxyType({}),
+    interrupted: bool = False,
+) -> Item:
+    """A chat message that LiveKit did not make, in LiveKit's JSON form. `at_s`: Unix time."""
     return {
-        "id": f"item_{env.new_id().hex}",
+        "id": item_id,
         "type": "message",
         "role": role,
         "content": [text],
-        "interrupted": False,
-        "created_at": max(env.now_us(), 0) / 1e6,
-        "extra": extra,
+        "interrupted": interrupted,
+        "created_at": at_s,
+        "extra": dict(extra),
         "metrics": {},
     }

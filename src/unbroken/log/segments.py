@@ -9,6 +9,9 @@ from collections.abc import Iterable, Iterator
 
 from icu4py.breakers import CharacterBreaker, SentenceBreaker, WordBreaker
 
+from unbroken.log import listing
+from unbroken.log.listing import ITEM_CHARS_MAX
+
 SENTENCE_MARKS = tuple(
     ".!?\u2026\u3002\uff01\uff1f\uff61\u0964\u0965\u061f\u06d4\u17d4\u104b\u1362\u0589"
 )  # of all scripts
@@ -28,6 +31,9 @@ _GOES_ON = re.compile(
     rf"(?:\b(?:{_ABBREVIATIONS})\.|(?<![.\w])[^\W\d_]\."  # an abbreviation, an initial
     r"|(?:^|[:;,])\s*\(?\d{1,3}\.) *\Z"  # the number of a list
 )
+_NUMBER = re.compile(r"\d\. *\Z")
+_MONTH = re.compile(r"(?:Jan|Feb|März|Apr|Mai|Jun|Jul|Aug|Sep|Okt|Nov|Dez)")  # as in "am 12. März"
+_LABEL = re.compile(r"^\W*\w+ \d{1,3}\. *\Z")  # "Step 1."
 _BEFORE_A_NUMBER = re.compile(rf"\b(?:{_BEFORE_NUMBERS})\. *\Z")
 _ELLIPSIS = re.compile(r"…[\"'\u201d\u2019»)\]]*\s+(?=\S)")
 _SPACE_OF_THAI = re.compile(r"(?<=[\u0e00-\u0eff])\s+(?=[\u0e00-\u0eff])")  # and Lao: no marks
@@ -36,15 +42,15 @@ _JOINERS = "-\u2010\u2011'\u2019/_@&+"
 
 def sentence_ends(text: str) -> list[int]:
     """The places behind whole sentences and the space that follows them, the end of the text
-    included."""
+    included. An item of a list is one, however many sentences it has."""
     ends, begin = set[int](), 0
     for _, at in _parts(SentenceBreaker(text, _ROOT)):
-        if not _goes_on(text[begin:at], text[at : at + 1]):
+        if not _goes_on(text[begin:at], text[at : at + NEAR]):
             ends.add(at)
             begin = at
     ends |= {match.end() for match in _SPACE_OF_THAI.finditer(text)}
     ends |= {m.end() for m in _ELLIPSIS.finditer(text) if not text[m.end()].islower()}
-    return sorted(ends | {len(text)})
+    return sorted(_in_lists(text, ends) | {len(text)})
 
 
 def sentences(text: str) -> list[str]:
@@ -80,10 +86,23 @@ def _parts(found: Iterable[str]) -> Iterator[tuple[str, int]]:
         yield part, at
 
 
+def _in_lists(text: str, ends: set[int]) -> set[int]:
+    """Those of the ends that are not inside of a list's item, and where the items begin."""
+    for item in listing.items(text):
+        is_short = item.end is not None and item.end - item.begin <= ITEM_CHARS_MAX
+        upto = item.end - 1 if item.end is not None and is_short else item.words
+        ends = {at for at in ends if not item.begin < at <= upto}
+        if text[: item.begin].strip():
+            ends.add(item.begin)
+    return ends
+
+
 def _goes_on(sentence: str, behind: str) -> bool:
     """Whether the sentence that ICU ends there may go on: behind an abbreviation or a number."""
-    if behind.isdigit() and _BEFORE_A_NUMBER.search(sentence):
+    if behind[:1].isdigit() and (_BEFORE_A_NUMBER.search(sentence) or _NUMBER.search(sentence)):
         return True
+    if _NUMBER.search(sentence) and (_MONTH.match(behind) or _LABEL.search(sentence)):
+        return bool(behind)
     return bool(_GOES_ON.search(sentence))
 
 

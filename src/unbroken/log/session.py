@@ -220,6 +220,7 @@ class Session:
                 if tool := self.tools.get(call_id):
                     tool.status, tool.output = payload.status, payload.output
                     tool.end, tool.ended_in = payload, self.turn
+                    tool.ended_at = self.earlier.now
                 self.awaiting.tool_ended(call_id)
             case Digested(digests=digests):
                 self._compare(digests)

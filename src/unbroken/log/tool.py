@@ -20,6 +20,7 @@ class Tool(msgspec.Struct, kw_only=True):
     status: str | None = None
     output: str | None = None
     end: ToolEnded | None = None
+    ended_at: int = 0  # a moment, too
     ended_in: str | None = None  # the turn in which it ended, which may be a later one
     is_told: bool = False  # that it was cut off, or it was called again: nobody tells it once more
 

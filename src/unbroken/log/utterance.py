@@ -50,7 +50,7 @@ class Utterance(msgspec.Struct):
         return cls(item_id, role, [words(text)], {way} if way else set(), cut)
 
 
-class Known(msgspec.Struct, frozen=True):
+class KnownUtterance(msgspec.Struct, frozen=True):
     """A report is about `utterance`. The items of `withdrawn` were no new lines either."""
 
     utterance: Utterance
@@ -91,13 +91,15 @@ class Utterances:
             self._append(utterance)
         self._start = max(0, len(self._all) - NEAR) - 1
 
-    def claim(self, way: str, role: str, text: str, whole: str | None = None) -> Known | None:
+    def claim(
+        self, way: str, role: str, text: str, whole: str | None = None
+    ) -> KnownUtterance | None:
         """The utterance that `text` reports, if it is known; else `add` it."""
         report = Utterance.of(way, "", role, text, whole)
         if way == LIVEKIT:
             self._repetition = None
             places = self._near(way, report)
-            return Known(self._claimed(places, report)) if places else None
+            return KnownUtterance(self._claimed(places, report)) if places else None
         return self._saved(way, report)
 
     def add(self, way: str, item_id: str, role: str, text: str, whole: str | None = None) -> None:
@@ -115,7 +117,7 @@ class Utterances:
         if len(self._all) > KNOWN_MAX:
             self._forget()
 
-    def _saved(self, way: str, report: Utterance) -> Known | None:
+    def _saved(self, way: str, report: Utterance) -> KnownUtterance | None:
         """What an application's report is about."""
         begun = self._repetition
         if begun is None or begun.way != way:
@@ -126,7 +128,7 @@ class Utterances:
         begun.recorded = [*begun.recorded, None][-REPEATED_MIN:]
         known = self._next(way, report) or self._near(way, report)
         begun.paths = paths + [[p] for p in known or self._beginnings(way, report)]
-        return Known(self._claimed(known, report)) if known else None
+        return KnownUtterance(self._claimed(known, report)) if known else None
 
     def _next(self, way: str, report: Utterance) -> list[int]:
         """Lines that follow on those that this way has reached."""
@@ -174,7 +176,7 @@ class Utterances:
         certain: list[list[int]],
         paths: list[list[int]],
         report: Utterance,
-    ) -> Known:
+    ) -> KnownUtterance:
         """It is one. Which of the lines with the same words it repeats, those behind will tell."""
         lines = max(map(len, certain)) - 1
         withdrawn = tuple(filter(None, repetition.recorded[-lines:]))
@@ -182,7 +184,7 @@ class Utterances:
             self._remove_last(repetition.way)
         self._repetition = None
         self._way(repetition.way).is_repeating = True
-        return Known(self._claimed([path[-1] for path in paths], report), withdrawn)
+        return KnownUtterance(self._claimed([path[-1] for path in paths], report), withdrawn)
 
     def _from(self, first: int, report: Utterance) -> Iterator[int]:
         """The places near behind `first` that `report` may mean."""

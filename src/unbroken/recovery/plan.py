@@ -11,10 +11,11 @@ import msgspec
 from unbroken.log.cause import ENTRYPOINT_FAILED, LEFT, SERVER_SHUTDOWN
 from unbroken.log.entries import Item, ItemPut, ToolEnded, text_of
 from unbroken.log.mark import Mark, Speech
+from unbroken.log.said import message
 from unbroken.log.segments import ends_sentence, sentence_ends, sentences
 from unbroken.log.session import Session
 from unbroken.log.tool import Tool
-from unbroken.recovery.again import again
+from unbroken.recovery.again import Again, again
 
 CUT_OFF = "Sorry, I was cut off for a moment."
 UNSURE = "Sorry, I was cut off. I do not know whether this was done: {tool}. Shall I do it now?"
@@ -138,6 +139,21 @@ def facts_of(
     )
 
 
+def without_own_words(facts: Facts, rerun: Again) -> Facts:
+    """Without what an `on_enter` waited for that is run again: it says what is left of that by
+    itself, and all of it where nobody has heard any, or its model had not written all."""
+    places = (place.spoken for place in rerun.places if place.spoken)
+    cut = [spoken for spoken in places if spoken.begun > spoken.over]
+    for spoken in cut:
+        if facts.partial_user or (facts.heard and not facts.unheard):
+            spoken.over, spoken.at = spoken.over + 1, None
+        elif facts.heard and facts.unanswered is None:
+            spoken.rest = facts.unheard
+    if not cut or facts.partial_user:
+        return facts
+    return msgspec.structs.replace(facts, unanswered=None, heard="", unheard="", rest="")
+
+
 def _unknown(session: Session, known: Collection[str]) -> Iterator[Tool]:
     """The tools that were running, but for those that are `known` to be gone into again. A tool
     of an earlier turn is one too, until its outcome is in the history, or people know of it."""
@@ -244,7 +260,7 @@ def repairs(
     pairs = [*_dark(session), *_not_known(session, facts)]
     if mark and mark.speech and facts.heard and not facts.is_aside:
         written = mark.speech.generated
-        said = _message(new_id(), "assistant", facts.heard, now_s, interrupted=True)
+        said = message(new_id(), "assistant", facts.heard, now_s, interrupted=True)
         yield _put(session, facts.agent, said, heard_ms=facts.heard_ms, generated=written)
     there = {(i.get("type"), i.get("call_id")) for i in session.items.values()}
     for tool, *pair in pairs:
@@ -254,7 +270,7 @@ def repairs(
                 yield _put(session, whose, {**part, "created_at": now_s})
     if facts.partial_user:
         text = " ".join(facts.partial_user)
-        yield _put(session, facts.agent, _message(new_id(), "user", text, now_s))
+        yield _put(session, facts.agent, message(new_id(), "user", text, now_s))
 
 
 def _dark(session: Session) -> Iterator[tuple[Tool, Item, Item]]:
@@ -297,21 +313,6 @@ def _put(session: Session, agent: str | None, item: Item, **more: Any) -> ItemPu
     """The newest of the history and, as LiveKit would have it, of the agent's own context."""
     after = session.order[-1] if session.order else None
     return ItemPut(item, after=after, agent=agent, is_last=agent is not None, **more)
-
-
-def _message(
-    item_id: str, role: str, text: str, created_at: float, *, interrupted: bool = False
-) -> Item:
-    return {
-        "id": item_id,
-        "type": "message",
-        "role": role,
-        "content": [text],
-        "interrupted": interrupted,
-        "created_at": created_at,
-        "extra": {},
-        "metrics": {},
-    }
 
 
 def _unanswered(

@@ -20,5 +20,8 @@ class Pause:
     def clear(self) -> None:
         self.failures = self._until_us = 0
 
+    def left_s(self, now_us: int) -> float:
+        return max(0, self._until_us - now_us) / 1e6
+
     def is_over(self, now_us: int) -> bool:
         return now_us >= self._until_us
