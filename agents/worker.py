@@ -16,6 +16,7 @@ import logging
 import math
 import os
 import signal
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias
@@ -179,7 +180,9 @@ def _number(environ: Mapping[str, str], name: str, default: int) -> int:
 
 
 def _quiet_clients() -> None:
-    """No line for each request that went well."""
+    """No line for each request that went well, and none for each token that is signed with a short
+    secret: only this host may use one, see `unbroken.service.server.bind`."""
+    warnings.filterwarnings("ignore", message="The HMAC key is")
     for name in ("httpx", "httpx2"):
         logging.getLogger(name).setLevel(logging.WARNING)
 

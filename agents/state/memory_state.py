@@ -1,4 +1,4 @@
-"""The state manager's state in memory, where older agents import it from: the only kind so far."""
+"""The state manager's state in memory, where older agents import it from."""
 
 from unbroken import StateManager as MemoryState
 
