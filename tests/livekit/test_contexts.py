@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from livekit.agents import Agent, AgentSession, function_tool
+from livekit.agents.llm import AgentConfigUpdate, AgentHandoff
 
 from tests.agents.scripted import ScriptedLLM
 from tests.livekit.holders import Holder
@@ -71,6 +72,40 @@ async def call(env, spool):
     await made.close()
 
 
+async def test_a_hand_over_that_is_only_in_a_context_is_none_of_the_next_start(env, spool):
+    one = await Holder.first(env, spool, Agent(instructions="x"), RULES)
+    await one.say("hi")
+    context = one.agent.chat_ctx.copy()
+    context.items.insert(1, AgentHandoff(old_agent_id="somebody", new_agent_id="agent"))
+    await one.agent.update_chat_ctx(context)
+    other = await one.successor(Agent(instructions="x"))
+    assert other.agent.chat_ctx.items == one.agent.chat_ctx.items
+    assert set(other.report.values()) == {"exact"}
+    await one.close()
+    await other.close()
+
+
+@pytest.mark.parametrize("is_in_history", [True, False])
+async def test_livekits_note_of_a_start_that_was_cut_off_is_none_of_the_call(
+    env, spool, is_in_history
+):
+    """Its holder died when it had recorded it, and had not yet taken it out."""
+    one = await Holder.first(env, spool, Agent(instructions="x"), RULES)
+    await one.say("hi")
+    notes = [AgentHandoff(new_agent_id="agent"), AgentConfigUpdate(instructions="x")]
+    before = [list(items) for items in (one.session.history.items, one.agent.chat_ctx.items)]
+    context = one.agent.chat_ctx.copy()
+    context.items.extend(notes)
+    await one.agent.update_chat_ctx(context)
+    if is_in_history:
+        one.session.history.items.extend(notes)
+    one.hooks.scan()
+    other = await one.successor(Agent(instructions="x"))
+    assert [other.session.history.items, other.agent.chat_ctx.items] == before
+    await one.close()
+    await other.close()
+
+
 @pytest.mark.parametrize("steps", ["+n", "sn", "+ns", "s+ns", "snns", "snsns", "sts", "stnsns"])
 async def test_a_line_that_is_only_in_the_context_stays_in_its_place(call, steps):
     for number, step in enumerate(steps):
@@ -83,6 +118,25 @@ async def test_a_line_that_is_only_in_the_context_stays_in_its_place(call, steps
     agent = call.session.current_agent
     logged = (await call.logged()).context(call.hooks.key_of(agent))
     assert [item["id"] for item in logged] == [item.id for item in agent.chat_ctx.items]
+
+
+async def test_what_two_contexts_share_and_the_history_has_no_more_is_edited_in_both(call):
+    await call.say("hello")
+    said = call.session.history.items[-1]
+    call.session.history.items.remove(said)
+    greeter = call.session.current_agent
+    await call.say("till")
+    await asyncio.sleep(0.05)  # a hand-over has to be through
+    till = call.session.current_agent
+    call.hooks.scan()
+    said.content = ["edited since"]
+    call.hooks.scan()
+    logged = await call.logged()
+    for agent in (greeter, till):
+        texts = [item.content for item in agent.chat_ctx.items if item.id == said.id]
+        assert texts == [["edited since"]]
+        stored = logged.context(call.hooks.key_of(agent))
+        assert [item["content"] for item in stored if item["id"] == said.id] == texts
 
 
 @pytest.mark.parametrize(

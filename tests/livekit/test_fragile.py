@@ -25,6 +25,7 @@ from livekit.agents.voice import io, room_io
 
 from tests.agents.scripted import ScriptedLLM
 from tests.livekit import test_fragile_speech, test_fragile_tasks
+from tests.trees import source_of, tree_of
 from unbroken.livekit import fragile, last_words
 
 KNOWN = {"api_key": "k", "api_secret": "s"}
@@ -387,7 +388,7 @@ def test_jobs_end_with_a_reason():
 
 
 def test_a_shutdown_that_was_set():
-    source = inspect.getsource(EndCallTool)
+    source = source_of(EndCallTool)
     assert source.count("ctx.session.shutdown()") == 2
     assert "job_ctx.shutdown(" in source
     assert "__slots__" not in vars(AgentSession) | vars(JobContext)
@@ -434,7 +435,7 @@ async def test_rpc_by_twirp():
 def sources():
     for folder in ("src/unbroken", "agents"):
         for path in sorted((ROOT / folder).rglob("*.py")):
-            yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+            yield path.relative_to(ROOT).as_posix(), tree_of(path)
 
 
 def test_each_has_a_test_and_nothing_else_is_in_the_module():

@@ -10,6 +10,7 @@ from livekit.agents.voice import SpeechHandle, generation, room_io
 
 from tests.agents.scripted import ScriptedLLM
 from tests.livekit.speaking import Ears, Microphone, until
+from tests.trees import source_of
 from unbroken.livekit import fragile
 from unbroken.recovery import plan
 
@@ -132,5 +133,5 @@ def test_put_by_time():
 
 
 def test_switches_of_the_instance():
-    assert "self.set_participant(participant.identity)" in inspect.getsource(room_io.RoomIO)
+    assert "self.set_participant(participant.identity)" in source_of(room_io.RoomIO)
     assert "__slots__" not in vars(room_io.RoomIO)

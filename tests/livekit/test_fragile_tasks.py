@@ -2,14 +2,26 @@
 
 import asyncio
 import gc
-import inspect
+import json
 import weakref
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from livekit import rtc
 from livekit.agents import Agent, AgentSession, AgentTask, function_tool
+from livekit.agents.beta import workflows
+from livekit.agents.beta.workflows.credit_card import (
+    GetCardNumberTask,
+    GetCreditCardResult,
+    GetExpirationDateTask,
+    GetSecurityCodeTask,
+)
+from livekit.agents.beta.workflows.dtmf_inputs import DtmfEvent, GetDtmfTask
 
 from tests.agents.scripted import ScriptedLLM
 from tests.core.conftest import new_header
+from tests.trees import source_of
 from unbroken.live.live import Live
 from unbroken.livekit import fragile
 from unbroken.livekit.hooks import Hooks
@@ -132,7 +144,7 @@ async def test_is_closing(session):
 async def test_made_in_new():
     own = vars(Agent)
     assert "__slots__" not in own
-    assert "def __new__" not in inspect.getsource(Agent)
+    assert "def __new__" not in source_of(Agent)
     assert vars(Agent(instructions="x")).keys() <= vars(Ask()).keys()
 
 
@@ -148,3 +160,108 @@ async def test_a_session_that_is_over_is_held_by_nothing(env, spool):
     del session, hooks, agent
     gc.collect()
     assert known() is None
+
+
+async def test_confirmation_of():
+    task = workflows.GetEmailTask()
+    assert fragile.confirmation_of(task) is None  # nothing was heard
+    task._current_email = "ann@example.com"
+    assert fragile.confirmation_of(task).id == "confirm_email_address"
+    card = GetExpirationDateTask()
+    card._expiration_date = "02/30"
+    assert fragile.confirmation_of(card).id == "confirm_expiration_date"
+    card._expiration_date = "soon"
+    assert fragile.confirmation_of(card) is None
+    assert fragile.confirmation_of(Ask()) is None
+
+
+CARD_TASKS = {
+    "update_card_number": (GetCardNumberTask, {"card_number": "4242 4242-4242 4242"}),
+    "update_security_code": (GetSecurityCodeTask, {"security_code": " 737 "}),
+    "update_expiration_date": (
+        GetExpirationDateTask, {"expiration_month": 4, "expiration_year": 39}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("tool", CARD_TASKS)
+async def test_told_of_card(tool):
+    """A card task has, and comes to, what is read of the call that told it."""
+    kind, given = CARD_TASKS[tool]
+    task = kind(require_confirmation=False)
+    (found,) = (one for one in task.tools if one.id == tool)
+    came_to: list[Any] = []
+    task.complete = came_to.append
+    await found(SimpleNamespace(session=None), **given)
+    heard = fragile.told_of_card(tool, json.dumps(given))
+    assert heard
+    assert vars(task)[heard.attribute] == heard.text
+    fields = fragile.card_fields(came_to[0])
+    assert fields.secret == {heard.attribute: heard.text}
+    again = fragile.card_result(fields.kind, [*fields.secret.values(), *fields.others])
+    assert again == came_to[0]
+
+
+def test_what_is_no_card_is_none():
+    assert fragile.told_of_card("book", "{}") is None
+    for arguments in ("", "[]", '{"security_code": 7}', '{"card_number": "1"}'):
+        assert fragile.told_of_card("update_security_code", arguments) is None
+
+
+def test_card_attributes():
+    class Own(GetCardNumberTask):
+        """An application's."""
+
+    assert "_card_number" in fragile.card_attributes(Own)
+    assert not fragile.card_attributes(Ask)
+
+
+def test_card_fields():
+    whole = GetCreditCardResult("Ann Lee", "Visa", "4242424242424242", "737", "04/39")
+    fields = fragile.card_fields(whole)
+    assert fields.secret == {
+        "_card_number": "4242424242424242", "_security_code": "737", "_expiration_date": "04/39",
+    }  # fmt: skip
+    assert fields.others == ["Ann Lee", "Visa"]
+    assert fragile.card_fields("4242424242424242") is None
+
+
+def test_card_result():
+    whole = GetCreditCardResult("Ann Lee", "Visa", "4242424242424242", "737", "04/39")
+    fields = fragile.card_fields(whole)
+    told = [*fields.secret.values(), *fields.others]
+    assert fragile.card_result("GetCreditCardResult", told) == whole
+    with pytest.raises(KeyError):
+        fragile.card_result("os", told)
+
+
+async def test_end_holding(session, monkeypatch):
+    """A WarmTransferTask notes by these names what it switches off."""
+    monkeypatch.setenv("LIVEKIT_SIP_OUTBOUND_TRUNK", "ST_1")
+    task = workflows.WarmTransferTask("+14155550123")
+    monkeypatch.setattr(workflows.WarmTransferTask, "session", session)
+    session.input.set_video_enabled(False)
+    task._set_io_enabled(False)
+    session.input.set_audio_enabled(False)
+    session.output.set_audio_enabled(False)
+    session.output.set_transcription_enabled(False)
+    fragile.end_holding(session, {"_original_io_state": task._original_io_state})
+    assert session.input.audio_enabled
+    assert not session.input.video_enabled
+    assert session.output.audio_enabled
+    assert session.output.transcription_enabled
+    for other in (None, {}, {"_original_io_state": {"audio_input": "no", "all": False}}):
+        fragile.end_holding(session, other)
+    assert session.input.audio_enabled
+
+
+async def test_keep_collecting():
+    task = GetDtmfTask(num_digits=2, dtmf_input_timeout=60)
+    task._curr_dtmf_inputs, task._dtmf_reply_running = [DtmfEvent.ONE], True
+    fragile.keep_collecting(task)
+    assert (task._curr_dtmf_inputs, task.dtmf_reply_running()) == ([], False)
+    task._on_sip_dtmf_received(rtc.SipDTMF(code=1, digit="1"))
+    task._generate_dtmf_reply.cancel()
+    fragile.keep_collecting(task)
+    assert task._curr_dtmf_inputs == [DtmfEvent.ONE]
+    task._generate_dtmf_reply.cancel()
+    fragile.keep_collecting(Ask())

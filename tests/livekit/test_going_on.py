@@ -12,6 +12,7 @@ from tests.livekit.job import Job, QuietHost, Roomless, call_in, shipped
 from tests.livekit.realtime import Realtime
 from tests.livekit.speaking import Speaker, said, until
 from unbroken.livekit.restore import recover, restore
+from unbroken.livekit.saying import GO_ON
 from unbroken.log.mark import Mark, Speech
 from unbroken.recovery.plan import Bridge, Custom
 
@@ -110,7 +111,7 @@ async def test_a_realtime_model_is_told_what_to_say(killed, spool, store):
     session.output.audio = Speaker()
     call = await gone_on(spool, store, session)
     await until(lambda: model.told, "told")
-    assert model.told == [recover.GO_ON.format(text="And two.")]
+    assert model.told == [GO_ON.format(text="And two.")]
     assert "plan" not in call.restored.report
     await session.aclose()
 

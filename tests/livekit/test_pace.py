@@ -2,15 +2,21 @@
 
 import asyncio
 
+import pytest
 from livekit.agents import Agent, AgentSession
 
 from tests.agents.scripted import ScriptedLLM
 from tests.livekit.holders import Holder
 from unbroken.env import Host
-from unbroken.livekit.pace import FREE_US, REST, Pace
+from unbroken.livekit.pace import FREE_US, REST, Allowance, Pace
 from unbroken.livekit.state import userdata
 
 RULES = [("", "You said {heard}.")]
+
+
+@pytest.fixture
+def is_quick():
+    """Here it counts how long reading takes."""
 
 
 class Clock(Host):
@@ -76,6 +82,24 @@ def test_what_takes_long_rests_and_is_owed_until_it_is_done():
     slow.run()
     assert slow.times == 4
     assert not slow.pace.is_owed
+
+
+def test_an_allowance_is_so_many_at_once_and_one_more_with_time():
+    clock = Clock()
+    allowance = Allowance(clock, at_once=3, every_us=1_000)
+    taken = []
+    for _ in range(100):
+        clock.us += 100
+        taken.append(allowance.is_left)
+        if allowance.is_left:
+            allowance.take()
+    assert taken[:3] == [True] * 3
+    assert sum(taken) == 3 + 10 - 1
+    clock.us += 1_000_000
+    assert allowance.is_left
+    for _ in range(3):
+        allowance.take()
+    assert not allowance.is_left
 
 
 async def test_userdata_that_takes_long_to_read_are_read_between_turns_and_at_the_end(

@@ -11,6 +11,7 @@ from livekit.agents.llm import FunctionCall, FunctionCallOutput
 from tests.agents.scripted import ScriptedLLM
 from tests.livekit.speaking import Speaker, said, until
 from unbroken.livekit.restore import recover
+from unbroken.livekit.saying import GO_ON
 from unbroken.recovery.plan import (
     Answer,
     AskAgain,
@@ -75,7 +76,7 @@ async def test_a_session_without_a_voice_lets_its_model_say_it(plan):
     await session.start(Agent(instructions="x"))
     assert await recover.perform(plan, session, FACTS) is None
     words = WORDS[SPOKEN.index(plan)]
-    assert [given["instructions"] for given in asked] == [recover.GO_ON.format(text=words)]
+    assert [given["instructions"] for given in asked] == [GO_ON.format(text=words)]
     await session.aclose()
 
 

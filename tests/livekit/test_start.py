@@ -64,8 +64,7 @@ async def hangs():
 
 
 async def session_of(store, room=ROOM):
-    rows = await store.watch.list_waiting()
-    return [row for row in rows if row.call.room_name == room]
+    return await store.watch.list_waiting([room])
 
 
 async def assert_nothing_left(call, job, spool, session):

@@ -166,6 +166,21 @@ async def test_an_on_enter_finds_what_it_had_found(env, spool):
     assert after.session.userdata == {"calls": 1}
 
 
+async def test_an_on_enter_that_failed_behind_its_task_is_not_run_again(env, spool):
+    class Failing(Asking):
+        async def on_enter(self) -> None:
+            self.session.userdata["calls"] += 1
+            await AskName()
+            raise RuntimeError("no more")
+
+    holder = Holder(env, spool, RULES, userdata=lambda: {"calls": 0})
+    await holder.begin(Failing())
+    await holder.hear("i am Ann")
+    after = await holder.next(Failing())
+    assert after.session.userdata == {"calls": 1}
+    assert after.live.session.awaiting.places == {}
+
+
 async def test_what_a_tool_changed_just_before_its_end_is_in_the_log(noting):
     for heard in ("sign me up", "i am Ann", "ann at example"):
         await noting.hear(heard)
@@ -189,3 +204,27 @@ async def test_what_a_tool_that_awaited_changed_is_in_the_log_however_long_looks
         await holder.hear(heard)
     agent, after = await killed_at(holder, "tool_ended")
     assert (agent.done, after.session.userdata) == (OVER, STATE)
+
+
+class Held(AskName):
+    """Lets the application know of itself, and of an agent that awaits it."""
+
+    async def on_enter(self) -> None:
+        self.session.userdata["asking"] = [self]
+        await super().on_enter()
+
+
+class Holding(Desk):
+    @function_tool
+    async def sign_up(self, context: RunContext, plan: str) -> str:
+        """Sign somebody up."""
+        return f"Done: {(await Held()).whole}"
+
+
+async def test_what_holds_a_task_holds_the_one_that_is_gone_into_again(env, spool):
+    holder = await Holder(env, spool, RULES, userdata=dict).begin(Holding())
+    await holder.hear("sign me up")
+    after = await holder.next(Holding())
+    assert after.current == "Held"
+    assert after.session.userdata["asking"] == [after.session.current_agent]
+    assert after.report["userdata"] == "exact"

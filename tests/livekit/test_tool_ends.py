@@ -43,7 +43,7 @@ async def ended(env, spool, end):
     return holder
 
 
-@pytest.mark.parametrize("end", ENDS, ids=repr)
+@pytest.mark.parametrize("end", ENDS, ids=lambda end: type(end).__name__)
 async def test_a_repaired_outcome_is_livekits_own(env, spool, end):
     holder = await ended(env, spool, end)
     own = next(i for i in holder.session.history.items if i.type == "function_call_output")

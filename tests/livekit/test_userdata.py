@@ -325,7 +325,7 @@ async def test_a_field_within_a_field_is_kept_too(hold):
     assert back.session.userdata.old.table == "7"
 
 
-@pytest.mark.parametrize("now", [None, [], 3, Client()], ids=str)
+@pytest.mark.parametrize("now", [None, [], 3, Client()], ids=["none", "list", "number", "client"])
 async def test_userdata_of_another_kind_is_named_and_the_log_keeps_what_it_has(hold, now):
     one = await hold(Old("Ann"))
     before = one.logged().userdata

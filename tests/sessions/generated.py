@@ -14,7 +14,7 @@ from random import Random
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
-from livekit.agents import Agent, AgentSession, function_tool
+from livekit.agents import Agent, AgentSession, AgentTask, function_tool
 from livekit.agents.beta import Instructions
 from livekit.agents.llm import (
     AgentHandoff,
@@ -24,10 +24,12 @@ from livekit.agents.llm import (
     FunctionCall,
     FunctionCallOutput,
     ImageContent,
+    ToolError,
 )
 
 from tests.agents.scripted import ScriptedLLM
 from tests.core import shapes
+from tests.sessions.stacks import ASKING, calm
 
 WORDS = (
     "",
@@ -88,7 +90,45 @@ class Stranger(Greeter):
     """Nothing makes one again."""
 
 
-MADE_AGAIN = (Greeter, Clerk)
+class Survey(Greeter):
+    """Asks as many questions as it was told while it enters; each is a task."""
+
+    def __init__(self, questions: int) -> None:
+        super().__init__("desk", "Ask.")
+        self.questions, self.answers = questions, []
+
+    async def on_enter(self) -> None:
+        for n in range(self.questions):
+            self.answers.append(await _asked(self, n))
+
+
+class Question(AgentTask[str]):
+    """Every third one asks another first."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__(instructions="Ask.")
+        self.desk, self.number = "question", n
+        self.light_on = False
+        self.slots: dict[Any, Any] = {}
+
+    async def on_enter(self) -> None:
+        if self.number % 3 == 1:
+            self.slots["first"] = await _asked(self, self.number + 1)
+
+    @function_tool
+    async def book(self) -> str:
+        """Book."""
+        return "Booked."
+
+
+async def _asked(by: Agent, n: int) -> str:
+    try:
+        return await ASKING.get().ask(by, Question(n))
+    except ToolError as error:
+        return error.message
+
+
+MADE_AGAIN = (Greeter, Clerk, Survey)
 USERDATA: tuple[Callable[[], Any], ...] = (
     dict, shapes.Everything, shapes.Line, shapes.Struct, shapes.Model, shapes.Slotted,
 )  # fmt: skip
@@ -108,6 +148,8 @@ class World(Protocol):
     def tell(self, update: str, call: FunctionCall) -> None: ...
 
     def report(self, text: str) -> None: ...
+
+    async def enters(self, agent: Agent) -> None: ...
 
 
 class Step(NamedTuple):
@@ -161,6 +203,8 @@ async def tool_still_runs(world: World, draw: Random) -> None:
 async def hands_over(world: World, draw: Random) -> None:
     """To a new agent: it copies what was said, and adds a line of its own, or it does not."""
     before, agent = world.session.current_agent, _agent(draw)
+    if isinstance(before, AgentTask):
+        return  # LiveKit lets none hand over but by its end
     if isinstance(agent, Stranger):
         world.excused |= {"agent", "userdata", "Stranger"}
     _switch(world, agent)
@@ -172,8 +216,26 @@ async def hands_over(world: World, draw: Random) -> None:
 
 
 async def hands_back(world: World, draw: Random) -> None:
-    _switch(world, draw.choice(world.agents))
-    await world.session.current_agent.on_enter()
+    agents = [agent for agent in world.agents if not isinstance(agent, AgentTask | Survey)]
+    if agents and not isinstance(world.session.current_agent, AgentTask):
+        _switch(world, draw.choice(agents))
+        await world.session.current_agent.on_enter()
+
+
+async def asks_questions(world: World, draw: Random) -> None:
+    """By a hand-over to an agent that does so, each in a task."""
+    if not isinstance(world.session.current_agent, AgentTask):
+        _switch(world, agent := Survey(draw.randrange(1, 4)))
+        await world.enters(agent)
+
+
+async def question_is_answered(world: World, draw: Random) -> None:
+    task = world.session.current_agent
+    if isinstance(task, AgentTask):
+        answer = f"answer {draw.random()}"
+        _said(world, ChatMessage(role="user", content=[answer]))
+        task.complete(ToolError(answer) if draw.random() < 0.3 else answer)
+        await calm()
 
 
 async def edits_in_place(world: World, draw: Random) -> None:
@@ -257,12 +319,29 @@ async def userdata_grows(world: World, draw: Random) -> None:
 
 
 async def userdata_holds_what_is_live(world: World, draw: Random) -> None:
-    data = world.session.userdata
     held: Any = threading.Lock()
     if draw.random() < 0.6:
         held = draw.choice(world.agents)
     else:
         world.excused.add("userdata")
+    _hold(world.session.userdata, held)
+
+
+async def one_object_stands_in_two_places(world: World, draw: Random) -> None:
+    """In the userdata and in an agent, which may hold it within something of its own."""
+    one = _nest(draw, lambda: _value(draw, 1))
+    agent: Any = world.session.current_agent
+    agent.slots["one"] = [one] if draw.random() < 0.5 else one
+    match draw.randrange(3):
+        case 0:
+            agent.more = one
+        case 1:
+            agent.slots["data"] = world.session.userdata
+        case _:
+            _hold(world.session.userdata, one)
+
+
+def _hold(data: Any, held: Any) -> None:
     if isinstance(data, dict):
         data["held"] = held
     elif isinstance(data, shapes.Line | shapes.Everything):
@@ -321,9 +400,11 @@ STEPS: dict[str, Callable[[World, Random], Awaitable[None]]] = {
     step.__name__: step
     for step in (
         user_speaks, agent_speaks, application_reports_a_line, shows_a_picture, tool_is_called,
-        tool_still_runs, hands_over, hands_back, edits_in_place, edits_a_copy,
+        tool_still_runs, hands_over, hands_back, asks_questions, question_is_answered,
+        edits_in_place, edits_a_copy,
         removes_of_the_history, adds_silently, changes_the_order, changes_the_context,
-        userdata_changes, userdata_grows, userdata_holds_what_is_live, attributes_change,
+        userdata_changes, userdata_grows, userdata_holds_what_is_live,
+        one_object_stands_in_two_places, attributes_change,
         options_change, instructions_change, a_tool_goes, is_looked_at,
     )
 }  # fmt: skip

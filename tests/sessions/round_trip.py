@@ -7,6 +7,7 @@ came back is compared object with object, not by the digests that the report is 
 import gc
 import logging
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from uuid import UUID
 from livekit.agents import (
     Agent,
     AgentSession,
+    AgentTask,
     ToolCallEnded,
     ToolCallStarted,
     ToolExecutionUpdatedEvent,
@@ -28,6 +30,7 @@ from tests.core.conftest import new_header
 from tests.core.shapes import Everything, Line, is_same
 from tests.livekit.holders import GAP
 from tests.sessions.generated import MADE_AGAIN, STEPS, USERDATA, Greeter, Step, Thinker
+from tests.sessions.stacks import Stack
 from unbroken.archive.port import StoredEntry, StoreIdentity, Taken, WireMark
 from unbroken.env import Env, Host
 from unbroken.journal import JournalReader
@@ -35,8 +38,8 @@ from unbroken.journal.frames import ENTRY
 from unbroken.journal.spool import Spool
 from unbroken.live.live import Live, by_room
 from unbroken.livekit.hooks import Hooks
-from unbroken.livekit.restore import restore
-from unbroken.livekit.restore.start import Start
+from unbroken.livekit.restore import recover, restore
+from unbroken.livekit.restore.start import Start, known_items
 from unbroken.livekit.state import factories
 from unbroken.livekit.state.lists import WRITTEN_WHOLE
 from unbroken.log import mark
@@ -47,6 +50,7 @@ STEPS_MAX = 6
 KILL = "kill"
 KILL_IN_SPEECH = "kill in speech"
 LIKELY = {"user_speaks": 4, "agent_speaks": 3, "tool_is_called": 3, "hands_over": 2}
+LIKELY |= {"asks_questions": 2, "question_is_answered": 4}
 NAMES = (*STEPS, KILL, KILL_IN_SPEECH)
 WEIGHTS = [LIKELY.get(name, 1) for name in NAMES]
 NOBODY = UUID(int=0)
@@ -100,6 +104,7 @@ class Part:
             llm=Thinker(), userdata=places.userdata(), turn_handling={"turn_detection": None}
         )
         self.hooks = Hooks(env, self.live, self.session, KNOWN)
+        self.stack, self.is_over = Stack(self), False
         self.agents: list[Agent] = []
         self.running: set[str] = set()
         self.reported: list[str] = []  # lines that are only in the log
@@ -111,8 +116,11 @@ class Part:
         self.agents.append(agent)
         self.hooks.attach(agent)
         self.session.update_agent(agent)
-        await agent.on_enter()
+        await self.enters(agent)
         self.scan()
+
+    async def enters(self, agent: Agent) -> None:
+        await self.stack.begin(agent)
 
     def scan(self) -> None:
         self.hooks.scan()
@@ -148,9 +156,11 @@ class Part:
         return tuple(found)
 
     async def killed(self) -> None:
+        self.is_over = True
         self.live._watching.cancel()
         by_room.discard(self.live)
         self.live.journal.close("left")
+        await self.stack.end()
 
     async def successor(self, flying: Mark | None) -> "Part":
         """What a new process makes of the log, without a room."""
@@ -163,11 +173,17 @@ class Part:
         if start.problems or not (restored := start.restored):
             raise RuntimeError(start.problems)
         after.repaired = saved.items.keys() - known
-        after.excused = self.excused
+        after.excused, begun = self.excused, known_items(after.live.session)
         await after.begin(current)
-        after.agents = list(restored._made.values())
+        await recover.forget_the_start(after.session, begun)
+        after.scan()
+        after.agents = [agent for agent in restored._made.values() if not _is_over(agent)]
         after.judged, after.reported = restored.report, self.reported
         return after
+
+
+def _is_over(agent: Agent) -> bool:
+    return isinstance(agent, AgentTask) and agent.done()
 
 
 def _taken(log: tuple[StoredEntry, ...], flying: Mark | None) -> Taken:
@@ -229,6 +245,7 @@ def _differing(before: Part, after: Part) -> Iterator[str]:
             yield f"{field} is as it was, and the report says {said}"
         if not equal and not _is_excused(field, before.excused):
             yield f"{field} did not come back: {said}"
+    yield from _parted(before, after)
     if whole := before.live.session.notes.get(WRITTEN_WHOLE):
         yield f"{whole['field']} is to be recorded as it changes, and was written whole"
     lines = {text_of(item) for item in after.live.session.history}
@@ -237,6 +254,46 @@ def _differing(before: Part, after: Part) -> Iterator[str]:
     tools = after.judged.get("tools", "exact")
     if any(name not in tools for name in before.running):
         yield f"{before.running} were running, and the report says {tools}"
+
+
+def _parted(before: Part, after: Part) -> Iterator[str]:
+    """What was one object in several places, and is not any more."""
+    was, now = one_in_several(before), one_in_several(after)
+    there = {field for field, _ in held(after)}
+    for group in was:
+        known = {place for place in group if place[0] in there}
+        if len(known) > 1 and not any(known <= places for places in now):
+            said = {field: after.judged.get(field) for field, *_ in known}
+            if not any(_is_excused(field, before.excused) for field in said):
+                yield f"{known} were one object, and the report says {said}"
+
+
+def held(part: Part) -> Iterator[tuple[str, Any]]:
+    yield "userdata", part.session.userdata
+    yield from ((f"attributes of {key}", _own(agent)) for key, agent in _agents(part).items())
+
+
+def one_in_several(part: Part) -> list[set[tuple[str, ...]]]:
+    """The places of each object that can be changed and stands in more than one."""
+    found: dict[int, set[tuple[str, ...]]] = {}
+
+    def walk(value: Any, at: tuple[str, ...]) -> None:
+        if not isinstance(value, list | dict | deque | tuple | Line | Everything):
+            return
+        if not isinstance(value, tuple):
+            found.setdefault(id(value), set()).add(at)
+        parts = value.items() if isinstance(value, dict) else enumerate(_parts_of(value))
+        for key, inner in parts:
+            walk(inner, (*at, repr(key)))
+
+    living = list(held(part))
+    for field, value in living:
+        walk(value, (field,))
+    return [places for places in found.values() if len(places) > 1]
+
+
+def _parts_of(value: Any) -> Iterable[Any]:
+    return vars(value).values() if isinstance(value, Line | Everything) else value
 
 
 def _is_excused(field: str, excused: set[str]) -> bool:
@@ -297,17 +354,19 @@ def _are_same(was: Sequence[ChatItem], now: Sequence[ChatItem], repaired: set[st
     return left == right and [type(i) for i in left] == [type(i) for i in right]
 
 
-def _is_same(before: Part, after: Part, was: Any, now: Any) -> bool:
-    """An agent is the same under its key."""
+def _is_same(before: Part, after: Part, was: Any, now: Any, depth: int = 0) -> bool:
+    """An agent is the same under its key, and what holds the userdata holds that."""
+    if depth and was is before.session.userdata:
+        return now is after.session.userdata
     if isinstance(was, Agent) and isinstance(now, Agent):
         return type(was) is type(now) and _key(before, was) == _key(after, now)
     if type(was) is dict and type(now) is dict:
         pairs = [(was[k], now[k]) for k in was if k in now]
         return len(pairs) == len(was) == len(now) and all(
-            _is_same(before, after, *pair) for pair in pairs
+            _is_same(before, after, *pair, depth + 1) for pair in pairs
         )
     if isinstance(was, Everything | Line) and type(was) is type(now):
-        return _is_same(before, after, vars(was), vars(now))
+        return _is_same(before, after, vars(was), vars(now), depth)
     return is_same(was, now)
 
 

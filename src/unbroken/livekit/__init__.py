@@ -1,5 +1,7 @@
 """LiveKit: the only place that imports it."""
 
+from unbroken.coordination.holding import Lock, Slot, WindowPlace
+from unbroken.coordination.lease import LockFence
 from unbroken.livekit import refusals
 from unbroken.livekit.call import Call, durable
 from unbroken.livekit.history import History
@@ -30,11 +32,15 @@ __all__ = [
     "Custom",
     "Facts",
     "History",
+    "Lock",
+    "LockFence",
     "Plan",
     "Repeat",
     "Restored",
     "Resume",
     "Silent",
+    "Slot",
+    "WindowPlace",
     "default_plan",
     "durable",
 ]

@@ -14,6 +14,10 @@ from unbroken.archive.destination import Destination
 from unbroken.archive.http import RemoteArchive
 from unbroken.archive.port import Archive, Taken
 from unbroken.archive.taking import ALIVE
+from unbroken.coordination.holding import LeaseWire
+from unbroken.coordination.http import RemoteShared
+from unbroken.coordination.remote_leases import RemoteLeases
+from unbroken.coordination.state import StateWire
 from unbroken.env import Env, Host
 from unbroken.errors import CallTaken, Conflict
 from unbroken.journal import Journal
@@ -33,6 +37,7 @@ from unbroken.livekit.restore.recover import Gap, Planner
 from unbroken.livekit.restore.restore import Restored, read
 from unbroken.livekit.restore.start import Start
 from unbroken.livekit.safety import Safety
+from unbroken.livekit.shares import Shares
 from unbroken.livekit.shown import Shown
 from unbroken.livekit.speech.voice import Fence
 from unbroken.livekit.starting import options_of, undo, with_defaults
@@ -69,17 +74,19 @@ def durable(
     env = Host()
     if archive is None or isinstance(archive, str):
         where = Destination.of(env, archive)
-        own = RemoteArchive(where.url, key=where.key)
-        return Call(
-            ctx, env, where.spool(), own, own=own, agents=agents, role=role, choose=conversation
-        )
-    where = Destination.of(env)
-    if isinstance(archive, RemoteArchive):
-        where = Destination.of(env, archive.url, key=archive.key)
-    return Call(ctx, env, where.spool(), archive, agents=agents, role=role, choose=conversation)
+        archive = own = RemoteArchive(where.url, key=where.key)
+    else:
+        own, where = None, Destination.of(env)
+        if isinstance(archive, RemoteArchive):
+            where = Destination.of(env, archive.url, key=archive.key)
+    shared = RemoteShared(where.url, env, key=where.key)
+    leases = RemoteLeases(where.url, env, key=where.key)
+    wires: dict[str, Any] = {"shared": shared, "leases": leases}
+    chosen: dict[str, Any] = {"agents": agents, "role": role, "choose": conversation}
+    return Call(ctx, env, where.spool(), archive, own=own, **wires, **chosen)
 
 
-class Call(Shown, Generic[T]):
+class Call(Shown, Shares, Generic[T]):
     """One session of a call in this process. Lives as long as the job."""
 
     role: str
@@ -98,12 +105,15 @@ class Call(Shown, Generic[T]):
         archive: Archive,
         *,
         own: RemoteArchive | None = None,
+        shared: StateWire | None = None,
+        leases: LeaseWire | None = None,
         agents: AgentFactories,
         role: str | None,
         choose: ConversationHook | None,
     ) -> None:
         self._ctx, self._env, self._spool = ctx, env, spool
         self._archive, self._own_archive = archive, own
+        self._shared, self._leases, self._states = shared, leases, {}
         self.role = role or ctx.job.agent_name or "agent"
         self.restored = None
         self._joining = Joining(ctx, env, spool, self._archive, role=self.role, choose=choose)
@@ -224,6 +234,10 @@ class Call(Shown, Generic[T]):
             return Session(), None
         try:
             return await read(self._archive, taken)
+        except CallTaken as error:  # a long log takes a while
+            journal.close(LEFT)
+            self._joining.refuse(error)
+            raise
         except Exception:
             journal.close(UNREADABLE)
             raise
@@ -331,6 +345,7 @@ class Call(Shown, Generic[T]):
 
     async def _close_archive(self) -> None:
         """Ours; one that was given is the application's."""
+        await self._close_states()
         if self._own_archive:
             await self._own_archive.aclose()
 
@@ -341,8 +356,8 @@ class Call(Shown, Generic[T]):
         return self.live.record(Noted(name, plain(data)))
 
     def touch(self) -> None:
-        """Record userdata and options that changed just now; at turns, tools and hand-overs they
-        are seen by themselves."""
+        """Record userdata and options that changed just now; at turns, tools and hand-overs, and
+        twice a second, they are seen by themselves."""
         if self._hooks:
             self._hooks.scan()
 

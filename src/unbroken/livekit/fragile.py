@@ -8,6 +8,8 @@ fails there, by name.
 """
 
 import asyncio
+import importlib
+import inspect
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary, ref
@@ -26,6 +28,9 @@ from livekit.agents.voice.speech_handle import SpeechHandle
 from livekit.agents.voice.tool_executor import _RunningTasks
 
 from unbroken.log.awaiting import ON_ENTER, ON_EXIT
+
+WORKFLOWS = "livekit.agents.beta.workflows"  # where the tasks are that LiveKit itself offers
+CARDS = f"{WORKFLOWS}.credit_card"
 
 COUNTED_ON = {
     "a_voice_in_the_chain": "an AudioOutput of ours before LiveKit's sees every frame, flush, "
@@ -198,6 +203,128 @@ def said_already() -> SpeechHandle:
 def is_closing(session: AgentSession[Any]) -> bool:
     """Whether the session is being closed, which cancels the tasks in it."""
     return session._closing or session._closing_task is not None
+
+
+def confirmation_of(agent: Agent) -> FunctionTool[Any, Any] | None:
+    """The tool by which a task of LiveKit's own is told that what it heard is right; it is built
+    when that is heard. None where there is none, or not of these attributes."""
+    build: Any = getattr(agent, "_build_confirm_tool", None)
+    if not getattr(build, "__module__", "").startswith(WORKFLOWS):
+        return None
+    try:
+        told = {name: _told(agent, name) for name in inspect.signature(build).parameters}
+        return build(**told) if any(told.values()) else None
+    except (AttributeError, TypeError, ValueError):
+        return None
+
+
+def _told(agent: Any, name: str) -> Any:
+    """What a task of LiveKit's own has heard, by the name of the argument that takes it."""
+    if name.startswith("expiration_"):
+        return int(agent._expiration_date.split("/")[name.endswith("year")])
+    return getattr(agent, f"_current_{name}" if hasattr(agent, f"_current_{name}") else f"_{name}")
+
+
+def end_holding(session: AgentSession[Any], attributes: Any) -> None:
+    """What a WarmTransferTask with these attributes would do at its end: what the caller hears and
+    says goes through as before it. Of other tasks, nothing."""
+    known = attributes.get("_original_io_state") if isinstance(attributes, dict) else None
+    sides: dict[str, Any] = {"input": session.input, "output": session.output}
+    for name, is_on in known.items() if isinstance(known, dict) else ():
+        what, _, way = name.rpartition("_")
+        if isinstance(is_on, bool) and way in sides:
+            getattr(sides[way], f"set_{what}_enabled", bool)(is_on)
+
+
+class CardFields(NamedTuple):
+    """What a card task came to: `secret` is what a caller told, by the attribute of the task that
+    was told it."""
+
+    kind: str
+    secret: dict[str, str]
+    others: list[str]
+
+
+class Told(NamedTuple):
+    """What a call tells a card task, and the attribute that has it then."""
+
+    attribute: str
+    text: str
+
+
+def told_of_card(tool: str, arguments: str) -> Told | None:
+    """Of a call by which a model tells a part of a card to LiveKit's own tasks."""
+    if tool not in _CARD_TOOLS:
+        return None
+    try:
+        given = parse_function_arguments(arguments)
+        attribute, read = _CARD_TOOLS[tool]
+        return Told(attribute, read(given)) if isinstance(given, dict) else None
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+
+
+def card_attributes(kind: type) -> set[str]:
+    """The attributes of LiveKit's card tasks that have a part of a card."""
+    is_one = any(base.__module__ == CARDS for base in kind.__mro__)
+    return {attribute for attribute, _ in _CARD_TOOLS.values()} if is_one else set()
+
+
+def card_fields(value: object) -> CardFields | None:
+    """Of what a card task came to; None of all else."""
+    kind = type(value)
+    if kind.__module__ != CARDS or kind.__name__ not in _CARD_RESULTS:
+        return None
+    names = _CARD_RESULTS[kind.__name__]
+    secret = {told: str(getattr(value, name)) for name, told in names.items() if told}
+    others = [str(getattr(value, name)) for name, told in names.items() if not told]
+    return CardFields(kind.__name__, secret, others)
+
+
+def card_result(kind: str, texts: list[str]) -> Any:
+    """One of that kind: the secret ones first. Raises KeyError where this LiveKit has none."""
+    names = _CARD_RESULTS[kind]
+    order = [*(name for name, told in names.items() if told), *(n for n in names if not names[n])]
+    made: Any = vars(importlib.import_module(CARDS))[kind]
+    return made(**dict(zip(order, texts, strict=True)))
+
+
+def _digits(given: dict[str, Any]) -> str:
+    return "".join(d for d in given["card_number"] if d.isdigit())
+
+
+def _expires(given: dict[str, Any]) -> str:
+    return f"{int(given['expiration_month']):02d}/{int(given['expiration_year']):02d}"
+
+
+_CARD_TOOLS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
+    "update_card_number": ("_card_number", _digits),
+    "update_security_code": ("_security_code", lambda given: given["security_code"].strip()),
+    "update_expiration_date": ("_expiration_date", _expires),
+}
+_CARD_RESULTS: dict[str, dict[str, str]] = {  # each field, and the attribute that it comes from
+    "GetCardNumberResult": {"card_number": "_card_number", "issuer": ""},
+    "GetSecurityCodeResult": {"security_code": "_security_code"},
+    "GetExpirationDateResult": {"date": "_expiration_date"},
+    "GetCreditCardResult": {
+        "card_number": "_card_number",
+        "security_code": "_security_code",
+        "expiration_date": "_expiration_date",
+        "cardholder_name": "",
+        "issuer": "",
+    },
+}
+
+
+def keep_collecting(agent: Any) -> None:
+    """A GetDtmfTask goes on with the keys that were pressed: it waits for more of them, as it does
+    behind each; an answer that its model was giving to all of them is not under way any more."""
+    if isinstance(keys := getattr(agent, "_curr_dtmf_inputs", None), list):
+        if agent._dtmf_reply_running:
+            keys.clear()
+            agent._dtmf_reply_running = False
+        elif keys:
+            agent._generate_dtmf_reply.schedule()
 
 
 def check_arguments(

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 from weakref import ref
@@ -23,8 +23,9 @@ from livekit.agents import (
 from unbroken.env import Env
 from unbroken.live.live import Live
 from unbroken.live.mirror import Mirror, Put
+from unbroken.livekit import fragile
 from unbroken.livekit.guard import guarded
-from unbroken.livekit.pace import Pace
+from unbroken.livekit.pace import Allowance, Pace
 from unbroken.livekit.speech.ignored import Ignored
 from unbroken.livekit.speech.replies import Replies
 from unbroken.livekit.speech.speech import InFlight
@@ -32,8 +33,10 @@ from unbroken.livekit.speech.voice import Fence, Voice
 from unbroken.livekit.state import (
     arguments,
     attributes,
+    cards,
     instructions,
     items,
+    objects,
     options,
     tools,
     userdata,
@@ -43,6 +46,7 @@ from unbroken.livekit.state.factories import AgentFactory, Unmade
 from unbroken.livekit.state.fields import Owner
 from unbroken.livekit.state.keys import Keys
 from unbroken.livekit.state.lists import Lists
+from unbroken.livekit.state.objects import Target
 from unbroken.livekit.state.recorder import AGENTS_MAX, Recorders
 from unbroken.livekit.tasks import Tasks
 from unbroken.livekit.tool_ends import ToolEnds
@@ -53,6 +57,8 @@ log = logging.getLogger(__name__)
 
 ASIDES_MAX = 8  # of one turn
 LOOK_S = 0.5  # until what changed between two turns is in the log
+BEATS_AT_ONCE, BEAT_US = 20, 10_000_000  # that write what changes while nobody speaks
+BETWEEN_REST = 100  # of the beat's own reading, which is for nothing as long as nothing changes
 
 
 class Hooks:
@@ -89,7 +95,10 @@ class Hooks:
         self.recorders = Recorders(live)
         self.claims = Claims(live, session, self._lists, self.recorders, owners)
         self._pace = Pace(env)  # of reading userdata and attributes
+        self._between = Pace(env, BETWEEN_REST)  # at the beat
+        self._beats = Allowance(env, at_once=BEATS_AT_ONCE, every_us=BEAT_US)
         self.tasks = Tasks(live, session, self)
+        self._together = live.journal.together
 
     def attach(self, agent: Agent) -> None:
         """From here on everything reaches the log. `agent` is the one that starts."""
@@ -145,8 +154,10 @@ class Hooks:
         return {self._keys[agent]: agent for agent in found if agent is not None}
 
     def known_key(self, value: object) -> str | None:
-        """The key of an agent that has one; no other object has any."""
-        return self._keys.get(value) if isinstance(value, Agent) else None
+        """The key of an agent that has one, and what stands for a card; of all else none."""
+        if isinstance(value, Agent):
+            return self._keys.get(value)
+        return cards.name_of(value, self._live.session.tools)
 
     def name(self, agent: Agent, key: str) -> None:
         """The key that an agent made for a restored session had before."""
@@ -170,8 +181,9 @@ class Hooks:
             is_silent = key in self._silenced
             self._silenced.discard(key)
             if not is_silent:
-                self.look_at_state()
-                self._enter(agent, key, ran=True)
+                with self._together():
+                    self.look_at_state()
+                    self._enter(agent, key, ran=True)
             await self.tasks.enter(agent, key, enter, is_silent=is_silent)
 
         agent.on_enter = entered  # type: ignore[method-assign]
@@ -182,7 +194,8 @@ class Hooks:
         self._live.record(AgentEntered(key, told, has, ran=ran))
 
     def _beat(self) -> None:
-        """Settings of models change without a word. Ends with the session, or with these hooks."""
+        """Settings of models change without a word, and so does what RPCs, timers and handlers of
+        the application write. Ends with the session, or with these hooks."""
         if not self._is_over:
             self._look()
             beat = weakref.WeakMethod(self._beat)
@@ -193,12 +206,31 @@ class Hooks:
         if agent := self._agent:
             key = self._keys[agent]
             self.claims.scan_options({key: agent})
-            if not self._lists.look(key, agent) or self._pace.is_owed:
-                self.scan()
+            is_recorded = self._lists.look(key, agent)
+            with self._together():  # what changed, and its digest
+                if self._has_changed() or self._pace.is_owed or not is_recorded:
+                    self._scan()
+
+    def _has_changed(self) -> bool:
+        """Record what userdata and attributes are at the beat: whether that is news."""
+        is_watched = fragile.is_begun(self._session) and not fragile.is_closing(self._session)
+        if not is_watched or not self.tasks.are_settled:
+            return False
+        if not self._beats.is_left:
+            return False
+        before = self._live.journal.appended
+        self._between.run(self._scan_state)
+        if is_news := self._live.journal.appended != before:
+            self._beats.take()
+        return is_news
+
+    def scan(self) -> None:
+        """Record every difference between the live objects and the log, all of it or none."""
+        with self._together():
+            self._scan()
 
     @guarded
-    def scan(self) -> None:
-        """Record every difference between the live objects and the log."""
+    def _scan(self) -> None:
         self._scan_is_due = False
         current = self._session.current_agent
         if self.tasks.are_left_to_the_next(self._agent, current):
@@ -274,32 +306,26 @@ class Hooks:
         if self.tasks.are_settled:
             self._pace.run(self._scan_state, at_once=at_once)
 
+    @guarded
     def _scan_state(self) -> None:
-        self._scan_userdata()
-        self._scan_attributes()
+        names = userdata.names(self._session)
+        found = objects.read_together(self._state(), self._name, names)
+        for field, reading in found.items():
+            self.recorders.record(field, reading)
 
-    @guarded
-    def _scan_userdata(self) -> None:
-        if reading := userdata.read(self._session, self._name):
-            self.recorders.userdata.record(reading)
-
-    @guarded
-    def _scan_attributes(self) -> None:
+    def _state(self) -> Iterator[Target]:
+        """Agents that are found on the way are read, too."""
+        yield from userdata.targets(self._session)
         for known in self._newest:
             if agent := known():
                 key = self._keys[agent]
                 if attributes.are_any(agent) or key in self._live.session.attributes:
-                    self._scan_attributes_of(agent, key)
-
-    def _scan_attributes_of(self, agent: Agent, key: str) -> None:
-        reading = attributes.read(agent, self._name)
-        if reading.value or reading.refused or key in self._live.session.attributes:
-            self.recorders.attributes(key).record(reading)
+                    yield attributes.target(key, agent)
 
     def _name(self, value: object) -> str | None:
         """What stands for an agent that another object holds; its attributes are kept, too."""
         if not isinstance(value, Agent):
-            return None
+            return self.known_key(value)
         if len(self._newest) < AGENTS_MAX and all(known() is not value for known in self._newest):
             self._newest.append(ref(value))
         return self.key_of(value)
@@ -323,15 +349,16 @@ class Hooks:
     @guarded
     def _tool_updated(self, event: ToolExecutionUpdatedEvent) -> None:
         update = event.update
-        if update.type == "tool_call_started":
-            call = update.function_call
-            self._ends.follow(call)
-            self.look_at_state(at_once=False)
-            self.tasks.begins(call.call_id)
-            self._live.record(ToolStarted(call.call_id, call.name, call.arguments))
-        elif update.type == "tool_call_ended" and not self.tasks.keep(update.call_id):
-            self.look_at_state(at_once=self.tasks.has_place(update.call_id))
-            self._live.record(self._ends.of(update))
+        with self._together():  # what a tool has changed, and that it is over
+            if update.type == "tool_call_started":
+                call = update.function_call
+                self._ends.follow(call)
+                self.look_at_state(at_once=False)
+                self.tasks.begins(call.call_id)
+                self._live.record(ToolStarted(call.call_id, call.name, call.arguments))
+            elif update.type == "tool_call_ended" and not self.tasks.keep(update.call_id):
+                self.look_at_state(at_once=self.tasks.has_place(update.call_id))
+                self._live.record(self._ends.of(update))
         self._something_happened(event)
 
     @guarded

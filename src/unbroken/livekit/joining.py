@@ -67,7 +67,7 @@ class Joining:
         self._choose = choose
         self._left: asyncio.Task[None] | None = None
         self._said = rooms.said(ctx)
-        self._named = rooms.uuid_in(dispatch.pointer_in(self._said), "session_id")
+        self._named = dispatch.uuid_in(dispatch.pointer_in(self._said), "session_id")
 
     @property
     def is_successor(self) -> bool:

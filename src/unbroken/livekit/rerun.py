@@ -1,30 +1,60 @@
 """A place that is run again: the results that it is given, and what it does not say again."""
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, Protocol
 
-from livekit.agents import Agent, AgentSession
-from livekit.agents.llm import ChatChunk, ChoiceDelta, FunctionToolCall
+from livekit.agents import Agent, AgentSession, AgentTask
+from livekit.agents.llm import LLM, ChatChunk, ChoiceDelta, FunctionToolCall, ToolContext
 from livekit.agents.utils import is_given
 
 from unbroken.livekit import fragile
-from unbroken.log.awaiting import Place, Task
+from unbroken.livekit.saying import by_voice_or_model
+from unbroken.log.awaiting import AwaitingPlace, Speeches, Task
 from unbroken.log.entries import Item, text_of
 from unbroken.log.session import Session
 from unbroken.log.tool import Tool
 
 
-class Known(Protocol):
+class Rerunning(Protocol):
     """Of code that is run again."""
 
     def was_said(self, what: object) -> bool:
         """Whether a speech that it begins now was heard before. `what` is its text, or None where
         a model makes it."""
 
+    def rest(self) -> str:
+        """What is left of the speech that it begins now, if that was cut; it is asked once."""
 
-WHILE_RUN: ContextVar[tuple[Known, ...]] = ContextVar("unbroken_rerun", default=())
+
+class AgentKeys(Protocol):
+    """What an agent is called in the log, and what the log knows of it."""
+
+    def key_of(self, agent: Agent) -> str: ...
+
+    def known_key(self, value: object) -> str | None: ...
+
+    def name(self, agent: Agent, key: str) -> None: ...
+
+    def silence(self, agent: Agent) -> None: ...
+
+    def look_at_state(self) -> None: ...
+
+
+class Back(Protocol):
+    """Where a restored session's agents come from."""
+
+    def agent(self, key: str) -> Agent: ...
+
+    def put_back_state(self, session: AgentSession[Any], at: int | None) -> None: ...
+
+    async def put_back_agent(self, key: str, agent: Agent) -> None: ...
+
+    def tasks_settled(self, lost: Mapping[str, str], *, is_told: bool) -> None: ...
+
+
+WHILE_RUN: ContextVar[tuple[Rerunning, ...]] = ContextVar("unbroken_rerun", default=())
 
 
 class Rerun:
@@ -36,14 +66,15 @@ class Rerun:
     out as well: as many speeches as there are.
     """
 
-    def __init__(self, place: Place, session: Session) -> None:
+    def __init__(self, place: AwaitingPlace, session: Session) -> None:
         self.place = place
         self.arrived: Callable[[], None] = lambda: None  # at what nobody has recorded
         self._left = deque(place.tasks)
         running = place.running
         self._all_was_said = running is None or running.begun_at is not None
         self._texts = _said(session, None)
-        self._said_behind = 0 if running else len(_said(session, place.tasks[-1].ended_behind))
+        last = place.tasks[-1] if place.tasks and not running else None
+        self._said_behind = len(_said(session, last.ended_behind)) if last else 0
 
     @property
     def has_arrived(self) -> bool:
@@ -61,11 +92,68 @@ class Rerun:
         self._left.clear()
         self._said_behind = 0
 
+    @property
+    def over(self) -> int:
+        """How many speeches it will leave out, if that is known."""
+        return 0
+
+    def rest(self) -> str:
+        return ""
+
     def was_said(self, what: object) -> bool:
         if not self.has_arrived:
             return self._all_was_said or what is None or _is_among(what, self._texts)
         self._said_behind -= 1
         return self._said_behind >= 0
+
+
+class SpokenAgain(Rerun):
+    """An `on_enter` that has awaited no task, until it begins the words that it had come to."""
+
+    def __init__(self, place: AwaitingPlace, session: Session) -> None:
+        super().__init__(place, session)
+        self._spoken = place.spoken or Speeches(0, 0)
+        self._to_skip = self._spoken.over
+        self._has_arrived = False
+
+    @property
+    def has_arrived(self) -> bool:
+        return self._has_arrived
+
+    @property
+    def over(self) -> int:
+        return self._spoken.over
+
+    @property
+    def at(self) -> int | None:
+        """The moment, see `earlier.py`, whose state its code finds when it has arrived."""
+        return self._spoken.at if self._spoken.begun == self._spoken.over else None
+
+    def go_on(self) -> None:
+        self._has_arrived, self._to_skip, self._spoken.rest = True, 0, ""
+
+    def was_said(self, _what: object) -> bool:
+        is_known = self._to_skip > 0
+        self._to_skip -= is_known
+        if not is_known or (not self._to_skip and self._spoken.begun == self._spoken.over):
+            self._arrive()
+        return is_known
+
+    def rest(self) -> str:
+        if self._to_skip or not self._spoken.rest:
+            return ""
+        rest, self._spoken.rest = self._spoken.rest, ""
+        self._arrive()
+        return rest
+
+    def _arrive(self) -> None:
+        if not self._has_arrived:
+            self._has_arrived = True
+            self.arrived()
+
+
+def rerun_of(place: AwaitingPlace, session: Session) -> Rerun:
+    return SpokenAgain(place, session) if place.spoken else Rerun(place, session)
 
 
 def _said(session: Session, behind: str | None) -> list[Item]:
@@ -93,10 +181,18 @@ class Quiet:
         session.generate_reply = self._reply  # type: ignore[method-assign]
 
     def _say(self, text: Any, **given: Any) -> Any:
+        if rest := _rest():
+            return self.say(rest, **given)
         return fragile.said_already() if _was_said(text) else self.say(text, **given)
 
     def _reply(self, **given: Any) -> Any:
+        if rest := _rest():
+            return by_voice_or_model(self.say, self.reply, rest, of_reply=given)
         return fragile.said_already() if _was_said(None) else self.reply(**given)
+
+
+def _rest() -> str:
+    return next((rest for known in WHILE_RUN.get() if (rest := known.rest())), "")
 
 
 def _was_said(what: object) -> bool:
@@ -121,7 +217,7 @@ def call_again(
 
 
 def call(
-    quiet: Quiet, agent: Agent, known: Sequence[Known], tools: Sequence[Tool], **given: Any
+    quiet: Quiet, agent: Agent, known: Sequence[Rerunning], tools: Sequence[Tool], **given: Any
 ) -> Any:
     """Let LiveKit run these tools of `agent` as if its model had just called them, and answer
     their results; what is `known` of them says what they do not say again. Returns the speech.
@@ -152,3 +248,27 @@ async def _calls(tools: Sequence[Tool]) -> AsyncIterator[ChatChunk]:
         for tool in tools
     ]
     yield ChatChunk(id="unbroken", delta=ChoiceDelta(role="assistant", tool_calls=calls))
+
+
+async def merge(agent: Agent, task: AgentTask[Any]) -> None:
+    """As LiveKit does when a task hands back."""
+    merged = agent.chat_ctx.copy().merge(
+        task.chat_ctx,
+        exclude_function_call=not fragile.keeps_calls(task),
+        exclude_instructions=True,
+    )
+    await agent.update_chat_ctx(merged, exclude_invalid_function_calls=False)
+
+
+def misfit(session: AgentSession[Any], agent: Agent, tool: Tool) -> str | None:
+    """Why a tool cannot be called again as it was."""
+    if not isinstance(agent.llm if is_given(agent.llm) else session.llm, LLM):
+        return f"{tool.name} was called by a realtime model, or there is no model now"
+    found = ToolContext([*agent.tools, *session.tools]).get_function_tool(tool.name)
+    if found is None:
+        return f"this version has no tool {tool.name}"
+    try:
+        fragile.check_arguments(found, tool.arguments)
+    except Exception as error:  # noqa: BLE001 - pydantic's, and those of the application's types
+        return f"the arguments of {tool.name} no longer fit ({type(error).__name__})"
+    return None

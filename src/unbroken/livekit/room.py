@@ -1,6 +1,5 @@
 """The room as LiveKit shows it: who is there, and which conversation this is."""
 
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -8,7 +7,7 @@ from livekit import rtc
 from livekit.agents import JobContext
 
 from unbroken import people as people_of
-from unbroken.dispatch import Said, json_object, pointer_in
+from unbroken.dispatch import Said, json_object, pointer_in, uuid_in
 from unbroken.people import Person
 
 
@@ -34,13 +33,6 @@ def conversation(ctx: JobContext) -> Named:
             return Named(id_)
     words = json_object(ctx.room.metadata or ctx.job.room.metadata)
     return Named(uuid_in(words, "conversation_id"), is_room_word=True)
-
-
-def uuid_in(source: dict[str, Any], key: str) -> UUID | None:
-    try:
-        return UUID(source[key])
-    except (KeyError, ValueError, TypeError, AttributeError):
-        return None
 
 
 def is_person(participant: rtc.Participant) -> bool:

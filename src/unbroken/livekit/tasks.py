@@ -5,36 +5,49 @@ Theory of operation
 A task is awaited by Python code: a tool's, or an agent's `on_enter`. No process can continue the
 frame of another one, but it can run the same code again. It begins as it did, says nothing, and
 each `await` of a task that had finished gives its recorded result at once. The task that was
-running gets its context and attributes back and is entered, with its `on_enter` silenced if
-anybody had said a word in it; from there on all is LiveKit's: what the task comes to goes to the
-code that awaits it, and what that returns to the model.
+running gets its context and attributes back and is entered, silently if anybody had said a word
+in it; from there on all is LiveKit's: what it comes to goes to the code that awaits it.
 
-A tool is run by LiveKit itself: its agent's model is not asked, it gives out the recorded call.
+A tool is run by LiveKit itself: its agent's model gives out the recorded call.
 """
 
 import asyncio
 import contextvars
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
 from weakref import WeakKeyDictionary, ref
 
 from livekit.agents import Agent, AgentSession, AgentTask, SpeechCreatedEvent, StopResponse
-from livekit.agents.llm import LLM, FunctionCall, ToolContext
-from livekit.agents.utils import is_given
+from livekit.agents.llm import FunctionCall
 from livekit.agents.voice import SpeechHandle
 
 from unbroken.live.live import Live
-from unbroken.livekit import fragile
+from unbroken.livekit import fragile, livekits_own
+from unbroken.livekit.entering import Entering
 from unbroken.livekit.fragile import Await
 from unbroken.livekit.guard import guarded
-from unbroken.livekit.rerun import WHILE_RUN, Quiet, Rerun, call_again
-from unbroken.livekit.state import outcome
+from unbroken.livekit.rerun import (
+    WHILE_RUN,
+    AgentKeys,
+    Back,
+    Quiet,
+    Rerun,
+    SpokenAgain,
+    call_again,
+    merge,
+    misfit,
+    rerun_of,
+)
+from unbroken.livekit.saying import by_voice_or_model
+from unbroken.livekit.state import cards, outcome
 from unbroken.livekit.state.outcome import OutcomeLost
-from unbroken.log.awaiting import ON_ENTER, Place, PlaceId, Task
+from unbroken.log.awaiting import ON_ENTER, AwaitingPlace, PlaceId, Task
 from unbroken.log.entries import AwaitingEnded, TaskEnded, TaskStarted
 from unbroken.log.tool import Tool
 from unbroken.recovery.again import Again, began_at, name_of
+from unbroken.typed import Refer
 
 log = logging.getLogger(__name__)
 
@@ -46,30 +59,6 @@ OnEnter = Callable[[], Awaitable[None]]
 
 class TaskDiffers(StopResponse):
     """Ends code that is run again and does not await what it had awaited: nobody answers it."""
-
-
-class Keys(Protocol):
-    """What an agent is called in the log, and what the log knows of it."""
-
-    def key_of(self, agent: Agent) -> str: ...
-
-    def name(self, agent: Agent, key: str) -> None: ...
-
-    def silence(self, agent: Agent) -> None: ...
-
-    def look_at_state(self) -> None: ...
-
-
-class Back(Protocol):
-    """Where a restored session's agents come from."""
-
-    def agent(self, key: str) -> Agent: ...
-
-    def put_back_state(self, session: AgentSession[Any], at: int | None) -> None: ...
-
-    async def put_back_agent(self, key: str, agent: Agent) -> None: ...
-
-    def tasks_settled(self, lost: Mapping[str, str], *, is_told: bool) -> None: ...
 
 
 _by_session: WeakKeyDictionary[AgentSession[Any], "ref[Tasks]"] = WeakKeyDictionary()
@@ -84,9 +73,10 @@ def of(session: AgentSession[Any]) -> "Tasks | None":
 class Tasks:
     """Watches the tasks of one session. `lost` says of those that could not be gone into why."""
 
-    def __init__(self, live: Live, session: AgentSession[Any], keys: Keys) -> None:
+    def __init__(self, live: Live, session: AgentSession[Any], keys: AgentKeys) -> None:
         self.lost: dict[str, str] = {}
         self._live = live
+        self._together = live.journal.together
         self._session = session
         self._keys = keys
         self._context = contextvars.copy_context()  # of no tool and no on_enter
@@ -95,6 +85,7 @@ class Tasks:
         self._reruns: dict[PlaceId, Rerun] = {}
         self._quiet: Quiet | None = None
         self._to_enter: str | None = None  # the task that was running
+        self._running: list[str] = []  # by key, the tasks that were awaited when a holder was lost
         self._settled = asyncio.Event()
         self._settled.set()
         self._is_cut = False
@@ -116,7 +107,7 @@ class Tasks:
         """In place of LiveKit's own `await task`."""
         place = self._keys.key_of(by.agent), by.place
         rerun = self._reruns.get(place)
-        if rerun is None or rerun.has_arrived:
+        if rerun is None or rerun.has_arrived or not rerun.place.tasks:
             if rerun:
                 rerun.go_on()
             self._started(task, place, by.call)
@@ -146,21 +137,25 @@ class Tasks:
     def _started(self, task: AgentTask[Any], place: PlaceId, call: FunctionCall | None) -> None:
         if fragile.is_closing(self._session):
             return  # for the next holder the one before goes on
-        self._keys.look_at_state()
-        key, called_at = self._keys.key_of(task), call.created_at if call else None
-        self._live.record(TaskStarted(key, type(task).__name__, *place, called_at))
+        with self._together():
+            self._keys.look_at_state()
+            key, called_at = self._keys.key_of(task), call.created_at if call else None
+            self._live.record(TaskStarted(key, type(task).__name__, *place, called_at))
         fragile.when_task_is_done(task, lambda came_to: self._ended(task, came_to))
 
     @guarded
     def _ended(self, task: AgentTask[Any], came_to: object) -> None:
         if fragile.is_closing(self._session):
             return  # it did not end: the next holder goes on in it
-        self._keys.look_at_state()
-        value = outcome.written(came_to, self._name)
-        self._live.record(TaskEnded(self._keys.key_of(task), outcome.status_of(came_to), value))
+        with self._together():
+            self._keys.look_at_state()
+            value = outcome.written(came_to, self._name)
+            self._live.record(TaskEnded(self._keys.key_of(task), outcome.status_of(came_to), value))
 
     def _name(self, value: object) -> str | None:
-        return self._keys.key_of(value) if isinstance(value, Agent) else None
+        if isinstance(value, Agent):
+            return self._keys.key_of(value)
+        return self._keys.known_key(value)
 
     async def enter(self, agent: Agent, key: str, on_enter: OnEnter, *, is_silent: bool) -> None:
         """In place of an agent's `on_enter`."""
@@ -169,13 +164,18 @@ class Tasks:
             self._to_enter = None
         self._call_again(agent, key)
         self._check()
-        if rerun := self._reruns.get(place):
-            await self._on_enter_again(agent, rerun, on_enter)
-        elif not is_silent:
-            await on_enter()
-        is_over = isinstance(agent, AgentTask) and agent.done()  # and with it what it awaits
-        if place in self._live.session.awaiting.places and not is_over:
-            self._end_when_heard(place)
+        try:
+            if rerun := self._reruns.get(place):
+                own = partial(self._followed, key, on_enter, rerun.over)
+                await self._on_enter_again(agent, rerun, own)
+            elif not is_silent:
+                await self._followed(key, on_enter)
+            elif self._quiet and livekits_own.is_one(agent):  # it listens again
+                await livekits_own.enter_again(agent, on_enter)
+        finally:  # also one that failed
+            is_over = isinstance(agent, AgentTask) and agent.done()  # and with it what it awaits
+            if place in self._live.session.awaiting.places and not is_over:
+                self._end_when_heard(place)
 
     def _end_when_heard(self, place: PlaceId) -> None:
         """What an `on_enter` says at its end is said again if nobody heard it."""
@@ -187,8 +187,9 @@ class Tasks:
     @guarded
     def _end(self, place: PlaceId) -> None:
         if not fragile.is_closing(self._session):
-            self._keys.look_at_state()
-            self._live.record(AwaitingEnded(*place))
+            with self._together():
+                self._keys.look_at_state()
+                self._live.record(AwaitingEnded(*place))
 
     @guarded
     def _speaks(self, event: SpeechCreatedEvent) -> None:
@@ -217,10 +218,10 @@ class Tasks:
 
     def go_on(self, again: Again, back: Back) -> None:
         """Run these places again as soon as their agents enter."""
-        self._again, self._back = again, back
+        self._again, self._back, self._running = again, back, self._awaited_now()
         for lost in again.lost:
             self._tell_lost(lost.place, lost.why)
-        self._reruns = {place.id: Rerun(place, self._live.session) for place in again.places}
+        self._reruns = {place.id: rerun_of(place, self._live.session) for place in again.places}
         if self._reruns:
             self._to_enter = again.task.key if again.task else None
             self._settled.clear()
@@ -228,7 +229,7 @@ class Tasks:
 
     def give_up(self, again: Again, back: Back, why: str) -> None:
         """Run nothing again."""
-        self._back = back
+        self._back, self._running = back, self._awaited_now()
         for place in (*again.places, *(lost.place for lost in again.lost)):
             self._tell_lost(place, why)
 
@@ -241,11 +242,25 @@ class Tasks:
         except TimeoutError:
             log.warning("what is run again takes long", extra={"places": list(self._reruns)})
             self._settled.set()
+        if self.lost:
+            self._end_holding()
         is_told = bool(self.lost) and not any(lost.asks for lost in self._again.lost)
         if self._back:
             self._back.tasks_settled(self.lost, is_told=is_told)
         if is_told:
             self._say_lost()
+
+    def _awaited_now(self) -> list[str]:
+        places = self._live.session.awaiting.places.values()
+        return [place.running.key for place in places if place.running]
+
+    @guarded
+    def _end_holding(self) -> None:
+        """A transfer that is not gone into had kept the caller from hearing and being heard."""
+        entered = {self._keys.key_of(agent) for agent in fragile.started_agents(self._session)}
+        for key in self._running:
+            if key not in entered and (held := self._live.session.attributes.get(key)):
+                fragile.end_holding(self._session, held.value)
 
     def begins(self, call_id: str) -> None:
         """A tool is about to run; one that is run again finds what it had found."""
@@ -261,7 +276,7 @@ class Tasks:
 
     @guarded
     def _say_lost(self) -> None:
-        self._session.say(LOST)
+        by_voice_or_model(self._session.say, self._session.generate_reply, LOST)
 
     async def _go_into(self, task: AgentTask[Any], known: Task) -> None:
         """The task that was running."""
@@ -275,14 +290,14 @@ class Tasks:
         """What the task had come to. It may not have handed back yet: then its words go into the
         context of the agent that awaits it, as LiveKit would have put them there."""
         try:
-            came_to = outcome.read(known.value, task, self._agent)
+            came_to = outcome.read(known.value, task, self._refer)
         except OutcomeLost as error:
             self._lose(rerun, str(error))
             raise TaskDiffers from error
         await self._put_back(task, known)
         fragile.complete_task(task, came_to)
         if known.key == self._again.agent:  # it had not handed back
-            await _merge(by.agent, task)
+            await merge(by.agent, task)
         self._check()
         if isinstance(came_to, BaseException):
             raise came_to
@@ -293,12 +308,18 @@ class Tasks:
         if self._back:
             await self._back.put_back_agent(known.key, task)
 
+    @property
+    def _refer(self) -> Refer:
+        return cards.refer(self._live.session.tools, self._agent)
+
     def _agent(self, key: str, _old: object) -> Agent:
         if self._back is None:
             raise KeyError(key)
         return self._back.agent(key)
 
     async def _on_enter_again(self, agent: Agent, rerun: Rerun, on_enter: OnEnter) -> None:
+        if isinstance(rerun, SpokenAgain):
+            rerun.arrived = partial(self._spoke_again, rerun)
         self._undo(began_at(self._live.session, rerun.place))
         token = WHILE_RUN.set((rerun,))
         try:
@@ -309,6 +330,14 @@ class Tasks:
         finally:
             WHILE_RUN.reset(token)
             self._came_to_its_end(rerun)
+
+    def _spoke_again(self, rerun: SpokenAgain) -> None:
+        self._undo(rerun.at)
+        self._check()
+
+    def _followed(self, key: str, on_enter: OnEnter, over: int = 0) -> Awaitable[None]:
+        look = self._keys.look_at_state
+        return Entering(self._live, self._session, key, over, look).follow(on_enter)
 
     @guarded
     def _call_again(self, agent: Agent, key: str) -> None:
@@ -352,37 +381,14 @@ class Tasks:
         self._check()
 
     @guarded
-    def _tell_lost(self, place: Place, why: str) -> None:
+    def _tell_lost(self, place: AwaitingPlace, why: str) -> None:
         self.lost[name_of(self._live.session, place)] = why
         log.warning("not gone into again: %s", why, extra={"place": place.id})
         self._live.record(AwaitingEnded(*place.id))
 
     def _check(self) -> None:
         """Whether all has come as far as it was."""
-        is_behind = any(not rerun.has_arrived for rerun in self._reruns.values())
-        if not is_behind and (self.lost or not self._to_enter):
+        if all(rerun.has_arrived for rerun in self._reruns.values()) and (
+            self.lost or not self._to_enter
+        ):
             self._settled.set()
-
-
-async def _merge(agent: Agent, task: AgentTask[Any]) -> None:
-    """As LiveKit does when a task hands back."""
-    merged = agent.chat_ctx.copy().merge(
-        task.chat_ctx,
-        exclude_function_call=not fragile.keeps_calls(task),
-        exclude_instructions=True,
-    )
-    await agent.update_chat_ctx(merged, exclude_invalid_function_calls=False)
-
-
-def misfit(session: AgentSession[Any], agent: Agent, tool: Tool) -> str | None:
-    """Why a tool cannot be called again as it was."""
-    if not isinstance(agent.llm if is_given(agent.llm) else session.llm, LLM):
-        return f"{tool.name} was called by a realtime model, or there is no model now"
-    found = ToolContext([*agent.tools, *session.tools]).get_function_tool(tool.name)
-    if found is None:
-        return f"this version has no tool {tool.name}"
-    try:
-        fragile.check_arguments(found, tool.arguments)
-    except Exception as error:  # noqa: BLE001 - pydantic's, and those of the application's types
-        return f"the arguments of {tool.name} no longer fit ({type(error).__name__})"
-    return None

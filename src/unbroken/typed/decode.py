@@ -3,10 +3,8 @@
 import base64
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
 from enum import EnumType
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -14,48 +12,28 @@ from unbroken.log.changes import same
 from unbroken.log.plain import JSON
 from unbroken.typed import hints
 from unbroken.typed.encode import (
-    BYTES,
     CHANGEABLE,
     ITSELF,
+    NOBODY,
     ORDER,
     SETS,
-    WRITTEN,
     TooMuch,
     base_of,
     encode,
+    is_factory,
+    own_state,
     said_by_each,
 )
 from unbroken.typed.names import find
-from unbroken.typed.records import Record, State, record_of
+from unbroken.typed.problems import INNER, LiveElsewhere, Path, Problem, Unfit
+from unbroken.typed.records import Record, RecordState, record_of
+from unbroken.typed.scalars import LOST, SCALARS, Scalar
+from unbroken.typed.sharing import SharedPart, SharedParts
 
-_INNER = ("$of", "$more", ORDER)  # parts of what has another tag
 PROBLEMS_MAX = 100  # of one object: further ones are not told apart
 
-Path = tuple[str | int, ...]  # keys as they are written, and places in lists
 Ours = dict[int, Any]  # by id: lists and the like that were made here, and are still held
 Refer = Callable[[str, Any], Any]  # the object of a name; given too is what stands in its place
-
-
-class Problem(msgspec.Struct, frozen=True):
-    """What at `at` could not be put back, and why. `is_live`: it is a process's own, and what
-    stands there is this process's."""
-
-    at: Path
-    why: str
-    is_live: bool = False
-
-    def __str__(self) -> str:
-        return f"{where(self.at)}: {self.why}" if self.at else self.why
-
-
-class Unfit(Exception):
-    """What was recorded cannot be made here; in words."""
-
-    is_live = False
-
-
-class _Live(Unfit):
-    is_live = True
 
 
 class _Missing:
@@ -65,36 +43,39 @@ class _Missing:
 MISSING = _Missing()
 
 
-def where(at: Path) -> str:
-    """For people: `order.lines[2].price`."""
-    parts = (f"[{k}]" if isinstance(k, int) else _shown(k) for k in at)
-    return "".join(parts).removeprefix(".")
-
-
-def _shown(key: str) -> str:
-    if key in _INNER:
-        return ""
-    return f".{key.removeprefix('$')}"
-
-
 class Decoder:
-    """Puts back one object, or several that may share parts. `problems` says what could not be.
+    """Puts back one object. `problems` says what could not be.
 
     `refer` gives the object that is referred to, and raises KeyError where there is none; `name`
-    is its opposite. `itself` is the object whose fields are put back, if they are. `ours` are what
-    earlier ones made: code that runs may hold it, so it is filled anew where it stands.
+    is its opposite, `names` has further ones by id. `ours` are what earlier ones made: code that
+    runs may hold it, so it is filled anew where it stands. `shares` is common to all those whose
+    objects share parts; among these this one is called `field`.
     """
 
     def __init__(
-        self, refer: Refer, name: Callable[[object], str | None], ours: Ours | None = None
+        self,
+        refer: Refer,
+        name: Callable[[object], str | None],
+        ours: Ours | None = None,
+        *,
+        shares: SharedParts | None = None,
+        field: str = "",
+        names: Mapping[int, str] = NOBODY,
     ) -> None:
         self.problems: list[Problem] = []
-        self.itself: Any = MISSING
+        self._itself: Any = MISSING
         self._refer = refer
         self._name = name
-        self._made: dict[tuple[int, bytes], tuple[Any, Any]] = {}
+        self._names = names
+        self._shares = SharedParts() if shares is None else shares
+        self._field = field
         self._ours = ours
         self._stand: set[int] = set()  # by id: those that are as they will be
+
+    def put_into(self, target: object) -> None:
+        """It is the object whose fields are put back."""
+        self._itself = target
+        self._names = {**self._names, id(target): ITSELF}
 
     def of(self, saved: JSON, at: Path, *, hint: Any = Any, old: Any = MISSING) -> Any:
         """The value of `saved`. `old` stands in its place now; it stays if it is the same, or a
@@ -104,16 +85,30 @@ class Decoder:
         """
         if not isinstance(saved, dict | list):
             return saved
+        if not self._shares:
+            return self._of(saved, at, hint, old)
+        place = (self._field, *at)
+        if made := self._shares.of(place, saved):
+            for problem in made.problems:
+                self.problem((*at, *problem.at), problem.why, is_live=problem.is_live)
+            return made.value
+        known = len(self.problems)
+        value = self._of(saved, at, hint, old)
+        new = (msgspec.structs.replace(p, at=p.at[len(at) :]) for p in self.problems[known:])
+        self._shares.keep(place, SharedPart(saved, value, tuple(new)))
+        return value
+
+    def _of(self, saved: JSON, at: Path, hint: Any, old: Any) -> Any:
         if self._is_same(saved, old):
             self._name_live(saved, at)
             self._stand.add(id(old))
             return old
         if not isinstance(old, CHANGEABLE):
             return self._held(self._new(saved, at, hint, old), old)
-        known = id(old), msgspec.json.encode(saved, order="sorted")
-        if known not in self._made:
-            self._made[known] = old, self._held(self._new(saved, at, hint, old), old)
-        return self._made[known][1]
+        known, made = (id(old), msgspec.json.encode(saved, order="sorted")), self._shares.by_old
+        if known not in made:
+            made[known] = old, self._held(self._new(saved, at, hint, old), old)
+        return made[known][1]
 
     def fields(
         self, record: Record, value: Any, saved: Mapping[str, JSON], printed: str, at: Path = ()
@@ -147,7 +142,7 @@ class Decoder:
         if not said.startswith("$"):
             return said
         try:
-            key = self.of(msgspec.json.decode(said[1:]), (), hint=hint)
+            key = self.of(msgspec.json.decode(said[1:]), ("$key",), hint=hint)
             hash(key)
         except Unfit:
             raise
@@ -174,18 +169,16 @@ class Decoder:
         if old is MISSING:
             return False
         try:
-            return same(encode(old, self._known), saved)
+            return same(encode(old, self._name, names=self._names), saved)
         except TooMuch:
             return False
 
     def _is_live(self, value: object) -> bool:
         try:
-            return value is not MISSING and _is_own(encode(value, self._known))
+            known = MISSING if value is MISSING else encode(value, self._name, names=self._names)
+            return _is_own(known)
         except TooMuch:
             return False
-
-    def _known(self, value: object) -> str | None:
-        return ITSELF if value is self.itself else self._name(value)
 
     def _name_live(self, saved: JSON, at: Path) -> None:
         """What belongs to its process is named, also where it looks the same."""
@@ -249,14 +242,14 @@ class Decoder:
         if type(old) is kind and not record.is_frozen:
             self.fields(record, old, fields, printed, at)
             return old
-        there = record.read(old) if type(old) is kind else State({}, {})
+        there = record.read(old) if type(old) is kind else RecordState({}, {})
         parts = dict(self._parts(record, fields, printed, at, there))
         more = {n: part for n, part in parts.items() if n not in record.names}
         named = {n: part for n, part in parts.items() if n in record.names}
-        return record.make(State(there.fields | named, there.more | more))
+        return record.make(RecordState(there.fields | named, there.more | more))
 
     def _parts(
-        self, record: Record, saved: Mapping[str, JSON], printed: str, at: Path, there: State
+        self, record: Record, saved: Mapping[str, JSON], printed: str, at: Path, there: RecordState
     ) -> Iterator[tuple[str, Any]]:
         """Of a record's fields those that can be; the others are named."""
         said = hints.hints_of(record.kind)
@@ -282,16 +275,37 @@ class Decoder:
 
     def subclass(self, saved: Any, at: Path, hint: Any, old: Any) -> Any:
         kind: Any = self._kind(saved["$as"], hint, old, lambda kind: base_of(kind) is not None)
-        base, is_there = base_of(kind), type(old) is kind
-        of = self.of(saved["$of"], (*at, "$of"), hint=hint, old=old if is_there else MISSING)
+        is_there = type(old) is kind
+        there = old if is_there else MISSING
+        of = self.of(saved["$of"], (*at, "$of"), hint=hint, old=there)
+        made = self._filled(kind, of, there)
+        if isinstance(made, defaultdict):
+            self._set_default(made, saved, at, is_there=is_there)
+        own = own_state(old) if is_there else {}
+        for name, part in self.members(saved.get("$more", {}), (*at, "$more"), own):
+            if name.isidentifier() and not name.startswith("__"):
+                object.__setattr__(made, name, part)
+        return made
+
+    def _filled(self, kind: Any, of: Any, there: Any) -> Any:
+        base = base_of(kind)
         if base in (str, int, float, tuple, frozenset):
             return kind.__new__(kind, of)
-        made = old if is_there else kind.__new__(kind)
-        if isinstance(made, defaultdict) and not is_there:
-            self.problem(at, "made without its default_factory")
+        made = kind.__new__(kind) if there is MISSING else there
+        if base is deque:
+            deque.__init__(made, (), of.maxlen)
         base.clear(made)
         (base.update if issubclass(base, dict | set) else base.extend)(made, of)
         return made
+
+    def _set_default(self, made: Any, saved: Any, at: Path, *, is_there: bool) -> None:
+        """A function is none that was recorded: that of the dict which is there stays."""
+        name = saved.get("default", "")
+        factory = find(name, ()) if name else None
+        if name is None or is_factory(factory):
+            made.default_factory = factory
+        elif name or not is_there:
+            self.problem(at, "made without its default_factory")
 
     def enum_member(self, saved: Any, _at: Path, hint: Any, old: Any) -> Any:
         kind: Any = self._kind(saved["$enum"], hint, old, lambda kind: isinstance(kind, EnumType))
@@ -305,8 +319,8 @@ class Decoder:
         return kind
 
     def referred(self, saved: Any, _at: Path, _hint: Any, old: Any) -> Any:
-        if saved["$ref"] == ITSELF and self.itself is not MISSING:
-            return self.itself
+        if saved["$ref"] == ITSELF and self._itself is not MISSING:
+            return self._itself
         try:
             return self._refer(saved["$ref"], old)
         except KeyError as error:
@@ -317,7 +331,7 @@ class Decoder:
         """What this process has stays."""
         why = _live(saved["$live"]) if "$live" in saved else "a part of itself"
         if old is MISSING:
-            raise _Live(why)
+            raise LiveElsewhere(why)
         self.problem(at, why, is_live=True)
         return old
 
@@ -352,22 +366,16 @@ def _is_own(saved: JSON) -> bool:
 
 
 def _is_tag(key: str) -> bool:
-    return key in TAGS or key in _INNER
+    return key in TAGS or key in INNER
 
 
-def _written(kind: type, tag: str) -> "Made":
-    def made(_self: Decoder, saved: Any, *_: Any) -> Any:
-        if "zone" not in saved:
-            value: Any = msgspec.convert(saved[tag], kind)
-            return value.replace(fold=1) if saved.get("fold") else value
-        naive = datetime.fromisoformat(saved["naive"])
-        return naive.replace(tzinfo=ZoneInfo(saved["zone"]), fold=saved.get("fold", 0))
+def _scalar(scalar: Scalar) -> "Made":
+    def made(decoder: Decoder, saved: Any, at: Path, *_: Any) -> Any:
+        if LOST in saved:
+            decoder.problem(at, f"made without its {saved[LOST]}")
+        return scalar.read(saved)
 
     return made
-
-
-def _bytes(kind: type, tag: str) -> "Made":
-    return lambda _self, saved, *_: kind(base64.b64decode(saved[tag]))
 
 
 Made = Callable[[Decoder, Any, Path, Any, Any], Any]
@@ -387,6 +395,5 @@ TAGS: dict[str, Made] = {
     "$text": lambda _self, saved, *_: base64.b64decode(saved["$text"]).decode(
         "utf-16-le", "surrogatepass"
     ),
-    **{tag: _written(kind, tag) for kind, tag in WRITTEN.items()},
-    **{tag: _bytes(kind, tag) for kind, tag in BYTES.items()},
+    **{scalar.tag: _scalar(scalar) for scalar in SCALARS.values()},
 }

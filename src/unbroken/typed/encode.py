@@ -2,22 +2,19 @@
 
 import base64
 import math
-from collections import OrderedDict, deque
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from enum import Enum
-from types import NoneType
+from types import MappingProxyType, NoneType
 from typing import Any
-from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from unbroken.log.plain import DEPTH_MAX, JSON
 from unbroken.typed.hints import print_of
 from unbroken.typed.names import name_of
-from unbroken.typed.records import record_of
+from unbroken.typed.records import record_of, state_of
+from unbroken.typed.scalars import SCALARS
 
 ORDER = "$order"  # of a dict's keys, where it is not that of the alphabet
 ITSELF = "."  # names the object whose fields are written
@@ -27,18 +24,9 @@ WHOLE_BITS_MAX = 63  # what every reader of JSON takes for a whole number
 
 Name = Callable[[object], str | None]  # of an object that both processes know by a name
 
-WRITTEN: dict[type, str] = {  # as msgspec writes them
-    datetime: "$datetime",
-    date: "$date",
-    time: "$time",
-    timedelta: "$timedelta",
-    Decimal: "$decimal",
-    UUID: "$uuid",
-}
-BYTES: dict[type, str] = {bytes: "$bytes", bytearray: "$bytearray"}
 SETS: dict[type, str] = {set: "$set", frozenset: "$frozenset"}
 CHANGEABLE = (list, dict, set, deque)  # two places may have one such object, and change it
-SHARED_MAX = 100  # groups of fields of one object that are told apart
+NOBODY: Mapping[int, str] = MappingProxyType({})
 BASES = (OrderedDict, dict, list, deque, set, frozenset, tuple, str, int, float)
 
 
@@ -46,43 +34,31 @@ class TooMuch(Exception):
     """A value that is nested too deeply, or has too many parts; in words."""
 
 
-class Shared:
-    """Which fields of one object hold the same changeable object, each with another one or twice
-    in itself. Of objects that live as long as this."""
-
-    def __init__(self) -> None:
-        self.field = ""  # that is being read
-        self._first: dict[int, str] = {}
-        self._fields: dict[int, set[str]] = {}
-
-    def see(self, value: object) -> None:
-        first = self._first.get(id(value))
-        if first is None:
-            self._first[id(value)] = self.field
-        else:
-            self._fields.setdefault(id(value), {first}).add(self.field)
-
-    def groups(self) -> list[JSON]:
-        """The names of the fields, those together that share something; SHARED_MAX of them."""
-        found = {tuple(sorted(fields)) for fields in self._fields.values()}
-        return [list(fields) for fields in sorted(found)[:SHARED_MAX]]
-
-
 def encode(
-    value: object, name: Name = lambda _: None, tell: Callable[[object], None] = lambda _: None
+    value: object,
+    name: Name = lambda _: None,
+    tell: Callable[[object], None] = lambda _: None,
+    names: Mapping[int, str] = NOBODY,
 ) -> JSON:
     """`value` as JSON that says its types. `name` gives the name of an object that is only
-    referred to, None for all others. `tell` is called with each part that can be changed.
+    referred to, None for all others; `names` has further ones, by id. `tell` is called with each
+    part that can be changed.
 
     Raises TooMuch for more than VALUES_MAX values or DEPTH_MAX levels.
     """
-    return Encoder(name, tell).of(value)
+    return Encoder(name, tell, names).of(value)
 
 
 class Encoder:
-    def __init__(self, name: Name, tell: Callable[[object], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        name: Name,
+        tell: Callable[[object], None] = lambda _: None,
+        names: Mapping[int, str] = NOBODY,
+    ) -> None:
         self._name = name
         self._tell = tell
+        self._names = names
         self._left = VALUES_MAX
         self._within: set[int] = set()
 
@@ -93,8 +69,8 @@ class Encoder:
             raise TooMuch(f"more than {VALUES_MAX:,} values")
         if write := _SIMPLE.get(kind):
             return write(value)
-        if kind in WRITTEN:
-            return _written(value)
+        if scalar := SCALARS.get(kind):
+            return scalar.write(value)
         if issubclass(kind, Enum):
             return _member(value)
         return self._holding(value, kind)
@@ -103,7 +79,9 @@ class Encoder:
         return {name: self.of(part) for name, part in value.items()}
 
     def _holding(self, value: Any, kind: type) -> JSON:
-        """What may hold itself."""
+        """What may hold itself, or is held by others."""
+        if id(value) in self._names:
+            return {"$ref": self._names[id(value)]}
         if id(value) in self._within:
             return {"$circle": name_of(kind)}
         if len(self._within) >= DEPTH_MAX:
@@ -141,7 +119,10 @@ class Encoder:
         if base := base_of(kind):
             if issubclass(base, CHANGEABLE):
                 self._tell(value)
-            return {"$as": name_of(kind), "$of": self._copy(_as_base(value, base))}
+            said = {"$as": name_of(kind), "$of": self._copy(_as_base(value, base))}
+            said |= _default(value) if issubclass(kind, defaultdict) else {}
+            own = own_state(value)
+            return said | {"$more": self.fields(own)} if own else said
         return {"$live": name_of(kind)}
 
     def _copy(self, value: Any) -> JSON:
@@ -157,7 +138,7 @@ class Encoder:
     def _dict(self, value: dict[Any, Any]) -> JSON:
         members = dict.copy(value)
         are_keys_plain = set(map(type, members)) <= {str} and _is_plain_text("".join(members))
-        if not (are_keys_plain and _are_plain(members.values()) and self._spare(members)):
+        if not (are_keys_plain and are_plain(members.values()) and self._spare(members)):
             parts = said_once(map(self.of, members.values()))
             members = dict(zip(map(self.key, members), parts, strict=True))
         keys = list(members)
@@ -165,7 +146,7 @@ class Encoder:
 
     def _all(self, values: Collection[Any]) -> list[JSON]:
         found = list(values)
-        if _are_plain(found) and self._spare(found):
+        if are_plain(found) and self._spare(found):
             return found
         return list(said_once(map(self.of, found)))
 
@@ -232,15 +213,6 @@ def _number(value: float) -> JSON:
     return value if math.isfinite(value) else {"$float": repr(value)}
 
 
-def _written(value: Any) -> JSON:
-    kind = type(value)
-    said: dict[str, JSON] = {WRITTEN[kind]: msgspec.to_builtins(value)}
-    zone = value.tzinfo if kind is datetime else None
-    if type(zone) is ZoneInfo and zone.key:
-        said |= {"zone": zone.key, "naive": value.replace(tzinfo=None).isoformat()}
-    return said if not getattr(value, "fold", 0) else said | {"fold": 1}
-
-
 def _member(value: Any) -> JSON:
     kind: Any = type(value)
     known = name_of(kind)
@@ -249,13 +221,34 @@ def _member(value: Any) -> JSON:
     return {"$enum": known, "value": int.__index__(value._value_)}
 
 
-def _encoded_bytes(value: bytes) -> JSON:
-    return {BYTES[type(value)]: base64.b64encode(value).decode()}
+def own_state(value: object) -> dict[str, Any]:
+    """The attributes that are set on an object of a class that extends a built-in type."""
+    return {n: part for n, part in state_of(value).items() if n != _FACTORY.__name__}
+
+
+def is_factory(kind: object) -> bool:
+    """Whether a dict's default may be told by its name: nothing but a value comes of it."""
+    return isinstance(kind, type) and (is_value(kind) or record_of(kind) is not None)
+
+
+_FACTORY: Any = vars(defaultdict)["default_factory"]  # not what a subclass calls so
+
+
+def _default(value: Any) -> dict[str, JSON]:
+    """What a dict makes for a key that it has not. A function is nobody's but the process's."""
+    factory = _FACTORY.__get__(value)
+    if factory is None:
+        return {"default": None}
+    return {"default": name_of(factory)} if is_factory(factory) else {}
+
+
+def has_no_parts(kind: type) -> bool:
+    return kind in _SIMPLE or kind in SCALARS or issubclass(kind, Enum)
 
 
 def is_value(kind: type) -> bool:
     """Whether its objects are values: all that they are is written in one piece."""
-    return kind in _SIMPLE or kind in WRITTEN or issubclass(kind, Enum) or bool(base_of(kind))
+    return has_no_parts(kind) or bool(base_of(kind))
 
 
 def base_of(kind: type) -> Any:
@@ -267,6 +260,8 @@ def _as_base(value: Any, base: Any) -> Any:
     """What an object of a subclass holds, read as the built-in type does."""
     if issubclass(base, dict):
         return dict(base.items(value))
+    if base is deque:
+        return deque(deque.__iter__(value), value.maxlen)
     if issubclass(base, Collection) and base is not str:
         return base(base.__iter__(value))
     return _AS_NUMBER[base](value)
@@ -293,7 +288,7 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
-def _are_plain(values: Collection[Any]) -> bool:
+def are_plain(values: Collection[Any]) -> bool:
     """Whether all are texts, or all numbers, that stay as they are: one look at all of them."""
     kinds = set(map(type, values))
     if kinds <= {str}:
@@ -309,6 +304,4 @@ _SIMPLE: dict[type, Callable[[Any], JSON]] = {
     str: _text,
     int: _whole,
     float: _number,
-    bytes: _encoded_bytes,
-    bytearray: _encoded_bytes,
 }

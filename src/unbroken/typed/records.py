@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import functools
 import types
+from collections import ChainMap, UserDict, UserList, UserString
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -14,10 +15,11 @@ import msgspec
 
 CLASSES_MAX = 1_000  # that are remembered
 LEFT_OUT = "not_durable"  # a class attribute: names of fields that are not kept, or True for all
+_AROUND_ONE = (ChainMap, UserDict, UserList, UserString)  # they hold a built-in one, or several
 _METHODS = (types.FunctionType, functools.cached_property, staticmethod, classmethod)
 
 
-class State(NamedTuple):
+class RecordState(NamedTuple):
     """An object's attributes: those that its class declares as fields, and others."""
 
     fields: dict[str, Any]
@@ -31,7 +33,7 @@ class Record:
         self.kind: Any = kind
         self.names = frozenset(self._declared())
 
-    def read(self, value: Any) -> State:
+    def read(self, value: Any) -> RecordState:
         return self.split(state_of(value, self.names))
 
     def put(self, value: Any, name: str, part: Any) -> None:
@@ -41,7 +43,7 @@ class Record:
     def declares(self, name: str) -> bool:
         return name in self.names
 
-    def make(self, state: State) -> Any:
+    def make(self, state: RecordState) -> Any:
         """A new one, by its constructor and then as it was. One whose constructor fails is made
         without it, if nothing is missing then. Raises what its constructor raises."""
         try:
@@ -80,9 +82,9 @@ class Record:
         else:
             yield from ((f.name, f.alias) for f in self.kind.__attrs_attrs__ if f.init)
 
-    def split(self, state: Mapping[str, Any]) -> State:
+    def split(self, state: Mapping[str, Any]) -> RecordState:
         fields = {name: part for name, part in state.items() if name in self.names}
-        return State(fields, {n: part for n, part in state.items() if n not in self.names})
+        return RecordState(fields, {n: part for n, part in state.items() if n not in self.names})
 
 
 class _Struct(Record):
@@ -91,9 +93,11 @@ class _Struct(Record):
     def _declared(self) -> Iterator[str]:
         yield from self.kind.__struct_fields__
 
-    def read(self, value: Any) -> State:
+    def read(self, value: Any) -> RecordState:
         left_out = left_out_of(self.kind)
-        return State({n: getattr(value, n) for n in sorted(self.names) if n not in left_out}, {})
+        return RecordState(
+            {n: getattr(value, n) for n in sorted(self.names) if n not in left_out}, {}
+        )
 
     def put(self, value: Any, name: str, part: Any) -> None:
         msgspec.structs.force_setattr(value, name, part)
@@ -112,13 +116,13 @@ class _Model(Record):
     def _declared(self) -> Iterator[str]:
         yield from self.kind.__pydantic_fields__
 
-    def read(self, value: Any) -> State:
+    def read(self, value: Any) -> RecordState:
         extra = getattr(value, "__pydantic_extra__", None) or {}
         private = getattr(value, "__pydantic_private__", None) or {}
         state = self.split(state_of(value, self.names))
         left_out = left_out_of(self.kind)
         more = {**state.more, **extra, **private}
-        return State(state.fields, {n: part for n, part in more.items() if n not in left_out})
+        return RecordState(state.fields, {n: part for n, part in more.items() if n not in left_out})
 
     def put(self, value: Any, name: str, part: Any) -> None:
         if name in self.names:
@@ -155,13 +159,13 @@ class _Tuple(Record):
     def _declared(self) -> Iterator[str]:
         yield from self.kind._fields
 
-    def read(self, value: Any) -> State:
-        return State(dict(zip(self.kind._fields, tuple.__iter__(value), strict=False)), {})
+    def read(self, value: Any) -> RecordState:
+        return RecordState(dict(zip(self.kind._fields, tuple.__iter__(value), strict=False)), {})
 
     def put(self, value: Any, name: str, part: Any) -> None:
         object.__setattr__(value, name, part)  # an AttributeError
 
-    def make(self, state: State) -> Any:
+    def make(self, state: RecordState) -> Any:
         return self.kind(**state.fields)
 
 
@@ -181,8 +185,8 @@ class Loose(Record):
     def _taken(self) -> Iterator[tuple[str, str]]:
         yield from ()
 
-    def split(self, state: Mapping[str, Any]) -> State:
-        return State(dict(state), {})
+    def split(self, state: Mapping[str, Any]) -> RecordState:
+        return RecordState(dict(state), {})
 
 
 @functools.lru_cache(CLASSES_MAX)
@@ -190,7 +194,7 @@ def record_of(kind: Any) -> Record | None:
     """None for a class whose objects are more than their fields."""
     if issubclass(kind, msgspec.Struct):
         return _Struct(kind)
-    if kind is types.SimpleNamespace:
+    if kind is types.SimpleNamespace or issubclass(kind, _AROUND_ONE):
         return Loose(kind)
     if hasattr(kind, "__pydantic_fields__") and hasattr(kind, "model_construct"):
         return _Model(kind)

@@ -14,15 +14,14 @@ from typing import Any
 import msgspec
 from livekit.agents import AgentSession
 
-from unbroken.livekit.rerun import Quiet, call
-from unbroken.livekit.tasks import misfit
+from unbroken.livekit.rerun import Quiet, call, misfit
 from unbroken.log.tool import Tool
 from unbroken.recovery.plan import Facts
 
 log = logging.getLogger(__name__)
 
 
-class Heard:
+class AlreadySaid:
     """What was said since the person's last words. Of what was cut the beginning counts."""
 
     def __init__(self, session: AgentSession[Any], facts: Facts) -> None:
@@ -39,6 +38,9 @@ class Heard:
                 self._said.remove(said)
                 return True
         return False
+
+    def rest(self) -> str:
+        return ""
 
 
 def _said_behind_the_person(session: AgentSession[Any]) -> Iterator[tuple[str, bool]]:
@@ -58,7 +60,7 @@ def begin(session: AgentSession[Any], facts: Facts) -> bool:
             log.warning("not called again: %s", why)
             return False
     if tools:
-        heard = Heard(session, facts)
+        heard = AlreadySaid(session, facts)
         run = contextvars.copy_context().run  # nothing else is run again
         run(call, Quiet(session), agent, (heard,), [_anew(tool) for tool in tools])
     return bool(tools)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from unbroken.archive.port import Archive, StoredEntry
 from unbroken.errors import ArchiveUnavailable, UnbrokenError
@@ -20,15 +20,30 @@ AT_ONCE = 8
 Parts = Mapping[str, bytes | None]
 
 
-async def fetch(archive: Archive, entries: Sequence[StoredEntry]) -> Parts:
-    """All that `entries` refer to, by name; None: gone, or not to be had within PARTS_S."""
-    names = {name for e in entries if e.flags & BLOBS for name in large.references(e.payload)}
-    if not names:
-        return {}
+class Fetching:
+    """The large parts of a log that is read piece by piece: PARTS_S for those of all pieces."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._left_s = PARTS_S
+
+    async def fetch(self, entries: Sequence[StoredEntry]) -> Parts:
+        """All that `entries` refer to, by name; None: gone, or not to be had in time."""
+        names = {name for e in entries if e.flags & BLOBS for name in large.references(e.payload)}
+        if not names:
+            return {}
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        found = await _read_all(self._archive, names, within_s=max(self._left_s, 0))
+        self._left_s -= clock() - began
+        return found
+
+
+async def _read_all(archive: Archive, names: Iterable[str], *, within_s: float) -> Parts:
     turns = asyncio.Semaphore(AT_ONCE)
     tasks = {name: asyncio.create_task(_read(archive, name, turns)) for name in names}
     try:
-        await asyncio.wait(tasks.values(), timeout=PARTS_S)
+        await asyncio.wait(tasks.values(), timeout=within_s)
     finally:
         for task in tasks.values():
             task.cancel()

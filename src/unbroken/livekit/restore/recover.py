@@ -25,6 +25,7 @@ from unbroken.env import Env
 from unbroken.live.live import Live
 from unbroken.livekit import fragile, tasks
 from unbroken.livekit.restore import called_again, restore
+from unbroken.livekit.saying import by_voice_or_model
 from unbroken.log.mark import Mark
 from unbroken.recovery.plan import (
     Answer,
@@ -46,7 +47,6 @@ Planner: TypeAlias = Callable[[Facts], Plan | Awaitable[Plan]]
 
 PLAN_S = 5.0  # so long `start` waits for an application's plan to be made, and to be carried out
 NOT_AS_PLANNED = "unbroken.not_as_planned"  # the note of what a custom plan came to
-GO_ON = "You were cut off. Say exactly this now, and nothing before it: {text}"
 _running: set[asyncio.Future[Any]] = set()  # custom plans that take longer
 
 
@@ -163,14 +163,9 @@ def _say(session: AgentSession[Any], text: str, *, is_aside: bool = False) -> st
     """By whatever the session can speak with: its voice, or a model that is told what to say."""
     if not text:
         return None
+    of_say = {"add_to_chat_ctx": not is_aside}
     try:
-        session.say(text, add_to_chat_ctx=not is_aside)
-    except Exception:  # noqa: BLE001 - LiveKit's where there is no voice, or an application's own
-        log.info("the session has no voice of its own: its model is asked to speak")
-    else:
-        return None
-    try:
-        session.generate_reply(instructions=GO_ON.format(text=text))
+        by_voice_or_model(session.say, session.generate_reply, text, of_say=of_say)
     except Exception as error:
         log.exception("nothing here can speak")
         return f"degraded: nothing was said ({_words(error)})"

@@ -2,17 +2,18 @@
 
 Theory of operation
 -------------------
-`read` folds the log. `put_back` gives the objects of this process what the fold has, in an order in
-which each part finds what it refers to: history, userdata, the first agent's attributes, agents
-that factories make, what holds these, contexts, options. Code that awaited tasks is run again only
-when the session has started (`tasks`); until then state is as it was when that code began.
+`read` (in `reading`) folds the log. `put_back` gives the objects of this process what the fold has,
+in an order in which each part finds what it refers to: history, userdata, the first agent's
+attributes, agents that factories make, what holds these, contexts, options. Code that awaited tasks
+is run again only when the session has started (`tasks`); until then state is as it was when that
+code began.
 
 Nothing here decides whether a field came back. What could not be put back leaves a reason; `report`
 compares what stands in the objects with what the log has, and uses reasons only for its words.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -20,17 +21,15 @@ from livekit.agents import Agent, AgentSession
 from livekit.agents.llm import ChatItem, RealtimeModel
 
 from unbroken import typed
-from unbroken.archive.port import Archive, Taken
 from unbroken.env import Env
-from unbroken.errors import StateRefused
 from unbroken.live.live import Live
 from unbroken.livekit.hooks import Hooks
-from unbroken.livekit.restore import large
-from unbroken.livekit.restore.large import Holes
 from unbroken.livekit.restore.making import Making, NotMade
+from unbroken.livekit.restore.reading import read
 from unbroken.livekit.state import (
     arguments,
     attributes,
+    cards,
     contexts,
     fields,
     instructions,
@@ -41,7 +40,7 @@ from unbroken.livekit.state import (
     userdata,
 )
 from unbroken.livekit.state.factories import AgentFactories, AgentFactory, factories_of
-from unbroken.livekit.state.recorder import Recorder
+from unbroken.livekit.state.objects import Target
 from unbroken.log import entries, mark
 from unbroken.log.attributes import Attributes
 from unbroken.log.session import CONTEXT_OF, Session
@@ -56,31 +55,6 @@ log = logging.getLogger(__name__)
 __all__ = ["AgentFactories", "AgentFactory", "Restored", "factories_of", "read", "repair"]
 
 NEVER = {"realtime audio": "missing: a realtime model keeps its audio context"}
-
-
-async def read(archive: Archive, taken: Taken) -> tuple[Session, mark.Mark | None]:
-    """The fold of the log, and what of the mark is still in flight.
-
-    A part of an entry that the store has lost, or does not give within some seconds, is named in
-    `session.holes` and costs nothing else. Raises StateRefused for an entry that this version
-    must understand and does not.
-    """
-    session, newer = Session(), []
-    holes = Holes()
-    content = await large.fetch(archive, taken.entries)
-    after_seq = taken.mark.after_seq if taken.mark else 0
-    for entry in taken.entries:
-        data, is_whole = large.put_together(entry, content)
-        payload = entries.decode(entry.kind, data)
-        if isinstance(payload, entries.Unknown) and entry.flags & entries.MUST_UNDERSTAND:
-            raise StateRefused(f"entry {entry.seq} is of a newer version: {entry.kind}")
-        session.apply(payload)
-        holes.see(entry.kind, payload, is_whole=is_whole)
-        if isinstance(payload, entries.ItemPut) and entry.seq > after_seq:
-            newer.append(payload.item["id"])
-    session.holes = holes.by_field(session)
-    last = mark.decode(taken.mark.payload) if taken.mark else None
-    return session, plan.in_flight(session, last, newer)
 
 
 class Restored:
@@ -109,6 +83,10 @@ class Restored:
         self._first = first
         self._again = again(live.session)
         self._at: int | None = None  # as of when state is put back
+        self._session: Any = None  # into which
+        self._shares = objects.shares({})
+        self._missed: set[str] = set()  # keys of agents that others hold, and that were not there
+        self._put: dict[str, tuple[Attributes, Decoder]] = {}  # by field: what, and how
         self._ours: Ours | None = {}  # as long as code is run again
         self._tasks: dict[str, str] = {}
         self._compared: dict[str, str | None] = {}
@@ -148,11 +126,13 @@ class Restored:
     async def put_back(self, session: AgentSession[Any]) -> Agent:
         """Put everything into the objects; returns the agent that was current."""
         self._put_back_history(session)
+        self._begin(session)
         self._put_back_userdata(session, self._making.held)
         for key, agent in tuple(self._made.items()):
             self._put_back_early(key, agent)
         current = self._current()
         if self._hooks.key_of(current) == self._again.root:
+            self.facts = plan.without_own_words(self.facts, self._again)
             self._hooks.tasks.go_on(self._again, self)
         else:
             self._hooks.tasks.give_up(self._again, self, f"there is no {self._again.root}")
@@ -161,6 +141,7 @@ class Restored:
             await self._put_back_context(key, agent)
         self._put_back_options(session)
         keys = {*self._made, self.session.agent or self._hooks.key_of(current)}
+        keys |= {place.running.key for place in self._again.places if place.running}
         self._put_into = session, expected(self.session, keys)
         return current
 
@@ -179,15 +160,32 @@ class Restored:
 
     def put_back_state(self, session: AgentSession[Any], at: int | None = None) -> None:
         """Userdata and attributes, of the agents that are there; `at` an earlier moment."""
-        self._at = at
+        self._begin(session, at)
         self._put_back_userdata(session, self._making.held_or_made)
-        for key, agent in tuple(self._made.items()):
-            self._put_back_attributes(key, agent, self._making.held_or_made)
+        done: set[str] = set()
+        while new := self._made.keys() - done:  # some are made for others
+            for key in [key for key in self._made if key in new]:
+                self._put_back_attributes(key, self._made[key], self._making.held_or_made)
+            done |= new
+        self._judge_state()
+
+    def _begin(self, session: AgentSession[Any], at: int | None = None) -> None:
+        """One pass over all that was saved: what stood in several places is put back once."""
+        self._session, self._at = session, at
+        saved = {key: self._saved_of(key) for key in self.session.attributes}
+        told = {attributes.FIELD + key: one.value for key, one in saved.items()}
+        told[userdata.FIELD] = self._saved(userdata.FIELD, self.session.userdata_log).value
+        self._shares = objects.shares(told)
 
     async def put_back_agent(self, key: str, agent: Agent) -> None:
-        """All of an agent that was made behind that: a task."""
+        """All of an agent that was made behind that: a task; and what was to hold it."""
         self._made[key] = agent
-        self._put_back_attributes(key, agent, self._making.held_or_made)
+        if key in self._missed:
+            self._missed.discard(key)
+            self.put_back_state(self._session, self._at)
+        else:
+            self._put_back_attributes(key, agent, self._making.held_or_made)
+            self._judge_state(attributes.FIELD + key)
         await self._put_back_context(key, agent)
 
     def tasks_settled(self, lost: Mapping[str, str], *, is_told: bool) -> None:
@@ -240,42 +238,72 @@ class Restored:
     def _saved(self, field: str, newest: Attributes) -> Attributes:
         return self.session.earlier.at(self._at, field, newest)
 
+    def _saved_of(self, key: str) -> Attributes:
+        newest = self.session.attributes.get(key, Attributes())
+        return self._saved(attributes.FIELD + key, newest)
+
     def _put_back_userdata(self, session: AgentSession[Any], refer: typed.Refer) -> None:
         """With `refer` for the agents that it holds."""
         saved = self._saved(userdata.FIELD, self.session.userdata_log)
-        if saved.type is None:
-            return
-        decoder = Decoder(refer, self._hooks.known_key, self._ours)
-        userdata.restore(session, saved, decoder)
-        reading = userdata.read(session, self._hooks.known_key)
-        self._judge(userdata.FIELD, decoder, saved, reading, self._hooks.recorders.userdata)
+        if saved.type is not None:
+            decoder = self._decoder(userdata.FIELD, refer)
+            userdata.restore(session, saved, decoder)
+            self._put[userdata.FIELD] = saved, decoder
 
     def _put_back_early(self, key: str, agent: Agent) -> None:
         """Without agents that are still to be made: factories see them."""
         self._put_back_attributes(key, agent, self._making.held)
+        self._judge_state(attributes.FIELD + key)
 
     def _put_back_attributes(self, key: str, agent: Agent, refer: typed.Refer) -> None:
-        newest = self.session.attributes.get(key, Attributes())
-        saved = self._saved(attributes.FIELD + key, newest)
-        if saved.type is None:
-            return
-        decoder = Decoder(refer, self._hooks.known_key, self._ours)
-        attributes.restore(agent, saved, decoder)
-        reading = attributes.read(agent, self._hooks.known_key)
-        recorder = self._hooks.recorders.attributes(key)
-        self._judge(attributes.FIELD + key, decoder, saved, reading, recorder)
+        saved, field = self._saved_of(key), attributes.FIELD + key
+        if saved.type is not None:
+            decoder = self._decoder(field, refer)
+            attributes.restore(agent, saved, decoder)
+            self._put[field] = saved, decoder
+        cards.put_back(agent, key, self.session.tools)
+
+    def _noted(self, refer: typed.Refer) -> typed.Refer:
+        def referred(name: str, old: Any) -> Any:
+            try:
+                return refer(name, old)
+            except KeyError:
+                self._missed.add(name)
+                raise
+
+        return referred
+
+    def _decoder(self, field: str, refer: typed.Refer) -> Decoder:
+        names, known = userdata.names(self._session), self._hooks.known_key
+        to = cards.refer(self.session.tools, userdata.refer(self._session, self._noted(refer)))
+        shares = self._shares
+        return Decoder(to, known, self._ours, shares=shares, field=field, names=names)
+
+    def _judge_state(self, only: str | None = None) -> None:
+        """Compare what was put back with what stands there now."""
+        names = userdata.names(self._session)
+        now = objects.read_together(self._targets(only), self._hooks.known_key, names)
+        for field in [only] if only else list(self._put):
+            if field in self._put:
+                self._judge(field, *self._put[field], now)
+
+    def _targets(self, only: str | None) -> Iterator[Target]:
+        """Of one field the others are read only if it shares something with them."""
+        saved = self._put[only][0].value if only in self._put else None
+        is_alone = only is not None and not objects.are_shared(saved)
+        found = [
+            *userdata.targets(self._session),
+            *(attributes.target(key, agent) for key, agent in self._made.items()),
+        ]
+        return (one for one in found if not is_alone or one.field == only)
 
     def _judge(
-        self,
-        field: str,
-        decoder: Decoder,
-        saved: Attributes,
-        reading: objects.Reading | None,
-        recorder: Recorder,
+        self, field: str, saved: Attributes, decoder: Decoder, read: Mapping[str, objects.Reading]
     ) -> None:
-        now = reading.value if reading else None
+        now = read[field].value if field in read else None
+        recorder = self._hooks.recorders.of(field)
         recorder.kept.keep(decoder.problems, saved.value, now)
-        self._judged[field] = objects.said(decoder.problems, saved, now)
+        self._judged[field] = objects.said(decoder.problems, saved, now, field, read)
 
     def _name(self, field: str, why: str | None) -> None:
         if why:

@@ -1,20 +1,53 @@
 """The start of a LiveKit session over the log of its call, in a room or without one."""
 
 from collections.abc import Mapping
+from itertools import chain, pairwise
 from typing import Any
 
 from livekit.agents import Agent, AgentSession
 
 from unbroken.env import Env
 from unbroken.live.live import Live
+from unbroken.livekit.guard import guarded
 from unbroken.livekit.hooks import Hooks
 from unbroken.livekit.restore import recover
 from unbroken.livekit.restore.recover import Gap, Planner, Problems
 from unbroken.livekit.restore.restore import Restored
 from unbroken.livekit.state.factories import AgentFactory
-from unbroken.log.entries import Noted, Recovered
+from unbroken.log.entries import Item, Noted, Recovered
 from unbroken.log.mark import Mark
-from unbroken.recovery.plan import Custom, Plan
+from unbroken.log.session import Session
+from unbroken.recovery.again import undone_to
+from unbroken.recovery.plan import Answer, Custom, Plan
+
+
+def known_items(session: Session) -> set[str]:
+    """The ids of all items, of those too that stand only in an agent's context.
+
+    LiveKit notes each start of a session, and its agent's configuration behind that. Only those
+    of the first start are the call's: a holder may have died before it had taken out its own.
+    """
+    own = (context.own.items() for context in session.contexts.values())
+    known = dict(chain(session.items.items(), *own))
+    return known.keys() - _cut_off(known, _standing(session))
+
+
+def _cut_off(items: Mapping[str, Item], standing: set[str]) -> set[str]:
+    """What later starts have left, of `items` in the order in which they were recorded."""
+    starts = [item_id for item_id, item in items.items() if _is_of_a_start(item)]
+    left = standing.intersection(starts[1:])
+    for before, (item_id, item) in pairwise(items.items()):
+        if before[0] in left and item.get("type") == "agent_config_update":
+            left.add(item_id)
+    return left
+
+
+def _standing(session: Session) -> set[str]:
+    return set(chain(session.order, *(context.ids for context in session.contexts.values())))
+
+
+def _is_of_a_start(item: Item) -> bool:
+    return item.get("type") == "agent_handoff" and item.get("old_agent_id") is None
 
 
 class Start:
@@ -46,7 +79,7 @@ class Start:
 
     def attach(self, agent: Agent) -> None:
         """From here on what is said and done is recorded. LiveKit's start comes next."""
-        self.known = set(self._live.session.items)
+        self.known = known_items(self._live.session)
         self._hooks.attach(agent)
 
     async def go_on(self, planner: Planner | None = None) -> None:
@@ -60,6 +93,8 @@ class Start:
         facts, report = self.restored.facts, self.restored.report
         self.plan, why = await recover.planned(facts, planner)
         is_custom = isinstance(self.plan, Custom)  # the others begin within this moment
+        if isinstance(self.plan, Answer):
+            self._undo(self.restored)
         if not is_custom:
             why = await recover.perform(self.plan, self._session, facts) or why
         report |= self.problems | ({"plan": why} if why else {})
@@ -75,3 +110,11 @@ class Start:
         if is_custom and (why := await recover.perform(self.plan, self._session, facts)):
             report["plan"] = why
             self._live.record(Noted(recover.NOT_AS_PLANNED, why))
+
+    @guarded
+    def _undo(self, restored: Restored) -> None:
+        """What tools had changed that are done again with the answer."""
+        at = undone_to(self._live.session, restored.facts.unknown_tools)
+        if at is not None:
+            restored.put_back_state(self._session, at)
+            self._hooks.scan()

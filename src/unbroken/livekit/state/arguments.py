@@ -16,6 +16,7 @@ from livekit.agents import Agent
 from livekit.agents.llm import ChatContext
 
 from unbroken import typed
+from unbroken.livekit.state import cards
 from unbroken.livekit.state.keys import ByInstance
 from unbroken.log import digest
 from unbroken.log.entries import JSON, AgentMade
@@ -29,6 +30,7 @@ OF = "arguments of "
 OWN = "of this process: "
 UNSAID = inspect.Parameter.empty
 LOST = object()
+OF_A_PROCESS = {"$live", "$circle", "$ref"}  # the last one is of a card
 CONTEXT = {"$live": "livekit.agents.ChatContext"}  # stands for one: it is a field of its own
 COLLECTS = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -186,7 +188,7 @@ def _is_kept(kind: Any) -> bool:
 def _encoded(value: object) -> JSON:
     """LOST where it cannot be written down, or a part of it cannot."""
     try:
-        encoded = typed.encode(value)
+        encoded = typed.encode(value, lambda part: cards.name_of(part, {}))
     except TooMuch:
         return LOST
     return LOST if _is_live(encoded) else encoded
@@ -194,7 +196,7 @@ def _encoded(value: object) -> JSON:
 
 def _is_live(encoded: JSON) -> bool:
     if isinstance(encoded, dict):
-        return "$live" in encoded or "$circle" in encoded or any(map(_is_live, encoded.values()))
+        return bool(OF_A_PROCESS & encoded.keys()) or any(map(_is_live, encoded.values()))
     return isinstance(encoded, list) and any(map(_is_live, encoded))
 
 

@@ -10,11 +10,11 @@ from typing import Any
 
 from livekit.agents import Agent, AgentTask
 
-from unbroken.livekit.state import objects
-from unbroken.livekit.state.objects import Reading
+from unbroken.livekit.state import cards, objects
+from unbroken.livekit.state.objects import Reading, Target
 from unbroken.log.attributes import Attributes
 from unbroken.log.session import ATTRIBUTES_OF
-from unbroken.typed import Decoder, Loose, Name, State
+from unbroken.typed import Decoder, Loose, Name, RecordState
 from unbroken.typed.records import CLASSES_MAX
 
 FIELD = ATTRIBUTES_OF
@@ -24,10 +24,14 @@ class Own(Loose):
     """An agent, as the attributes that are its class's own."""
 
     def declares(self, name: str) -> bool:
-        return super().declares(name) and name not in livekits()
+        return super().declares(name) and name not in self._others()
 
-    def split(self, found: Mapping[str, Any]) -> State:
-        return super().split({n: part for n, part in found.items() if n not in livekits()})
+    def split(self, found: Mapping[str, Any]) -> RecordState:
+        others = self._others()
+        return super().split({n: part for n, part in found.items() if n not in others})
+
+    def _others(self) -> frozenset[str]:
+        return livekits() | cards.attributes_of(self.kind)
 
 
 @cache
@@ -52,6 +56,11 @@ def _every_agents() -> frozenset[str]:
 @lru_cache(CLASSES_MAX)
 def _has_slots(kind: type) -> bool:
     return any(vars(base).get("__slots__") for base in kind.__mro__[:-1])
+
+
+def target(key: str, agent: Agent) -> Target:
+    """To read, of the agent of that key."""
+    return Target(FIELD + key, agent, Own(type(agent)))
 
 
 def read(agent: Agent, name: Name) -> Reading:

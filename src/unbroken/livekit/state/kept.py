@@ -12,7 +12,7 @@ from unbroken.typed import Problem
 NOTHING: Any = object()
 
 
-class Place(msgspec.Struct, frozen=True):
+class KeptPlace(msgspec.Struct, frozen=True):
     """At the path `at` the log has `saved`, and this process began with `began` there."""
 
     at: tuple[str, ...]
@@ -23,7 +23,7 @@ class Place(msgspec.Struct, frozen=True):
 class Kept:
     def __init__(self) -> None:
         self._saved: JSON = None
-        self._places: list[Place] = []
+        self._places: list[KeptPlace] = []
 
     def __bool__(self) -> bool:
         return bool(self._places)
@@ -33,7 +33,7 @@ class Kept:
         self._saved = saved
         paths = dict.fromkeys(_keys(problem.at) for problem in problems if not problem.is_live)
         self._places = [
-            Place(at, _at(saved, at), _at(now, at))
+            KeptPlace(at, _at(saved, at), _at(now, at))
             for at in paths
             if _at(saved, at) is not NOTHING and not any(at[:k] in paths for k in range(len(at)))
         ]
@@ -64,7 +64,7 @@ def _at(value: JSON, at: tuple[str, ...]) -> JSON:
     return value
 
 
-def _is_as_it_began(now: JSON, place: Place) -> bool:
+def _is_as_it_began(now: JSON, place: KeptPlace) -> bool:
     if not isinstance(_at(now, place.at[:-1]), dict) and place.at:
         return False
     there = _at(now, place.at)

@@ -10,7 +10,7 @@ from livekit.agents.llm import ChatItem
 from unbroken.live.live import Live
 from unbroken.live.mirror import Mirror, Put
 from unbroken.log import digest
-from unbroken.log.entries import Noted
+from unbroken.log.entries import ContextChanged, ItemsRemoved, Noted
 from unbroken.log.session import CONTEXT_OF
 
 log = logging.getLogger(__name__)
@@ -48,12 +48,24 @@ class Lists:
         """Record what is not as recorded, in the history and in the context of one agent."""
         history, context = self._session.history.items, agent.chat_ctx.items
         for change in self._mirror.changes(history, key, context):
-            if not isinstance(change, Put):
+            if isinstance(change, Put):
+                self._put(change)
+                edited = [] if change.is_new else [change.put.item["id"]]
+            else:
                 self._live.record(change)
-                continue
-            self._put(change)
-            if not change.is_new:
-                self._keep_apart(change.put.item["id"])
+                edited = self._shared(change)
+            for item_id in edited:
+                self._keep_apart(item_id)
+
+    def _shared(self, change: ItemsRemoved | ContextChanged) -> list[str]:
+        """What of it other contexts may have, too, though the history has it no more."""
+        if not isinstance(change, ContextChanged):
+            return []
+        ids = [item["id"] for item in change.then if not isinstance(item, str)]
+        session = self._live.session
+        others = session.contexts.items() if ids else ()
+        known = [session.items, *(of.own for key, of in others if key != change.agent)]
+        return [item_id for item_id in ids if any(item_id in items for items in known)]
 
     def _keep_apart(self, item_id: str) -> None:
         """The contexts of agents may have a copy of what was edited, as it was before."""

@@ -4,19 +4,31 @@ It is read field by field, each field in the JSON of `typed`; an object that has
 a number) is read whole. It is put back field by field, into the same object.
 """
 
+import logging
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from unbroken import typed
 from unbroken.log.attributes import Attributes
 from unbroken.log.changes import same
 from unbroken.log.entries import JSON
-from unbroken.typed import Decoder, Name, Problem, Record, TooMuch, Unfit, type_name
+from unbroken.typed import Decoder, Name, Problem, Record, Root, TooMuch, Unfit, sharing, type_name
+
+log = logging.getLogger(__name__)
 
 NAMES_MAX = 20  # in a report: it is for people
 WHOLE = ""  # stands for a field where an object has none
-SHARED = "$shared"  # beside the fields: those together that hold the same object
+SHARED = "$shared"  # beside the fields: where what they hold stands, too
+
+
+class Target(NamedTuple):
+    """An object to read: what it is called in the report, and how it is read, if its class does
+    not say it."""
+
+    field: str
+    value: object
+    record: Record | None = None
 
 
 class Reading(NamedTuple):
@@ -30,31 +42,69 @@ class Reading(NamedTuple):
 def read(target: object, name: Name, record: Record | None = None) -> Reading:
     """`name` gives the name of what is only referred to; `record` how the object is read, if its
     class does not say it."""
-    kind = type(target)
+    (found,) = read_together([Target("", target, record)], name).values()
+    return found
+
+
+def read_together(
+    targets: Iterable[Target], name: Name, names: Mapping[int, str] = typed.NOBODY
+) -> dict[str, Reading]:
+    """By field; each says where what it holds stands, too, in itself or in another one. One that
+    cannot be read costs itself. `names` are those of further objects, by id."""
+    found: dict[str, Reading] = {}
+    roots: list[Root] = []
+    shared = typed.Shared()
+    known = dict(names)
+    for target in targets:
+        known.setdefault(id(target.value), typed.ITSELF)
+        try:
+            found[target.field] = _read(target, name, names, shared, roots)
+        except Exception:
+            log.exception("state not read", extra={"field": target.field})
+    _tell_shared(found, shared.groups(roots, name, known))
+    return found
+
+
+def _tell_shared(found: Mapping[str, Reading], groups: Sequence[typed.Group]) -> None:
+    for field, reading in found.items() if groups else ():
+        is_by_field = isinstance(reading.value, dict) and not typed.TAGS.keys() & reading.value
+        if is_by_field and (told := sharing.told_by(field, groups)):
+            reading.value[SHARED] = told
+
+
+def _read(
+    target: Target,
+    name: Name,
+    names: Mapping[int, str],
+    shared: typed.Shared,
+    roots: list[Root],
+) -> Reading:
+    value, kind = target.value, type(target.value)
     fields: dict[str, JSON] = {}
     refused: dict[str, str] = {}
     whole: JSON = fields
-    shared = typed.Shared()
-
-    def inner(value: object) -> str | None:
-        return typed.ITSELF if value is target else name(value)
-
-    for at, part in _parts(target, record or record_of(kind), name):
-        shared.field = at[-1] if at else WHOLE
+    names = {**names, id(value): typed.ITSELF}
+    for at, part in _parts(value, target.record or record_of(kind), name):
+        own = at[-1] if at else WHOLE
         try:
-            found = typed.encode(part, inner if at else name, shared.see)
+            encoded = typed.encode(part, name, shared.see, names if at else typed.NOBODY)
         except TooMuch as error:
-            refused[at[-1] if at else WHOLE] = f"it is {error}"
+            refused[own] = f"it is {error}"
         except Exception as error:  # noqa: BLE001 - it changes meanwhile, or is very odd
-            refused[at[-1] if at else WHOLE] = f"it cannot be read ({type(error).__name__})"
+            refused[own] = f"it cannot be read ({type(error).__name__})"
         else:
+            roots.append(Root(target.field, at, part))
             if not at:
-                whole = found
+                whole = encoded
             else:
-                (fields.setdefault("$more", {}) if len(at) > 1 else fields)[at[-1]] = found
-    if whole is fields and (groups := shared.groups()):
-        fields[SHARED] = groups
+                (fields.setdefault("$more", {}) if len(at) > 1 else fields)[own] = encoded
     return Reading(type_name(kind), whole, refused)
+
+
+def is_one(value: object) -> bool:
+    """Whether two places that hold it hold one object, and not one value."""
+    is_value = value is None or typed.is_value(type(value))
+    return not is_value or isinstance(value, typed.CHANGEABLE)
 
 
 def record_of(kind: type) -> Record | None:
@@ -64,6 +114,15 @@ def record_of(kind: type) -> Record | None:
     return typed.record_of(kind) or typed.Loose(kind)
 
 
+def shares(saved: Mapping[str, JSON]) -> typed.SharedParts:
+    """To put back all that was saved, by field, in one pass."""
+    return typed.SharedParts({field: _told(value) for field, value in saved.items()})
+
+
+def are_shared(saved: JSON) -> bool:
+    return bool(_told(saved))
+
+
 def put_back(target: Any, saved: Attributes, decoder: Decoder, record: Record | None = None) -> Any:
     """Give `target` what was saved. Returns what has it now: `target`, wherever that can be
     changed. What could not be put back is in `decoder.problems`; nothing is raised."""
@@ -71,7 +130,7 @@ def put_back(target: Any, saved: Attributes, decoder: Decoder, record: Record | 
     try:
         if type(saved.value) is not dict or typed.TAGS.keys() & saved.value.keys():
             return _put_whole(target, saved.value, decoder)
-        decoder.itself = target
+        decoder.put_into(target)
         if type(target) is dict:
             _put_members(target, saved, decoder)
         elif record:
@@ -83,11 +142,18 @@ def put_back(target: Any, saved: Attributes, decoder: Decoder, record: Record | 
     return target
 
 
-def said(problems: Sequence[Problem], saved: Attributes, now: JSON) -> str | None:
-    """In words of the report what is not as it was; None if all is."""
+def said(
+    problems: Sequence[Problem],
+    saved: Attributes,
+    now: JSON,
+    field: str = "",
+    others: Collection[str] = (),
+) -> str | None:
+    """In words of the report what is not as it was; None if all is. `others` are the objects that
+    are there beside this `field`."""
     live = dict.fromkeys(typed.where(p.at) or "itself" for p in problems if p.is_live)
     words = [str(problem) for problem in problems if not problem.is_live]
-    words += [f"{' and '.join(group)}: one object before" for group in _parted(saved.value, now)]
+    words += _parted(field, _told(saved.value), _told(now), {field, *others})
     words += [f"{at or 'it'}: older than it was, as {why}" for at, why in saved.refused.items()]
     named = {str(part) for problem in problems for part in problem.at[:2]}
     words += [f"{at}: not as it was" for at in _different(saved.value, now) if at not in named]
@@ -149,12 +215,19 @@ def _fields(saved: Attributes) -> dict[str, JSON]:
     return {name: part for name, part in saved.value.items() if name != SHARED}
 
 
-def _parted(saved: JSON, now: JSON) -> list[list[str]]:
-    """The fields that held the same object, and do not any more."""
-    before, after = (
-        value.get(SHARED, []) if isinstance(value, dict) else [] for value in (saved, now)
-    )
-    return [group for group in before if group not in after]
+def _told(value: JSON) -> JSON:
+    return value.get(SHARED) if isinstance(value, dict) else None
+
+
+def _parted(field: str, before: JSON, now: JSON, there: Collection[str]) -> Iterator[str]:
+    """In words the places that held one object, and do not any more."""
+    together = [set(group) for group in sharing.groups_of(field, now)]
+    for group in sharing.groups_of(field, before):
+        known = tuple(place for place in group if place[0] in there)
+        if len(known) > 1 and not any(set(known) <= places for places in together):
+            yield f"{sharing.words(field, known)}: one object before"
+    if isinstance(before, list) and (more := [n for n in before if isinstance(n, int)]):
+        yield f"{more[0]} more objects stood in several places"
 
 
 def _different(saved: JSON, now: JSON) -> Iterator[str]:

@@ -5,6 +5,7 @@ from functools import partial
 from itertools import islice
 
 from unbroken.live.live import Live
+from unbroken.livekit.guard import guarded
 from unbroken.livekit.state.kept import Kept
 from unbroken.livekit.state.objects import Reading
 from unbroken.log import digest
@@ -136,6 +137,18 @@ class Recorders:
         found = {ATTRIBUTES_OF + agent: recorder.digest for agent, recorder in newest}
         found["userdata"] = self.userdata.digest
         return {field: of_live for field, of_live in found.items() if of_live is not None}
+
+    @guarded
+    def record(self, field: str, reading: Reading) -> None:
+        """Of an agent that never had any attributes, none are written."""
+        agent = field.removeprefix(ATTRIBUTES_OF)
+        is_any = reading.value or reading.refused or agent in self._live.session.attributes
+        if agent == field or is_any:
+            self.of(field).record(reading)
+
+    def of(self, field: str) -> Recorder:
+        agent = field.removeprefix(ATTRIBUTES_OF)
+        return self.userdata if agent == field else self.attributes(agent)
 
     def attributes(self, agent: str) -> Recorder:
         if agent in self._attributes:

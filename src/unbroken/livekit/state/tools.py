@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from livekit.agents import Agent
 
+from unbroken.livekit import fragile
 from unbroken.log.session import TOOLS_OF
 
 OF = TOOLS_OF
@@ -15,10 +16,14 @@ def read(agent: Agent) -> list[str]:
 
 
 async def put_back(agent: Agent, began: Iterable[str], last: Iterable[str]) -> None:
-    """Take away what a running call had taken away. What it had added no log can hold."""
+    """Take away what a running call had taken away. What it had added no log can hold, but for
+    what LiveKit's own tasks build of their attributes."""
     removed = set(began) - set(last)
-    if removed & set(read(agent)):
-        await agent.update_tools([tool for tool in agent.tools if tool.id not in removed])
+    here, confirming = set(read(agent)), fragile.confirmation_of(agent)
+    built = [confirming] if confirming and confirming.id in set(last) - here else []
+    if removed & here or built:
+        kept = [tool for tool in agent.tools if tool.id not in removed]
+        await agent.update_tools([*kept, *built])
 
 
 def differences(agent: Agent, last: Iterable[str]) -> str | None:

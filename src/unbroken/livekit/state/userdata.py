@@ -1,16 +1,18 @@
 """The session's userdata: captured, and put back into the object that the application gave."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from livekit.agents import AgentSession
 
 from unbroken.livekit.state import objects
-from unbroken.livekit.state.objects import Reading
+from unbroken.livekit.state.objects import Target
 from unbroken.log.attributes import Attributes
 from unbroken.log.entries import JSON
-from unbroken.typed import Decoder, Name, Problem
+from unbroken.typed import Decoder, Problem, Refer
 
 FIELD = "userdata"
+NAME = "session.userdata"  # names it where an agent holds it: no agent is called so
 
 
 def of(session: AgentSession[Any]) -> Any:
@@ -21,15 +23,30 @@ def of(session: AgentSession[Any]) -> Any:
         return None
 
 
+def names(session: AgentSession[Any]) -> dict[int, str]:
+    """Its name by its id, if it is one object wherever it stands."""
+    data = of(session)
+    return {id(data): NAME} if objects.is_one(data) else {}
+
+
+def refer(session: AgentSession[Any], others: Refer) -> Refer:
+    """The userdata by its name, and what the others know."""
+
+    def referred(name: str, old: Any) -> Any:
+        return of(session) if name == NAME else others(name, old)
+
+    return referred
+
+
 def encode(userdata: object) -> JSON:
     """The JSON of `typed`, field by field; without those fields that no entry can hold."""
     return objects.read(userdata, _nobody).value
 
 
-def read(session: AgentSession[Any], name: Name) -> Reading | None:
-    """None where there is none."""
-    data = of(session)
-    return None if data is None else objects.read(data, name)
+def targets(session: AgentSession[Any]) -> Iterator[Target]:
+    """To read; none where there is none."""
+    if (data := of(session)) is not None:
+        yield Target(FIELD, data)
 
 
 def put_back(userdata: Any, saved: JSON) -> list[Problem]:

@@ -1,0 +1,124 @@
+"""What the agent of a call shares with other agents, processes and browsers, and what it holds
+among them."""
+
+from livekit.agents import JobContext
+
+from unbroken.coordination import rate
+from unbroken.coordination.holding import LeaseWire, Lock, Slot, WindowPlace
+from unbroken.coordination.http import RemoteShared
+from unbroken.coordination.lease import (
+    LOCK,
+    SLOT,
+    LeaseAsk,
+    Pool,
+    SessionTerm,
+    check_holder,
+    check_limit,
+    check_pool,
+    check_ttl,
+)
+from unbroken.coordination.remote_leases import RemoteLeases
+from unbroken.coordination.scope import APP, ROOM, USER, StateOwner
+from unbroken.coordination.state import State, StateWire
+from unbroken.env import Env
+from unbroken.errors import Conflict
+from unbroken.live.live import Live
+from unbroken.names import NEW_CHARS_MAX
+from unbroken.people import is_person
+
+APP_ID = "default"  # one installation is one application
+
+
+class Shares:
+    """Nothing is opened before `ready`, or a change, of one of the states."""
+
+    _live: Live | None
+    _ctx: JobContext
+    _env: Env
+    _shared: StateWire | None
+    _states: dict[StateOwner, State]
+    _leases: LeaseWire | None
+    role: str
+
+    @property
+    def room(self) -> State:
+        """Of the room of this call, by its name; whoever has a token to join the room may read
+        it."""
+        return self._state(ROOM, self._ctx.job.room.name)
+
+    @property
+    def user(self) -> State:
+        """Of the person who was the first in this call, by identity; it goes with them from room
+        to room. Raises Conflict before there was anybody."""
+        people = self._live.session.participants.values() if self._live else ()
+        if (first := next((p for p in people if is_person(p.kind)), None)) is None:
+            raise Conflict("nobody has been in the call yet")
+        return self._state(USER, first.identity)
+
+    @property
+    def app(self) -> State:
+        """Of all calls of the service."""
+        return self._state(APP, APP_ID)
+
+    def lock(self, name: str, *, ttl_s: float = 10.0, wait_s: float | None = None) -> Lock:
+        """For `async with`: one holder at a time, of all agents of the service. It waits for as
+        long as it takes, or raises Locked behind `wait_s`; a holder that is gone blocks others for
+        at most `ttl_s` (1 to 300). Raises InvalidInput, Conflict before the service knows the
+        session; within it ArchiveUnavailable, CallTaken, and LeaseLost when it is lost."""
+        ask = self._ask(Pool(LOCK, name), 1, ttl_s)
+        return Lock(self._wire(), self._env, ask, wait_s=wait_s)
+
+    def limit(
+        self,
+        name: str,
+        key: str = "",
+        *,
+        limit: int,
+        per_s: float | None = None,
+        ttl_s: float = 30.0,
+        wait_s: float | None = 0.0,
+    ) -> Slot | WindowPlace:
+        """For `async with`: at most `limit` at a time of `name` for `key`, of all agents of the
+        service; with `per_s` at most so many in any stretch of `per_s` seconds. Raises LimitReached
+        behind `wait_s` (None: it waits for as long as it takes), and what `lock` raises. A slot
+        whose holder is gone is free behind `ttl_s`, unless the session's next agent asks for it:
+        it has that one."""
+        if per_s is not None:
+            window = rate.window(name, key, limit=limit, per_s=per_s)
+            return WindowPlace(self._wire(), window, wait_s=wait_s)
+        ask = self._ask(Pool(SLOT, name, key), limit, ttl_s)
+        return Slot(self._wire(), self._env, ask, wait_s=wait_s)
+
+    def _wire(self) -> LeaseWire:
+        if self._leases is None:
+            raise Conflict("this call has no service to ask for locks and limits")
+        return self._leases
+
+    def _ask(self, pool: Pool, limit: int, ttl_s: float) -> LeaseAsk:
+        live = self._live
+        if live is None or live.session_id is None or live.term is None:
+            raise Conflict("the service does not know this session yet")
+        return LeaseAsk(
+            lease_id=self._env.new_id(),
+            pool=check_pool(pool),
+            limit=check_limit(limit),
+            ttl_us=check_ttl(ttl_s),
+            session=SessionTerm(live.session_id, live.term),
+            owner=check_holder(f"{self._ctx.job.room.name}/{self.role}"[:NEW_CHARS_MAX]),
+        )
+
+    def _state(self, scope: str, name: str) -> State:
+        owner = StateOwner(scope, name)
+        if owner not in self._states:
+            if self._shared is None:
+                raise Conflict("this call has no service to share its state")
+            self._states[owner] = State(owner, self._shared, self._env)
+        return self._states[owner]
+
+    async def _close_states(self) -> None:
+        for state in self._states.values():
+            await state.aclose()
+        if isinstance(self._shared, RemoteShared):
+            await self._shared.aclose()
+        if isinstance(self._leases, RemoteLeases):
+            await self._leases.aclose()
