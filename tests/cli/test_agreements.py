@@ -10,6 +10,7 @@ from agents.persona import EMBEDDED_MODEL
 from unbroken.cli import folders, model
 from unbroken.env import Host
 from unbroken.journal.spool import Spool
+from unbroken.machine import data_folder
 from unbroken.service.settings import Settings
 
 
@@ -20,7 +21,7 @@ def test_the_embedded_model_has_one_name():
 def test_the_data_folder_is_the_services(monkeypatch, tmp_path):
     monkeypatch.delenv("UNBROKEN_DATA", raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    assert Settings().data == folders.data_folder(os.environ) == tmp_path / "unbroken"
+    assert Settings().data == data_folder(os.environ) == tmp_path / "unbroken"
 
 
 @pytest.mark.parametrize(

@@ -10,16 +10,17 @@ import pytest
 from unbroken.cli import folders, health, ports
 from unbroken.cli.logfile import LOG_BYTES_MAX, LogFile
 from unbroken.cli.refusal import Refusal
+from unbroken.machine import data_folder
 
 
 def test_the_data_folder_is_the_named_one_else_the_users_else_the_systems(monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setenv("HOME", "/home/ann")
-    assert folders.data_folder({"UNBROKEN_DATA": "/x"}) == Path("/x")
-    assert folders.data_folder({"XDG_DATA_HOME": "/y"}) == Path("/y/unbroken")
-    assert folders.data_folder({}) == Path("/home/ann/.local/share/unbroken")
+    assert data_folder({"UNBROKEN_DATA": "/x"}) == Path("/x")
+    assert data_folder({"XDG_DATA_HOME": "/y"}) == Path("/y/unbroken")
+    assert data_folder({}) == Path("/home/ann/.local/share/unbroken")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert folders.data_folder({}) == Path("/var/lib/unbroken")
+    assert data_folder({}) == Path("/var/lib/unbroken")
 
 
 def test_looking_at_a_folder_makes_nothing(tmp_path):

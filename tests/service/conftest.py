@@ -7,14 +7,16 @@ import pytest
 
 from tests.service.livekit_stand_in import Rooms
 from unbroken.blobs.object_store import ObjectBlobs
+from unbroken.coordination.waited_leases import WaitedLeases
+from unbroken.coordination.watched import WatchedState
 from unbroken.service.app import create_app
 from unbroken.service.first_agent import FirstAgent
 from unbroken.service.locks import OneAtATime
 from unbroken.service.opening import Opening
-from unbroken.service.parts import Parts
+from unbroken.service.parts import ServiceParts
 from unbroken.service.settings import Settings
 from unbroken.service.steadiness import Steadiness
-from unbroken.service.watch.loop import Watch
+from unbroken.service.watch.loop import WatchLoop
 from unbroken.store.sqlite import SqliteStore
 from unbroken.testing.holders import LISTENED_S, Clock
 
@@ -83,13 +85,15 @@ def rooms(clock) -> Rooms:
 
 
 @pytest.fixture
-def parts(settings, clock, store, blobs, rooms, steadiness):  # noqa: PLR0917 - fixtures
+def parts(settings, clock, store, rooms, steadiness):
     first = FirstAgent(store.waiting, rooms, clock, name="concierge", retry_s=1)
     one_at_a_time = OneAtATime(store.locks, clock)
     opening = Opening(store.rooms, rooms, clock, first, one_at_a_time)
-    return Parts(settings, clock, store, blobs, rooms, opening, one_at_a_time, steadiness)
+    shared = (WatchedState(store.state), WaitedLeases(store.leases))
+    rest = (opening, one_at_a_time, steadiness, *shared)
+    return ServiceParts(settings, clock, store, store.blobs, rooms, *rest)
 
 
 @pytest.fixture
 def watch(parts):
-    return Watch(parts)
+    return WatchLoop(parts)

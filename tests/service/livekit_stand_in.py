@@ -6,10 +6,10 @@ import msgspec
 
 from unbroken.dispatch import json_object
 from unbroken.errors import RoomServerUnavailable
-from unbroken.service.livekit_rooms import Asked, LiveRoom, Participant
+from unbroken.service.livekit_rooms import Asked, LiveRoom, RoomParticipant
 
-PERSON = Participant("ann", is_person=True, is_agent=False)
-AGENT = Participant("agent", is_person=False, is_agent=True)
+PERSON = RoomParticipant("ann", is_person=True, is_agent=False)
+AGENT = RoomParticipant("agent", is_person=False, is_agent=True)
 
 
 class Rooms:
@@ -17,7 +17,7 @@ class Rooms:
 
     def __init__(self, clock) -> None:
         self.rooms: dict[str, LiveRoom] = {}
-        self.people: dict[str, list[Participant]] = {}
+        self.people: dict[str, list[RoomParticipant]] = {}
         self.is_away = False
         self.asked = 0  # requests
         self.dispatched: list[tuple[str, dict]] = []

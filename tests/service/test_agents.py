@@ -7,7 +7,16 @@ import pytest
 import zstandard
 
 from unbroken.archive.http import refusal
-from unbroken.archive.port import Archive, HostAnswer, HostBatch, Taken, TakeRequest, encode
+from unbroken.archive.port import (
+    Archive,
+    HostAnswer,
+    HostBatch,
+    LogPart,
+    LogPlace,
+    Taken,
+    TakeRequest,
+    encode,
+)
 from unbroken.errors import InvalidInput
 from unbroken.testing.contracts import ArchiveContract
 from unbroken.testing.holders import Holder, numbered
@@ -27,6 +36,14 @@ class OverHttp:
             raise refusal("the service", answer.status_code, answer.content)
         assert answer.status_code == 200, answer.text
         return msgspec.msgpack.decode(answer.content, type=Taken)
+
+    async def read_log(self, place: LogPlace) -> LogPart:
+        asked = {"holder": place.holder, "after": place.seq, "chain": place.chain.hex()}
+        answer = await self.client.get(f"/api/v1/sessions/{place.session_id}/log", params=asked)
+        if answer.status_code in {404, 409, 422}:
+            raise refusal("the service", answer.status_code, answer.content)
+        assert answer.status_code == 200, answer.text
+        return msgspec.msgpack.decode(answer.content, type=LogPart)
 
     async def append(self, batch: HostBatch) -> HostAnswer:
         packed = zstandard.compress(encode(batch))

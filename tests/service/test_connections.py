@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import resource
 import socket
 import sys
@@ -18,6 +19,8 @@ from unbroken.service.settings import Settings
 HEAD = b"GET / HTTP/1.1\r\nHost: localhost\r\nX: "
 WHOLE = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 HANG_S = 15
+BLOB_BYTES = 24 << 20
+POOLED_S = 5.0  # httpx closes what it has not used for so long
 # As a shell's `ulimit -n` does it: the service cannot raise it again.
 FEW = (
     "import resource as r; r.setrlimit(r.RLIMIT_NOFILE, (192, 192)); "
@@ -59,6 +62,41 @@ async def is_closed(reader) -> bool:
     return True
 
 
+@contextlib.asynccontextmanager
+async def asking(port: int, blob: str, *, times: int):
+    """Readers that have asked for a blob, one after the other, and take none of it."""
+    asked = f"GET {blob} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    async with contextlib.AsyncExitStack() as ends:
+        readers = []
+        for _ in range(times):
+            reader, writer = await opened(port, asked.encode())
+            ends.callback(writer.close)
+            await reader.readuntil(b"\r\n\r\n")
+            readers.append(reader)
+        yield readers
+
+
+async def taken(reader) -> int:
+    """How much of an answer is there to be taken."""
+    size = 0
+    with contextlib.suppress(ConnectionError):
+        async with asyncio.timeout(HANG_S):
+            while part := await reader.read(1 << 20):
+                size += len(part)
+    return size
+
+
+@contextlib.asynccontextmanager
+async def with_a_blob(tmp_path):
+    """The service, and a path of BLOB_BYTES: more than the system keeps for a connection."""
+    content = b"x" * BLOB_BYTES
+    path = f"/api/v1/blobs/{hashlib.sha256(content).hexdigest()}"
+    async with serving(tmp_path) as port, httpx.AsyncClient(trust_env=False) as client:
+        kept = await client.put(f"http://127.0.0.1:{port}{path}", content=content)
+        assert kept.status_code == 204
+        yield port, path
+
+
 @pytest.mark.parametrize("said", [b"", b"G", HEAD])
 async def test_a_head_that_does_not_come_is_not_waited_for(tmp_path, monkeypatch, said):
     monkeypatch.setattr(connections, "HEAD_S", 0.3)
@@ -81,6 +119,16 @@ async def test_a_head_has_its_deadline_however_it_drips(tmp_path, monkeypatch):
         writer.close()
 
 
+async def test_an_idle_connection_is_kept_longer_than_a_client_keeps_it(tmp_path):
+    async with serving(tmp_path) as port:
+        reader, writer = await opened(port, WHOLE)
+        await reader.readuntil(b'{"status":"ok"}')
+        await asyncio.sleep(POOLED_S + 1.0)
+        writer.write(WHOLE)
+        await reader.readuntil(b'{"status":"ok"}')
+        writer.close()
+
+
 async def test_at_the_bound_the_one_that_said_nothing_for_longest_makes_room(tmp_path, monkeypatch):
     monkeypatch.setattr(server, "connections_max", lambda: 4)
     async with serving(tmp_path) as port:
@@ -90,6 +138,26 @@ async def test_at_the_bound_the_one_that_said_nothing_for_longest_makes_room(tmp
         assert await is_closed(silent[0][0])
         for _, other in (*silent, (reader, writer)):
             other.close()
+
+
+async def test_an_answer_that_is_not_taken_is_not_kept(tmp_path, monkeypatch):
+    async with with_a_blob(tmp_path) as (port, path), asking(port, path, times=1) as (in_time,):
+        monkeypatch.setattr(connections, "BODY_S", 0.1)
+        monkeypatch.setattr(connections, "BYTES_PER_S_MIN", BLOB_BYTES * 10)
+        async with asking(port, path, times=1) as (silent,):
+            await asyncio.sleep(1.0)
+            assert await taken(silent) < BLOB_BYTES
+            assert await taken(in_time) == BLOB_BYTES
+
+
+async def test_at_the_bound_of_answers_the_one_that_takes_none_for_longest_is_given_up(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(connections, "UNTAKEN_BYTES_MAX", BLOB_BYTES * 3 // 2)
+    async with with_a_blob(tmp_path) as (port, path), asking(port, path, times=3) as slow:
+        sizes = [await taken(reader) for reader in slow]
+    assert sizes[0] < BLOB_BYTES
+    assert sizes[-1] == BLOB_BYTES
 
 
 def test_many_silent_ones_take_the_service_from_nobody(tmp_path):

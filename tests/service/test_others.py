@@ -4,11 +4,11 @@ import pytest
 
 from tests.service.livekit_stand_in import AGENT, PERSON
 from tests.service.test_watch import phase, step
-from unbroken.service.livekit_rooms import Participant
+from unbroken.service.livekit_rooms import RoomParticipant
 from unbroken.service.room_metadata import conversation_of
 from unbroken.testing.holders import ENV, Holder, entry
 
-ANN, BOB = PERSON, Participant("bob", is_person=True, is_agent=False)
+ANN, BOB = PERSON, RoomParticipant("bob", is_person=True, is_agent=False)
 API = "/api/v1"
 JOINED = entry(b'{"identity":"ann","participant_kind":"standard"}', kind="participant_joined")
 

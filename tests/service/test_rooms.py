@@ -244,6 +244,29 @@ async def test_a_closed_room_is_gone_and_its_conversation_is_not(client, livekit
     assert found.status_code == 200
 
 
+async def test_of_many_writers_at_once_none_loses_a_key(client, name, monkeypatch):
+    """Although LiveKit shows what it was told only some looks later."""
+    room = await open_room(client, name)
+    rooms = client.parts.livekit
+    find, told, looks = rooms.find, rooms._client.room.update_room_metadata, []
+    before = await find(name)
+
+    async def tell(request):
+        looks[:] = [await find(name)] * 3
+        return await told(request)
+
+    async def find_late(asked):
+        return looks.pop() if looks else await find(asked)
+
+    monkeypatch.setattr(rooms, "find", find_late)
+    monkeypatch.setattr(rooms._client.room, "update_room_metadata", tell)
+    keys = [f"k{n}" for n in range(8)]
+    await asyncio.gather(*(client.put(f"{ROOMS}/{name}/metadata", json={k: 1}) for k in keys))
+    kept = json.loads((await find(name)).metadata)
+    assert kept == json.loads(before.metadata) | dict.fromkeys(keys, 1)
+    assert kept["conversation_id"] == room["conversation_id"]
+
+
 async def test_metadata_is_merged(client, livekit, name):
     room = await open_room(client, name)
     answer = await client.put(f"{ROOMS}/{name}/metadata", json={"user": {"likes": "tea"}})

@@ -79,3 +79,17 @@ def test_a_short_secret_of_livekits_is_no_warning_at_each_request(tmp_path):
     log = (tmp_path / "log").read_text()
     assert "service started" in log
     assert "Warning" not in log
+
+
+def test_a_short_secret_is_not_told_at_each_token(tmp_path):
+    short = {
+        "LIVEKIT_URL": "ws://127.0.0.1:9",
+        "LIVEKIT_API_KEY": "devkey",
+        "LIVEKIT_API_SECRET": "secret",
+    }
+    with started(tmp_path, **short) as (_, port), httpx.Client(trust_env=False) as client:
+        asked = client.post(f"http://127.0.0.1:{port}/api/v1/rooms", json={"name": "r"})
+    assert asked.status_code == 503  # it has signed what it asked LiveKit
+    log = (tmp_path / "log").read_text()
+    assert "service started" in log
+    assert "HMAC" not in log

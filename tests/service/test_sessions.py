@@ -143,3 +143,21 @@ async def test_nobody_is_killed_outside_a_demonstration(client, archive):
     taken = await Holder(archive).take()
     answer = await client.post(f"{SESSIONS}/{taken.session_id}/kill")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+async def test_what_is_kept_of_a_session_is_verified(client, archive):
+    holder = Holder(archive)
+    taken = await holder.take()
+    await holder.append(1, item("a", "hello", after=None))
+    found = (await client.get(f"/api/v1/sessions/{taken.session_id}/verify")).json()
+    assert found == {
+        "session_id": str(taken.session_id),
+        "ok": True,
+        "entries": 1,
+        "messages": 1,
+        "side_entries": 0,
+        "blobs": 0,
+        "findings": [],
+        "count": 0,
+    }
+    assert (await client.get(f"/api/v1/sessions/{taken.call_id}/verify")).status_code == 404

@@ -1,5 +1,6 @@
 """What the watch concludes from what LiveKit says, with a clock that can be put forward."""
 
+import asyncio
 import json
 
 import pytest
@@ -7,8 +8,8 @@ import pytest
 from tests.service.livekit_stand_in import PERSON
 from unbroken.dispatch import KEPT_BYTES_MAX, Said, of_application, pointer_in
 from unbroken.errors import RoomServerUnavailable
-from unbroken.service.livekit_rooms import Participant
-from unbroken.service.watch.loop import Watch
+from unbroken.service.livekit_rooms import RoomParticipant
+from unbroken.service.watch.loop import WatchLoop
 from unbroken.testing.holders import TTL_MS, Holder
 
 
@@ -28,7 +29,8 @@ async def step(watch):
     """Let the failover do all that is due, to the end."""
     await watch.failover.step()
     while tasks := list(watch.failover._tasks.values()):
-        await tasks[0]
+        await asyncio.wait(tasks)
+        await asyncio.sleep(0)  # what is done is forgotten behind it
 
 
 # Failover
@@ -53,7 +55,7 @@ async def test_an_orphan_with_people_gets_an_agent(store, rooms, watch):
 
 
 async def test_nobody_is_sent_into_an_empty_room(store, rooms, watch, clock):
-    rooms.open("room", Participant("recorder", is_person=False, is_agent=False))
+    rooms.open("room", RoomParticipant("recorder", is_person=False, is_agent=False))
     taken = await orphan(store)
     await step(watch)
     assert rooms.dispatched == []
@@ -146,7 +148,7 @@ async def test_a_lost_provider_gets_one_more_try(store, rooms, watch):
 
 async def test_giving_up_may_leave_the_room_open(store, rooms, parts):
     changed = parts.settings.model_copy(update={"on_give_up": "stay", "crashes_max": 1})
-    watch = Watch(parts._replace(settings=changed))
+    watch = WatchLoop(parts._replace(settings=changed))
     rooms.open("room", PERSON)
     taken = await orphan(store)
     await step(watch)
@@ -196,7 +198,7 @@ async def test_a_holder_is_lost_when_host_and_livekit_have_lost_it(store, rooms,
 @pytest.mark.parametrize("answer", [True, None])
 async def test_a_silent_keeper_costs_no_agent_its_call(store, rooms, watch, clock, answer):
     rooms.answer = answer
-    rooms.open("room", PERSON, Participant("agent", is_person=False, is_agent=True))
+    rooms.open("room", PERSON, RoomParticipant("agent", is_person=False, is_agent=True))
     taken = await lost(store, clock, agent_identity="agent")
     await watch.rounds.round()
     assert await phase(store, taken) == ("live", None)
@@ -205,7 +207,7 @@ async def test_a_silent_keeper_costs_no_agent_its_call(store, rooms, watch, cloc
 async def test_a_silent_host_whose_agent_does_not_answer_is_lost(store, rooms, watch, clock):
     """LiveKit shows it for some twenty seconds more."""
     rooms.answer = False
-    rooms.open("room", PERSON, Participant("agent", is_person=False, is_agent=True))
+    rooms.open("room", PERSON, RoomParticipant("agent", is_person=False, is_agent=True))
     taken = await lost(store, clock, agent_identity="agent")
     await watch.rounds.round()
     assert await phase(store, taken) == ("orphaned", None)
@@ -323,7 +325,7 @@ async def test_a_host_that_never_comes_back_ends_after_all(store, clock, watch):
 async def test_an_agent_of_an_older_term_is_sent_out(store, rooms, watch, clock):
     await orphan(store, agent_identity="old")
     await Holder(store.archive).take(agent_identity="new")
-    there = [Participant(name, is_person=False, is_agent=True) for name in ("old", "new")]
+    there = [RoomParticipant(name, is_person=False, is_agent=True) for name in ("old", "new")]
     rooms.open("room", PERSON, *there)
     await watch.rounds.round()
     assert rooms.removed == ["old"]

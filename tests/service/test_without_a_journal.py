@@ -9,8 +9,8 @@ import structlog
 from tests.core.told import Told
 from tests.service.servers import service
 from unbroken import BackendClient
-from unbroken.backend_client import _part
-from unbroken.service.watch.loop import Watch
+from unbroken.archive.http import part
+from unbroken.service.watch.loop import WatchLoop
 from unbroken.testing.holders import Holder
 
 API = "/api/v1"
@@ -87,7 +87,7 @@ async def test_turns_beside_an_agent_of_ours_are_of_the_same_call(client, archiv
 async def test_the_next_day_it_is_a_new_call_when_the_last_one_is_over(client, clock):
     first = await post(client, "/conversations/save-turn", turn("q"), 201)
     clock.advance(1_000)
-    await Watch(client.parts).ends.round()
+    await WatchLoop(client.parts).ends.round()
     second = await post(client, "/conversations/save-turn", turn("q"), 201)
     assert second["call_id"] != first["call_id"]
     assert second["conversation_id"] != first["conversation_id"]
@@ -169,7 +169,7 @@ async def test_a_room_may_have_any_name(tmp_path):
     with service(tmp_path, "ws://127.0.0.1:9") as url:
         client = BackendClient(url, env=Told(tmp_path / "spool", UNBROKEN_ARCHIVE=url))
         for room in (".", "..", "...", "a/..", "a b", "é%2F", "?x#y"):
-            path = f"/rooms/{_part(room)}/agents"
+            path = f"/rooms/{part(room)}/agents"
             named = (await client._request("POST", path, dict, json={}))["conversation_id"]
             found = await client._request("GET", f"/conversations/{named}", dict)
             assert [call["room_name"] for call in found["call_list"]] == [room]

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import typer
 
-from unbroken.cli import doctor, keep, serve, up
+from unbroken.cli import doctor, init, keep, migrate, serve, up, verify
 from unbroken.cli.extras import refusal_without
 from unbroken.cli.refusal import Refusal
 from unbroken.cli.variables import misspelt
@@ -23,6 +23,9 @@ app.command("up")(up.up)
 app.command("serve")(serve.serve)
 app.command("keep")(keep.keep)
 app.command("doctor")(doctor.doctor)
+app.command("init")(init.init)
+app.command("migrate")(migrate.migrate)
+app.command("verify")(verify.verify)
 
 
 @app.callback(invoke_without_command=True)

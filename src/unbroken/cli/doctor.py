@@ -25,6 +25,7 @@ from unbroken.cli.remains import keeper_of
 from unbroken.cli.variables import misspelt
 from unbroken.env import Host
 from unbroken.journal.spool import Spool
+from unbroken.machine import LOOPBACK, data_folder
 
 Port = Annotated[int, typer.Option(min=1, max=65_535, help="Port of the service.")]
 LivekitPort = Annotated[int, typer.Option(min=1, max=65_535, help="Port of LiveKit.")]
@@ -35,7 +36,7 @@ REFUSED = 401  # HTTP: by a service that wants its key
 Check = tuple[str, Callable[[], str], str]  # what is looked at, how, and what mends it
 
 
-class Found(NamedTuple):
+class Checked(NamedTuple):
     """`fix`: what to do about it; None: it is good."""
 
     name: str
@@ -56,16 +57,16 @@ def doctor(*, port: Port = 8000, livekit_port: LivekitPort = 7880, as_json: Json
         raise typer.Exit(1)
 
 
-def _look(check: Check) -> Found:
+def _look(check: Check) -> Checked:
     name, look, fix = check
     try:
-        return Found(name, look(), None)
+        return Checked(name, look(), None)
     except Refusal as refusal:
-        return Found(name, str(refusal), fix)
+        return Checked(name, str(refusal), fix)
 
 
 def _checks(port: int, livekit_port: int) -> Iterator[Check]:
-    data, spool = folders.data_folder(os.environ), folders.spool_folder()
+    data, spool = data_folder(os.environ), folders.spool_folder()
     unbroken = f"{version('unbroken')}, Python {platform.python_version()}"
     yield "unbroken", lambda: unbroken, ""
     yield "livekit-agents", _livekit_agents, "pip install 'unbroken[all]'."
@@ -165,7 +166,7 @@ def _port_in(runs: str) -> int | None:
 async def _system(port: int) -> tuple[int | None, dict[str, object] | None]:
     """Status, and what the service that runs says about itself; None, None when none does."""
     try:
-        status, body = await health.get(f"http://{ports.LOOPBACK}:{port}/api/v1/system")
+        status, body = await health.get(f"http://{LOOPBACK}:{port}/api/v1/system")
         found = json.loads(body)
     except (health.NoAnswerError, ValueError):
         return None, None

@@ -14,6 +14,7 @@ BY_MODULE = {
     "obstore": "service",
     "pydantic_settings": "service",
     "python_multipart": "service",
+    "psycopg": "postgres",
     "livekit": "livekit",
     "onnxruntime": "embedded",
     "moonshine_voice": "embedded",

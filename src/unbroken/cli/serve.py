@@ -15,13 +15,33 @@ Port = Annotated[
 ]
 
 
-def serve(*, host: Host = None, port: Port = None) -> None:
+Database = Annotated[
+    str | None,
+    typer.Option(
+        help="postgresql://USER@HOST/NAME, for several services; else a file in the data folder. "
+        "Where the URL has a password, set UNBROKEN_DATABASE: others see a command line."
+    ),
+]
+
+
+Blobs = Annotated[
+    str | None,
+    typer.Option(
+        help="s3://BUCKET/PREFIX, gs:// or az://, with credentials in the usual variables; "
+        "else a folder in the data folder."
+    ),
+]
+
+
+def serve(
+    *, host: Host = None, port: Port = None, database: Database = None, blobs: Blobs = None
+) -> None:
     """Keep conversations and answer questions about them. Settings: UNBROKEN_*, LIVEKIT_*."""
     from pydantic import ValidationError  # noqa: PLC0415  the web framework takes a second
 
     from unbroken import service  # noqa: PLC0415
 
-    given: dict[str, Any] = {"host": host, "port": port}
+    given: dict[str, Any] = {"host": host, "port": port, "database": database, "blobs": blobs}
     try:
         settings = service.Settings(**{k: v for k, v in given.items() if v is not None})
         service.run(settings)

@@ -17,6 +17,7 @@ from unbroken.cli.model import Model
 from unbroken.cli.parts import Plan, parts, shared_environ
 from unbroken.cli.refusal import Refusal
 from unbroken.cli.supervisor import Supervisor
+from unbroken.machine import data_folder
 
 PORT_MAX = 65_535
 ASSISTANT = "agents.worker"
@@ -62,7 +63,7 @@ def up(
     began_s = time.monotonic()
     environ = os.environ
     extras.need(("fastapi", *(() if no_agent else ("livekit", *_speech(agent)))))
-    data, spool = folders.data_folder(environ), folders.spool_folder()
+    data, spool = data_folder(environ), folders.spool_folder()
     for folder in (data, data / "logs", spool):
         folders.make_folder(folder)
     own_livekit = not environ.get("LIVEKIT_URL")
@@ -117,11 +118,13 @@ def _claim_if(wanted: bool, port: int, purpose: str, *, udp: bool = False) -> in
     return ports.claim(port, purpose, udp=udp) if wanted else None
 
 
-def _keys(environ: Mapping[str, str], data: Path) -> folders.Keys:
+def _keys(environ: Mapping[str, str], data: Path) -> folders.LiveKitKeys:
     """The keys of the LiveKit server that is named, else those of this machine."""
     if not environ.get("LIVEKIT_URL"):
         return folders.livekit_keys(data)
-    keys = folders.Keys(environ.get("LIVEKIT_API_KEY", ""), environ.get("LIVEKIT_API_SECRET", ""))
+    keys = folders.LiveKitKeys(
+        environ.get("LIVEKIT_API_KEY", ""), environ.get("LIVEKIT_API_SECRET", "")
+    )
     if not all(keys):
         raise Refusal("LIVEKIT_URL is set; LIVEKIT_API_KEY and LIVEKIT_API_SECRET must be, too.")
     return keys

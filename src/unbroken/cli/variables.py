@@ -27,6 +27,19 @@ VARIABLES = (
         "the service's folder, on a local disk",
     ),
     Variable(
+        "UNBROKEN_DATABASE",
+        "a file in `UNBROKEN_DATA`",
+        SERVICE,
+        "`postgresql://USER@HOST/NAME`: where all but files and large parts are kept",
+    ),
+    Variable(
+        "UNBROKEN_BLOBS",
+        "a folder in `UNBROKEN_DATA`",
+        SERVICE,
+        "`s3://BUCKET/PREFIX`, `gs://…` or `az://…`: where files and large parts are kept; "
+        "credentials and endpoint by the usual variables (`AWS_*`, `GOOGLE_*`, `AZURE_*`)",
+    ),
+    Variable(
         "UNBROKEN_SPOOL",
         "`spool` in `UNBROKEN_DATA` if that is set, else `$XDG_STATE_HOME/unbroken/spool`",
         AGENT,
@@ -37,6 +50,13 @@ VARIABLES = (
         "`http://127.0.0.1:8000`",
         AGENT,
         "the service that agents ship to",
+    ),
+    Variable(
+        "UNBROKEN_RESHIP_S",
+        "`600`",
+        "keeper",
+        "how many seconds a journal is kept when all of it is stored: what a database lacks that "
+        "was restored from a backup not older than that is shipped again",
     ),
     Variable(
         "UNBROKEN_API_KEY",

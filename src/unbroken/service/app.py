@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 import structlog
 from fastapi import Depends, FastAPI
 
-from unbroken.blobs.object_store import ObjectBlobs
+from unbroken.coordination.waited_leases import WaitedLeases
+from unbroken.coordination.watched import WatchedState
 from unbroken.env import Env, Host
 from unbroken.service import contract, errors, pages
 from unbroken.service.api import (
@@ -17,13 +18,18 @@ from unbroken.service.api import (
     files,
     health,
     journal,
+    leases,
+    limits,
     rooms,
     sessions,
+    state,
     system,
     users,
 )
 from unbroken.service.auth import Gate
+from unbroken.service.collecting import Collector
 from unbroken.service.compressed import Compressed
+from unbroken.service.conditional import Conditional
 from unbroken.service.filters import refuse_unknown
 from unbroken.service.first_agent import FirstAgent
 from unbroken.service.idempotency import Idempotency
@@ -31,11 +37,14 @@ from unbroken.service.livekit_rooms import LiveKitRooms
 from unbroken.service.locks import OneAtATime
 from unbroken.service.methods import Methods
 from unbroken.service.opening import Opening
-from unbroken.service.parts import Parts
+from unbroken.service.parts import ServiceParts
+from unbroken.service.raw_paths import RawPaths
+from unbroken.service.reading import Reads
 from unbroken.service.settings import Settings
 from unbroken.service.steadiness import Steadiness
-from unbroken.service.watch.loop import Watch
-from unbroken.store.sqlite import SqliteStore
+from unbroken.service.storing import open_store
+from unbroken.service.verification import sample
+from unbroken.service.watch.loop import WatchLoop
 
 log = structlog.get_logger()
 
@@ -49,6 +58,9 @@ NOUNS = (
     blobs,
     files,
     users,
+    state,
+    leases,
+    limits,
     analytics,
 )
 
@@ -66,8 +78,11 @@ def create_app(settings: Settings, *, env: Env | None = None) -> FastAPI:
     app = FastAPI(title="unbroken", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     errors.install(app)
     contract.install(app, settings)
+    app.add_middleware(RawPaths)
     app.add_middleware(Idempotency)
+    app.add_middleware(Conditional)
     app.add_middleware(Compressed)
+    app.add_middleware(Reads)
     app.add_middleware(Methods, routes=[r for noun in NOUNS for r in noun.router.routes])
     app.add_middleware(Gate, settings=settings)  # the last one added is the first one asked
     for noun in NOUNS:
@@ -77,14 +92,13 @@ def create_app(settings: Settings, *, env: Env | None = None) -> FastAPI:
 
 
 @asynccontextmanager
-async def _open(settings: Settings, env: Env) -> AsyncIterator[Parts]:
+async def _open(settings: Settings, env: Env) -> AsyncIterator[ServiceParts]:
     """Raises SettingsInvalid if the data folder may not be used."""
-    blobs = await asyncio.to_thread(ObjectBlobs.in_folder, settings.data / "blobs")
-    path = settings.data / "unbroken.sqlite"
     async with (
-        SqliteStore.open(path, blobs, env) as store,
+        open_store(settings, env) as store,
         LiveKitRooms.open(settings) as livekit,
     ):
+        await sample(store)
         first = FirstAgent(
             store.waiting,
             livekit,
@@ -94,17 +108,36 @@ async def _open(settings: Settings, env: Env) -> AsyncIterator[Parts]:
         )
         one_at_a_time = OneAtATime(store.locks, env)
         opening = Opening(store.rooms, livekit, env, first, one_at_a_time)
-        parts = Parts(settings, env, store, blobs, livekit, opening, one_at_a_time, Steadiness(env))
-        task = asyncio.create_task(Watch(parts).run(), name="watch")
-        task.add_done_callback(_tell)
+        state, waited = WatchedState(store.state), WaitedLeases(store.leases)
+        parts = ServiceParts(
+            settings,
+            env,
+            store,
+            store.blobs,
+            livekit,
+            opening,
+            one_at_a_time,
+            Steadiness(env),
+            state,
+            waited,
+        )
+        tasks = [
+            asyncio.create_task(WatchLoop(parts).run(), name="watch"),
+            asyncio.create_task(Collector(parts).run(), name="collector"),
+            asyncio.create_task(state.feeds.look(), name="state"),
+            asyncio.create_task(waited.look(), name="leases"),
+        ]
+        for task in tasks:
+            task.add_done_callback(_tell)
         try:
             yield parts
         finally:
-            task.cancel()
-            await asyncio.wait([task])
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
 
 
-def _tell(watch: asyncio.Task[None]) -> None:
+def _tell(task: asyncio.Task[None]) -> None:
     """At once, not when the task is forgotten: nobody awaits it before the end."""
-    if not watch.cancelled() and (error := watch.exception()):
-        log.error("watch failed", error=type(error).__name__, exc_info=error)
+    if not task.cancelled() and (error := task.exception()):
+        log.error("task failed", task=task.get_name(), error=type(error).__name__, exc_info=error)

@@ -1,6 +1,7 @@
 """Who may speak to the service, and how much at once.
 
-With a key, every request under /api/v1 must bear it. Without one the service listens on
+With a key, every request under /api/v1 must bear it; who has a token to join a room may read that
+room's state with it. Without one the service listens on
 loopback, and a Host header of another name is refused, and so is what comes from a page of
 another origin, be it only another port: a page on the web that has its name resolved to
 127.0.0.1, or simply posts here, must not reach a person's conversations.
@@ -8,26 +9,27 @@ another origin, be it only another port: a page on the web that has its name res
 
 import hmac
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from unbroken.errors import Unauthorized, UnbrokenError
+from unbroken.machine import OWN_NAMES
 from unbroken.service.bodies import BLOBS, UPLOAD, Bodies
 from unbroken.service.errors import answer
 from unbroken.service.headers import Guarded
+from unbroken.service.room_tokens import RoomTokens
 from unbroken.service.settings import Settings
 
 API = "/api/v1"
-OWN_NAMES = {"localhost", "127.0.0.1", "::1"}
 READS = {"GET", "HEAD", "OPTIONS"}
 PORTS = {"http": 80, "https": 443}
 FORM = "multipart/form-data"
 # A browser sends these for any page, without asking us first.
 SIMPLE = {"text/plain", FORM, "application/x-www-form-urlencoded"}
-BODIES = {"application/json", "application/msgpack"}
+BODIES = {"application/json", "application/merge-patch+json", "application/msgpack"}
 
 
 class Gate:
@@ -37,6 +39,7 @@ class Gate:
         self._app = app
         key = settings.api_key
         self._key = key.get_secret_value().encode() if key else None
+        self._tokens = RoomTokens(settings)
         self._bodies = Bodies()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,7 +49,7 @@ class Gate:
         guarded, path = Guarded(send), scope["path"]
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
         try:
-            self._admit(scope["method"], path, headers)
+            self._admit(scope, headers)
             with self._bodies.reading(receive, path, headers) as body:
                 scope.setdefault("state", {})["body"] = body
                 await self._app(scope, body, guarded)
@@ -55,7 +58,8 @@ class Gate:
         except ClientDisconnect:
             return  # there is nobody to answer; the body has told it
 
-    def _admit(self, method: str, path: str, headers: Mapping[str, str]) -> None:
+    def _admit(self, scope: Scope, headers: Mapping[str, str]) -> None:
+        method, path = scope["method"], scope["path"]
         if self._key is None:
             _check_names(headers)
             if method not in READS:
@@ -63,8 +67,15 @@ class Gate:
         elif path == API or path.startswith(API + "/"):
             scheme, _, given = headers.get("authorization", "").partition(" ")
             right = hmac.compare_digest(given.strip().encode("latin-1"), self._key)
-            if scheme.lower() != "bearer" or not right:
+            is_right = right or self._tokens.opens(given.strip(), method, _raw(scope))
+            if scheme.lower() != "bearer" or not is_right:
                 raise Unauthorized("this service asks for its API key: Authorization: Bearer KEY")
+
+
+def _raw(scope: Scope) -> str:
+    """The path as it was sent."""
+    raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    return raw.partition(b"?")[0].decode("latin-1")
 
 
 def _check_names(headers: Mapping[str, str]) -> None:

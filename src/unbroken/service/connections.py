@@ -4,6 +4,9 @@ A process that has used up its descriptors hears nobody any more, neither agents
 the connections stay below that bound, which is raised as far as the system allows. At the bound
 the one that has waited longest without a request of its own is closed for the newcomer: who opens
 many and says nothing closes their own. A request's head has a deadline from its first byte on.
+
+An answer is in memory until its client has taken it. Each has as long for that as a body has to
+come, and at the bound of all of them the one that has waited longest is given up.
 """
 
 import asyncio
@@ -13,10 +16,13 @@ from typing import Any, ClassVar
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from unbroken.service.bodies import BODY_S, BYTES_PER_S_MIN
+
 DESCRIPTORS_WANTED = 65_536
 CONNECTIONS_MAX = 10_000
 OTHER_PART = 4  # a quarter of the descriptors is for files, LiveKit and the database
 HEAD_S = 10.0  # from the first byte of a request, or of a connection, to the end of its head
+UNTAKEN_BYTES_MAX = 128 << 20  # of all answers: as much as of bodies
 TOLD_S = 60.0  # between two lines about connections that could not be accepted
 ACCEPT = "socket.accept() out of system resource"  # asyncio's own words
 
@@ -36,14 +42,16 @@ def connections_max() -> int:
 
 
 class Connection(HttpToolsProtocol):
-    """uvicorn's, with a bound on their number and a deadline for each head."""
+    """uvicorn's, with a bound on their number and a deadline for each head and each answer."""
 
     most: ClassVar[int]
     idle: ClassVar[dict["Connection", None]]  # no whole request has come; longest first
+    untaken: ClassVar["Untaken"]
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._deadline: asyncio.TimerHandle | None = None
+        self._taken_by: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -54,6 +62,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_is_here()
+        self._answer_is_taken()
         self.idle.pop(self, None)
         super().connection_lost(exc)
 
@@ -74,6 +83,16 @@ class Connection(HttpToolsProtocol):
         if self in self.connections:
             self.idle[self] = None
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        size = self.transport.get_write_buffer_size()
+        self._taken_by = self.loop.call_later(BODY_S + size / BYTES_PER_S_MIN, self.abort)
+        self.untaken.add(self, size)
+
+    def resume_writing(self) -> None:
+        self._answer_is_taken()
+        super().resume_writing()
+
     def abort(self) -> None:
         self.idle.pop(self, None)
         self.connections.discard(self)
@@ -88,10 +107,35 @@ class Connection(HttpToolsProtocol):
             self._deadline.cancel()
             self._deadline = None
 
+    def _answer_is_taken(self) -> None:
+        self.untaken.remove(self)
+        if self._taken_by is not None:
+            self._taken_by.cancel()
+            self._taken_by = None
+
+
+class Untaken:
+    """What connections have been answered and have not taken yet, the longest first."""
+
+    def __init__(self) -> None:
+        self._bytes: dict[Connection, int] = {}
+        self._all = 0
+
+    def add(self, connection: Connection, size_bytes: int) -> None:
+        self._bytes[connection] = size_bytes
+        self._all += size_bytes
+        while self._all > UNTAKEN_BYTES_MAX and len(self._bytes) > 1:
+            slowest = next(iter(self._bytes))
+            self.remove(slowest)
+            slowest.abort()
+
+    def remove(self, connection: Connection) -> None:
+        self._all -= self._bytes.pop(connection, 0)
+
 
 def bounded(most: int) -> type[Connection]:
     """The protocol of one server, for at most so many connections at once."""
-    return type("Bounded", (Connection,), {"most": most, "idle": {}})
+    return type("Bounded", (Connection,), {"most": most, "idle": {}, "untaken": Untaken()})
 
 
 class Rarely:

@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from unbroken.service.conditional import is_conditional
 from unbroken.service.idempotency import API, KEY_CHARS_MAX
 from unbroken.service.settings import Settings
 
@@ -22,6 +23,7 @@ PROBLEM_SCHEMA = {
         "detail": {"type": "string"},
         "session_id": {"type": "string", "format": "uuid"},
         "is_over": {"type": "boolean"},
+        "retry_s": {"type": "number"},
     },
 }
 # What any operation may answer: who asks, what came, what is stored, what is away.
@@ -32,9 +34,12 @@ PROBLEMS = {
     "405": "Not this method",
     "408": "The body did not come in time",
     "409": "The state does not allow it",
+    "412": "Another version than was expected",
     "413": "Beyond a bound",
     "415": "A body of another kind",
     "422": "Not of the form that it must have",
+    "423": "Somebody else holds the lock",
+    "429": "No slot is free, or the window is full",
     "500": "What is stored is damaged, or an unexpected error",
     "503": "The store or LiveKit is away, or too much is sent at once",
 }
@@ -44,6 +49,13 @@ IDEMPOTENCY = {
     "required": False,
     "description": "Sent again under the same key, it is answered again and not done again.",
     "schema": {"type": "string", "minLength": 1, "maxLength": KEY_CHARS_MAX},
+}
+CONDITION = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "The ETag of an answer: it is sent again only if it has changed.",
+    "schema": {"type": "string"},
 }
 BINARY = {"type": "string", "format": "binary"}
 
@@ -88,6 +100,9 @@ def _completed(app: FastAPI, *, has_key: bool) -> dict[str, Any]:
     for path, operations in found["paths"].items():
         for method, operation in operations.items():
             _complete(operation, is_post=method == "post" and path.startswith(API))
+            if is_conditional(method, path):
+                operation.setdefault("parameters", []).append(CONDITION)
+                operation["responses"]["304"] = {"description": "It is what had that ETag"}
             if path.startswith(API):
                 operation["security"] = needed if has_key else [{}, *needed]
     return found

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from math import ceil
 
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -9,7 +10,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from unbroken.errors import CallTaken, InvalidInput, NotFound, TooLarge, UnbrokenError
+from unbroken.errors import (
+    CallTaken,
+    InvalidInput,
+    LimitReached,
+    Locked,
+    NotFound,
+    TooLarge,
+    UnbrokenError,
+)
 
 CODE_BY_STATUS = {  # of what the framework refuses, not we
     404: NotFound.code,
@@ -20,6 +29,8 @@ CODE_BY_STATUS = {  # of what the framework refuses, not we
     503: "busy",
 }
 
+AGAIN = {"Retry-After": "1"}  # seconds
+
 log = structlog.get_logger()
 
 
@@ -29,7 +40,7 @@ def problem(
     detail: str,
     *,
     headers: Mapping[str, str] | None = None,
-    more: Mapping[str, str | bool] | None = None,
+    more: Mapping[str, str | bool | float] | None = None,
 ) -> JSONResponse:
     """`status` as problem+json (RFC 9457); `more` are members of its own."""
     body = {
@@ -56,10 +67,14 @@ def answer(error: UnbrokenError | HTTPException) -> JSONResponse:
     if isinstance(error, HTTPException):
         code = CODE_BY_STATUS.get(error.status_code, InvalidInput.code)
         return problem(error.status_code, code, str(error.detail), headers=error.headers)
-    more: dict[str, str | bool] = {}
+    more: dict[str, str | bool | float] = {}
     if isinstance(error, CallTaken) and error.session_id:
         more = {"session_id": str(error.session_id), "is_over": error.is_over}
-    return problem(error.status, error.code, str(error), more=more)
+    headers = AGAIN if error.status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    if isinstance(error, Locked | LimitReached):
+        headers = {"Retry-After": str(max(1, ceil(error.retry_s)))}
+        more = {"retry_s": error.retry_s}
+    return problem(error.status, error.code, str(error), headers=headers, more=more)
 
 
 async def _ours(_request: Request, error: Exception) -> Response:

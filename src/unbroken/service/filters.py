@@ -19,4 +19,10 @@ async def refuse_unknown(request: Request) -> None:
 
 def _known(route: BaseRoute | None) -> set[str]:
     dependant: Dependant | None = getattr(route, "dependant", None)
-    return {parameter.alias for parameter in dependant.query_params} if dependant else set()
+    return _parameters(dependant) if dependant else set()
+
+
+def _parameters(dependant: Dependant) -> set[str]:
+    """Its own, and those of what it depends on."""
+    of_others = (_parameters(one) for one in dependant.dependencies)
+    return {one.alias for one in dependant.query_params}.union(*of_others)

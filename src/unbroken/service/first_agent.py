@@ -14,8 +14,8 @@ import structlog
 from unbroken.dispatch import first_said
 from unbroken.env import Env
 from unbroken.service.livekit_rooms import Asked, LiveKitRooms
-from unbroken.store.port import WaitingRooms
 from unbroken.store.records import Awaited, Waiting
+from unbroken.store.watching import WaitingRooms
 
 UNSEEN_S = 5.5  # LiveKit shows no job of a dispatch for up to five seconds
 COMING_S = 10.0  # a process starts, loads its models and joins; each time twice as long

@@ -21,7 +21,7 @@ from unbroken.store.records import Answered
 API = "/api/v1/"
 KEY_CHARS_MAX = 256
 ANSWER_BYTES_MAX = 1 << 20  # of one that is kept
-AGAIN = {401, 408, 413, 429}  # and all from 500 on: another try may do better
+AGAIN = {401, 408, 413, 423, 429}  # and all from 500 on: another try may do better
 ERROR = 500
 _BOUNDARY = re.compile('boundary="?([^";,]+)', re.IGNORECASE)
 

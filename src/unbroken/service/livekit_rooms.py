@@ -3,6 +3,7 @@
 Every method raises RoomServerUnavailable if the server does not answer or does not know our key.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -27,6 +28,7 @@ TIMEOUT_S = 5.0
 TOKEN_TTL = timedelta(minutes=10)  # asked for again at each join; LiveKit renews it inside a call
 ANSWER_TIMEOUT_MS = 2_000  # an agent answers in a few ms, unless a synchronous tool holds it up
 EMPTY_TIMEOUT_S = 300
+SHOWN_LOOKS, SHOWN_LOOK_S = 50, 0.02  # in vain if somebody else has written since
 RUNNING = {JobStatus.JS_PENDING, JobStatus.JS_RUNNING}
 REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
@@ -41,7 +43,7 @@ class LiveRoom(msgspec.Struct, frozen=True, kw_only=True):
     created_at_us: int
 
 
-class Participant(msgspec.Struct, frozen=True):
+class RoomParticipant(msgspec.Struct, frozen=True):
     """Who is in a room; `is_person`: joined from a browser, an app or a telephone."""
 
     identity: str
@@ -141,7 +143,7 @@ class LiveKitRooms:
         except NotFound:
             return
 
-    async def participants(self, name: str) -> tuple[Participant, ...]:
+    async def participants(self, name: str) -> tuple[RoomParticipant, ...]:
         """Who is in the room; nobody is in one that there is not."""
         request = api.ListParticipantsRequest(room=name)
         try:
@@ -194,9 +196,15 @@ class LiveKitRooms:
         return True
 
     async def set_metadata(self, name: str, metadata: str) -> None:
-        """Raises NotFound."""
+        """On return `find` gives it, so that who merges into it next loses nothing: LiveKit
+        answers some milliseconds before it shows what it was told. Raises NotFound."""
         request = api.UpdateRoomMetadataRequest(room=name, metadata=metadata)
         await _asked(self._client.room.update_room_metadata(request))
+        for _ in range(SHOWN_LOOKS):
+            room = await self.find(name)
+            if room is None or room.metadata == metadata:
+                return
+            await asyncio.sleep(SHOWN_LOOK_S)
 
     def token(self, room: str, *, identity: str, name: str | None) -> str:
         """For one person, one room and one join: a microphone, no data, no admin."""
@@ -241,11 +249,11 @@ def _translated(error: api.TwirpError) -> Exception:
             return RoomServerUnavailable(f"LiveKit answered {code}: {error.message}")
 
 
-def _participant(info: Any) -> Participant:
+def _participant(info: Any) -> RoomParticipant:
     kind = (
         ParticipantInfo.Kind.Name(info.kind) if info.kind in ParticipantInfo.Kind.values() else ""
     )
-    return Participant(
+    return RoomParticipant(
         info.identity,
         phone=people.person(info.identity, kind, info.attributes).phone,
         is_person=_is_person(info.kind) and info.state != ParticipantInfo.State.DISCONNECTED,

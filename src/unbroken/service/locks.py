@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from uuid import UUID
 from weakref import WeakValueDictionary
 
 from unbroken.env import Env
 from unbroken.errors import ArchiveUnavailable
 from unbroken.store.port import Locks
 
-HOLD_S = 30.0  # what is done under a lock is over by then, or its process is gone
+HOLD_S = 6.0  # unrenewed: its process is gone, and whoever asks again has waited for no more
+RENEW_S = 1.5
 LOOK_S = 0.05  # at a lock that another process has
 
 
@@ -33,8 +35,17 @@ class OneAtATime:
             # Another process gives no event to wait for.
             while not await self._locks.acquire(name, holder, hold_s=HOLD_S):  # noqa: ASYNC110 - so
                 await asyncio.sleep(LOOK_S)
+            renewing = asyncio.create_task(self._renew(name, holder), name=f"renew {name}")
             try:
                 yield
             finally:
+                renewing.cancel()
                 with suppress(ArchiveUnavailable):  # what was done is done; the lock ends by itself
                     await self._locks.release(name, holder)
+
+    async def _renew(self, name: str, holder: UUID) -> None:
+        """However long it takes what is done: only the lock of a dead process ends by itself."""
+        while True:
+            await asyncio.sleep(RENEW_S)
+            with suppress(ArchiveUnavailable):
+                await self._locks.acquire(name, holder, hold_s=HOLD_S)

@@ -5,6 +5,8 @@ from typing import Annotated, NamedTuple
 from fastapi import Depends, Request
 
 from unbroken.blobs import Blobs
+from unbroken.coordination.waited_leases import WaitedLeases
+from unbroken.coordination.watched import WatchedState
 from unbroken.env import Env
 from unbroken.service.livekit_rooms import LiveKitRooms
 from unbroken.service.locks import OneAtATime
@@ -14,7 +16,7 @@ from unbroken.service.steadiness import Steadiness
 from unbroken.store.port import Store
 
 
-class Parts(NamedTuple):
+class ServiceParts(NamedTuple):
     settings: Settings
     env: Env
     store: Store
@@ -23,16 +25,18 @@ class Parts(NamedTuple):
     opening: Opening
     one_at_a_time: OneAtATime
     steadiness: Steadiness
+    state: WatchedState
+    leases: WaitedLeases
 
 
-def parts_of(request: Request) -> Parts:
-    parts: Parts = request.app.state.parts
+def parts_of(request: Request) -> ServiceParts:
+    parts: ServiceParts = request.app.state.parts
     return parts
 
 
-async def _given(request: Request) -> Parts:
+async def _given(request: Request) -> ServiceParts:
     """In the loop: what is no coroutine is given a thread, at each request."""
     return parts_of(request)
 
 
-Given = Annotated[Parts, Depends(_given)]
+Given = Annotated[ServiceParts, Depends(_given)]

@@ -8,7 +8,7 @@ import json
 from typing import Any
 from uuid import UUID
 
-from unbroken.dispatch import KEY
+from unbroken.dispatch import KEY, uuid_in
 from unbroken.errors import InvalidInput, TooLarge
 from unbroken.log.plain import plain
 
@@ -18,10 +18,7 @@ BYTES_MAX = 64 << 10
 
 def conversation_of(metadata: str) -> UUID | None:
     """What it says, if it says something usable."""
-    try:
-        return UUID(read(metadata)[CONVERSATION])
-    except (KeyError, ValueError, AttributeError, TypeError):
-        return None
+    return uuid_in(read(metadata), CONVERSATION)
 
 
 def read(metadata: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import errno
 import logging
 import signal
 import socket
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,12 @@ from unbroken.service.settings import Settings, read_settings
 
 BACKLOG = 1024
 ACCEPTED_AT_ONCE = 64  # before any of them is looked at
+# Longer than clients and balancers keep one unused (httpx 5 s, most balancers 60 s): who closes
+# first must be who asks, or a request meets a connection that has just been closed.
+KEEP_ALIVE_S = 75
+# So long a thread that makes a list keeps the interpreter from the one that stores: that one asks
+# for it dozens of times in a transaction. Python's own 5 ms would make tenths of a second of it.
+SWITCH_S = 0.001
 GRACE_S = 0.3  # for requests in flight; what they write is committed all the same
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -42,6 +49,7 @@ async def serve(settings: Settings) -> None:
     """As `run`, in a loop that runs already."""
     # Of a short LIVEKIT_API_SECRET, at each request: it matters beyond loopback, see `bind`.
     warnings.filterwarnings("ignore", message="The HMAC key is")
+    sys.setswitchinterval(SWITCH_S)
     app = create_app(settings)
     with bind(settings) as listener:
         # Our own lifespan, not uvicorn's: a start that fails is an error of the caller's.
@@ -56,6 +64,7 @@ async def serve(settings: Settings) -> None:
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=GRACE_S,  # type: ignore[arg-type]  # a float works
             )
             logging.getLogger("uvicorn.error").addFilter(_is_no_cancellation)

@@ -1,6 +1,5 @@
 """Settings of the service, read once by an entry point. Library code takes them as arguments."""
 
-import ipaddress
 import os
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,17 +8,13 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from unbroken.blobs import location
 from unbroken.errors import SettingsInvalid
+from unbroken.machine import LOOPBACK, data_folder, is_loopback
 
-LOOPBACK_NAMES = {"localhost", "ip6-localhost"}
 KEY_CHARS_MIN = 16
+POSTGRES = ("postgresql://", "postgres://")
 PUBLIC_SECRETS = {"secret", "secret1", "secret2"}  # of LiveKit's --dev mode and sample file
-
-
-def default_data_folder() -> Path:
-    if home := os.environ.get("XDG_DATA_HOME"):
-        return Path(home) / "unbroken"
-    return Path("/var/lib/unbroken") if os.getuid() == 0 else Path.home() / ".local/share/unbroken"
 
 
 def _strong(key: SecretStr | None) -> SecretStr | None:
@@ -27,6 +22,16 @@ def _strong(key: SecretStr | None) -> SecretStr | None:
     if text is not None and (len(text) < KEY_CHARS_MIN or any(char.isspace() for char in text)):
         raise ValueError(f"a key has at least {KEY_CHARS_MIN} characters and no blanks")
     return key
+
+
+def _of_postgres(url: SecretStr | None) -> SecretStr | None:
+    if url is not None and not url.get_secret_value().startswith(POSTGRES):
+        raise ValueError("a database begins with postgresql://")
+    return url
+
+
+def _of_blobs(url: str | None) -> str | None:
+    return None if url is None else location.check(url)
 
 
 class Settings(BaseSettings):
@@ -40,9 +45,13 @@ class Settings(BaseSettings):
         populate_by_name=True,
     )
 
-    host: str = "127.0.0.1"
+    host: str = LOOPBACK
     port: int = Field(default=8000, ge=0, le=65535)  # 0: a free one
-    data: Path = Field(default_factory=default_data_folder)
+    data: Path = Field(default_factory=lambda: data_folder(os.environ))
+    # postgresql://…; None: a SQLite file in the data folder. A secret, as it may hold a password.
+    database: Annotated[SecretStr | None, AfterValidator(_of_postgres)] = None
+    # s3://…, gs://… or az://…; None: a folder in the data folder.
+    blobs: Annotated[str | None, AfterValidator(_of_blobs)] = None
     # None: no key is asked for, and only this host is answered.
     api_key: Annotated[SecretStr | None, AfterValidator(_strong)] = None
     livekit_url: str = Field(default="ws://127.0.0.1:7880", validation_alias="LIVEKIT_URL")
@@ -76,14 +85,14 @@ class Settings(BaseSettings):
 
     @property
     def is_loopback(self) -> bool:
-        return _is_loopback(self.host)
+        return is_loopback(self.host)
 
     @property
     def has_public_secret(self) -> bool:
         """Whether anybody beyond this host could make tokens for the rooms here."""
         is_public = self.livekit_api_secret.get_secret_value() in PUBLIC_SECRETS
         livekit = urlsplit(self.livekit_url).hostname or ""
-        return is_public and not (self.is_loopback and _is_loopback(livekit))
+        return is_public and not (self.is_loopback and is_loopback(livekit))
 
 
 def read_settings() -> Settings:
@@ -93,15 +102,6 @@ def read_settings() -> Settings:
     except ValidationError as error:
         said = "; ".join(f"{_variable(e['loc'])}: {e['msg']}" for e in error.errors())
         raise SettingsInvalid(said) from error
-
-
-def _is_loopback(host: str) -> bool:
-    if host in LOOPBACK_NAMES:
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False  # a name that may mean any address
 
 
 def _variable(place: tuple[int | str, ...]) -> str:

@@ -2,10 +2,12 @@
 
 import base64
 import binascii
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 from uuid import UUID
 
+import msgspec
 from fastapi import Response
 from pydantic import AfterValidator, BaseModel, Field
 
@@ -14,8 +16,10 @@ from unbroken.archive.port import NUMBER_MAX
 from unbroken.errors import InvalidInput
 from unbroken.log import mark as marks
 from unbroken.store import records as domain
+from unbroken.store.port import GiveWay, Store
 from unbroken.store.records import FIRST_PLACE, SideEntry, SidePlace
 
+_JSON = msgspec.json.Encoder()
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC: the zone is written behind it
 _TIME_MIN = -(1 << 63)
 _YEAR_9999_US = 253_402_300_799_999_999
@@ -45,14 +49,22 @@ Name = Annotated[
     AfterValidator(_named),
 ]
 Text = Annotated[str, Field(max_length=256 << 10)]
+Shown: TypeAlias = dict[str, Any]  # JSON of a shape; ids and lists of others inside
 
 
-def json_of(shown: BaseModel) -> Response:
-    """For long answers: the framework would check them once more, on the event loop."""
-    return Response(shown.model_dump_json(), media_type="application/json")
+async def json_of(store: Store, make: Callable[[GiveWay], BaseModel | Shown]) -> Response:
+    """For long answers: `make` gives what is shown, aside, as `Store.aside` has it. Of a thousand
+    parts it is plain values: a model would check each of them, and the framework once more, on the
+    event loop."""
+
+    def json(way: GiveWay) -> str | bytes:
+        shown = make(way)
+        return shown.model_dump_json() if isinstance(shown, BaseModel) else _JSON.encode(shown)
+
+    return Response(await store.aside(json), media_type="application/json")
 
 
-class Message(BaseModel):
+class MessageOut(BaseModel):
     id: str
     role: str
     content: str
@@ -66,22 +78,22 @@ class Message(BaseModel):
     corrupt: bool  # not what was said (`content` is empty then), or not where
 
 
-class Piece(BaseModel):
+class PieceOut(BaseModel):
     """`match`: it is what was asked for."""
 
     text: str
     match: bool
 
 
-class Found(BaseModel):
+class FoundOut(BaseModel):
     """The line of a conversation for which it was found, and the part of it around the words."""
 
     message_id: str
     role: str
-    excerpt: list[Piece]
+    excerpt: list[PieceOut]
 
 
-class Conversation(BaseModel):
+class ConversationOut(BaseModel):
     id: UUID
     title: str | None
     user_id: str | None
@@ -93,7 +105,7 @@ class Conversation(BaseModel):
     last_message: str | None
 
 
-class Session(BaseModel):
+class SessionOut(BaseModel):
     id: UUID
     role: str
     agent_name: str | None
@@ -107,7 +119,7 @@ class Session(BaseModel):
     degraded: str | None  # what is wrong on the agent's host, in words
 
 
-class Term(BaseModel):
+class TermOut(BaseModel):
     """One holder of a session; `plan` and `report` as it said itself when it took over."""
 
     term: int
@@ -121,26 +133,45 @@ class Term(BaseModel):
     report: dict[str, str] | None
 
 
-class Speech(BaseModel):
+class SpeechOut(BaseModel):
     agent: str
     generated: str
     heard: str
     heard_ms: int
 
 
-class Mark(BaseModel):
+class MarkOut(BaseModel):
     """What is in flight: no item yet."""
 
-    speech: Speech | None
+    speech: SpeechOut | None
     transcripts: list[str]
 
 
-class SessionDetail(Session):
-    terms: list[Term]
-    mark: Mark | None
+class SessionDetailOut(SessionOut):
+    terms: list[TermOut]
+    mark: MarkOut | None
 
 
-class Call(BaseModel):
+class FindingOut(BaseModel):
+    table: str
+    row: str
+    what: str
+
+
+class VerificationOut(BaseModel):
+    """How many rows were compared, and which of them are not as they were stored."""
+
+    session_id: UUID
+    ok: bool
+    entries: int
+    messages: int
+    side_entries: int
+    blobs: int
+    findings: list[FindingOut]
+    count: int
+
+
+class CallOut(BaseModel):
     id: UUID
     room_name: str
     started_at: str
@@ -148,65 +179,63 @@ class Call(BaseModel):
     end_reason: str | None
     left_at: str | None  # its last people
     kept_until: str | None  # for them to come back
-    sessions: list[Session]
+    sessions: list[SessionOut]
 
 
-class ConversationRow(Conversation):
+class ConversationRowOut(ConversationOut):
     """One of a list; `found` if it was asked for by words, and one of its lines has them."""
 
-    found: Found | None
+    found: FoundOut | None
 
 
-class ConversationDetail(Conversation):
-    call_list: list[Call]
+class ConversationDetailOut(ConversationOut):
+    call_list: list[CallOut]
 
 
-def message(m: domain.Message) -> Message:
-    return Message(
-        id=m.id,
-        role=m.role,
-        content=m.content,
-        created_at=iso(m.at_us),
-        interrupted=m.interrupted,
-        heard_ms=m.heard_ms,
-        speaker=m.speaker,
-        session_id=m.session_id,
-        metrics=m.metrics,
-        takeover=m.takeover,
-        corrupt=m.is_corrupt,
-    )
+def message(m: domain.Message) -> Shown:
+    """As `MessageOut`."""
+    return {
+        "id": m.id,
+        "role": m.role,
+        "content": m.content,
+        "created_at": iso(m.at_us),
+        "interrupted": m.interrupted,
+        "heard_ms": m.heard_ms,
+        "speaker": m.speaker,
+        "session_id": m.session_id,
+        "metrics": m.metrics,
+        "takeover": m.takeover,
+        "corrupt": m.is_corrupt,
+    }
 
 
-def conversation(c: domain.Conversation) -> Conversation:
-    return Conversation(
-        id=c.id,
-        title=c.title,
-        user_id=c.user_id,
-        created_at=iso(c.created_at_us),
-        last_at=iso(c.last_at_us),
-        calls=c.calls,
-        messages=c.messages,
-        live=c.is_live,
-        last_message=c.last_message,
-    )
+def conversation(c: domain.Conversation) -> Shown:
+    """As `ConversationOut`."""
+    return {
+        "id": c.id,
+        "title": c.title,
+        "user_id": c.user_id,
+        "created_at": iso(c.created_at_us),
+        "last_at": iso(c.last_at_us),
+        "calls": c.calls,
+        "messages": c.messages,
+        "live": c.is_live,
+        "last_message": c.last_message,
+    }
 
 
-def conversation_row(c: domain.Conversation) -> ConversationRow:
-    return ConversationRow(
-        **conversation(c).model_dump(), found=_found(c.found) if c.found else None
-    )
+def conversation_row(c: domain.Conversation) -> Shown:
+    """As `ConversationRowOut`."""
+    return conversation(c) | {"found": _found(c.found) if c.found else None}
 
 
-def _found(line: domain.Found) -> Found:
-    return Found(
-        message_id=line.item_id,
-        role=line.role,
-        excerpt=[Piece(text=piece.text, match=piece.is_match) for piece in line.excerpt],
-    )
+def _found(line: domain.Found) -> Shown:
+    pieces = [{"text": piece.text, "match": piece.is_match} for piece in line.excerpt]
+    return {"message_id": line.item_id, "role": line.role, "excerpt": pieces}
 
 
-def session(s: domain.SessionRow) -> Session:
-    return Session(
+def session(s: domain.SessionRow) -> SessionOut:
+    return SessionOut(
         id=s.id,
         role=s.role,
         agent_name=s.agent_name,
@@ -223,17 +252,30 @@ def session(s: domain.SessionRow) -> Session:
 
 def session_detail(
     s: domain.SessionRow, terms: list[domain.Term], mark: marks.Mark | None
-) -> SessionDetail:
-    return SessionDetail(
+) -> SessionDetailOut:
+    return SessionDetailOut(
         **session(s).model_dump(),
         terms=[_term(term) for term in terms],
         mark=_mark(mark) if mark else None,
     )
 
 
-def _term(t: domain.Term) -> Term:
+def verification(v: domain.Verified) -> VerificationOut:
+    return VerificationOut(
+        session_id=v.session_id,
+        ok=v.is_whole,
+        entries=v.entries,
+        messages=v.messages,
+        side_entries=v.side_entries,
+        blobs=v.blobs,
+        findings=[FindingOut(table=f.table, row=f.row, what=f.what) for f in v.findings],
+        count=v.count,
+    )
+
+
+def _term(t: domain.Term) -> TermOut:
     said = t.recovered
-    return Term(
+    return TermOut(
         term=t.term,
         agent_identity=t.agent_identity,
         first_seq=t.first_seq,
@@ -246,19 +288,19 @@ def _term(t: domain.Term) -> Term:
     )
 
 
-def _mark(m: marks.Mark) -> Mark:
+def _mark(m: marks.Mark) -> MarkOut:
     speech = None
     if said := m.speech:
-        speech = Speech(
+        speech = SpeechOut(
             agent=said.agent, generated=said.generated, heard=said.heard, heard_ms=said.heard_ms
         )
-    return Mark(speech=speech, transcripts=list(m.transcripts))
+    return MarkOut(speech=speech, transcripts=list(m.transcripts))
 
 
-def call(c: domain.Call, *, rejoin_s: float) -> Call:
+def call(c: domain.CallRow, *, rejoin_s: float) -> CallOut:
     left_us = c.left_at_us
     is_kept = left_us is not None and c.ended_at_us is None
-    return Call(
+    return CallOut(
         id=c.id,
         room_name=c.room_name,
         started_at=iso(c.started_at_us),

@@ -5,7 +5,7 @@ from livekit.agents import Agent
 from tests.e2e.shapes.alone import STORY
 from tests.e2e.shapes.shape import Shape, hum, speaking
 from tests.livekit.realtime import RATE, Realtime
-from unbroken.livekit.restore.recover import GO_ON
+from unbroken.livekit.saying import GO_ON
 
 
 class Talker(Agent):

@@ -17,29 +17,29 @@ router = APIRouter(prefix="/api/v1/analytics", tags=["analytics"])
 log = structlog.get_logger()
 
 
-class Presence(BaseModel):
+class PresenceIn(BaseModel):
     room_name: Name
     identity: Name = Field(validation_alias=AliasChoices("identity", "participant_identity"))
     metadata: dict[str, Any] | str | None = None
 
 
-class Noted(BaseModel):
+class NotedOut(BaseModel):
     conversation_id: UUID
     call_id: UUID
 
 
-class ErrorReport(BaseModel):
+class ErrorIn(BaseModel):
     room_name: Name | None = None
     error_type: Name
     message: Text = Field(validation_alias=AliasChoices("message", "error_message"))
     stack_trace: Text | None = None
 
 
-class Reported(BaseModel):
+class ReportedOut(BaseModel):
     id: UUID
 
 
-class ErrorShape(BaseModel):
+class ErrorOut(BaseModel):
     id: UUID
     room_name: str | None
     error_type: str
@@ -48,32 +48,32 @@ class ErrorShape(BaseModel):
     at: str
 
 
-class Errors(BaseModel):
-    errors: list[ErrorShape]
+class ErrorsOut(BaseModel):
+    errors: list[ErrorOut]
     next: str | None
 
 
 @router.post("/participant-connected")
-async def participant_connected(presence: Presence, parts: Given) -> Noted:
+async def participant_connected(presence: PresenceIn, parts: Given) -> NotedOut:
     place = await parts.store.rooms.connect(
         presence.room_name,
         presence.identity,
         metadata=_bytes(presence.metadata),
         at_us=parts.env.now_us(),
     )
-    return Noted(conversation_id=place.conversation_id, call_id=place.call_id)
+    return NotedOut(conversation_id=place.conversation_id, call_id=place.call_id)
 
 
 @router.post("/participant-disconnected")
-async def participant_disconnected(presence: Presence, parts: Given) -> Noted:
+async def participant_disconnected(presence: PresenceIn, parts: Given) -> NotedOut:
     place = await parts.store.rooms.disconnect(
         presence.room_name, presence.identity, at_us=parts.env.now_us()
     )
-    return Noted(conversation_id=place.conversation_id, call_id=place.call_id)
+    return NotedOut(conversation_id=place.conversation_id, call_id=place.call_id)
 
 
 @router.post("/log-error", status_code=201)
-async def log_error(report: ErrorReport, parts: Given) -> Reported:
+async def log_error(report: ErrorIn, parts: Given) -> ReportedOut:
     """Keep an error for whoever watches over the agents."""
     kept = Report(
         id=parts.env.new_id(),
@@ -85,10 +85,10 @@ async def log_error(report: ErrorReport, parts: Given) -> Reported:
     )
     await parts.store.reports.put(kept)
     log.warning("agent error reported", error_id=str(kept.id), error_type=kept.error_type)
-    return Reported(id=kept.id)
+    return ReportedOut(id=kept.id)
 
 
-@router.get("/errors", response_model=Errors)
+@router.get("/errors", response_model=ErrorsOut)
 async def list_errors(
     parts: Given, limit: Annotated[int, Query(ge=1, le=100)] = 20, after: str | None = None
 ) -> Response:
@@ -96,11 +96,13 @@ async def list_errors(
     the type is `corrupt`."""
     found = await parts.store.reports.list(limit=limit, before=shapes.moment(after))
     following = shapes.moment_cursor(found[-1].at_us, found[-1].id) if found else None
-    return shapes.json_of(Errors(errors=[_shown(report) for report in found], next=following))
+    return await shapes.json_of(
+        parts.store, lambda _: ErrorsOut(errors=[_shown(r) for r in found], next=following)
+    )
 
 
-def _shown(report: Report) -> ErrorShape:
-    return ErrorShape(
+def _shown(report: Report) -> ErrorOut:
+    return ErrorOut(
         id=report.id,
         room_name=report.room_name,
         error_type=report.error_type,

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 
 from unbroken.blobs import BLOB_BYTES_MAX
-from unbroken.service import contract, wire
+from unbroken.service import contract, stored, wire
 from unbroken.service.parts import Given
 
 router = APIRouter(prefix="/api/v1/blobs", tags=["agents"])
@@ -29,5 +29,5 @@ async def put_blob(sha256: Sha256, request: Request, parts: Given) -> None:
 )
 async def get_blob(sha256: Sha256, parts: Given) -> Response:
     """The bytes of that hash; 404 if there are none."""
-    content = await parts.store.archive.get_blob(bytes.fromhex(sha256))
+    content = await stored.content(parts.blobs, bytes.fromhex(sha256), f"blob {sha256}")
     return Response(content, media_type="application/octet-stream")

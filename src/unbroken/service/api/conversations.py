@@ -1,10 +1,10 @@
 """/api/v1/conversations"""
 
-import asyncio
 import hashlib
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+import msgspec
 import structlog
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
@@ -15,6 +15,7 @@ from unbroken.service.api.turns import Turn, turns
 from unbroken.service.parts import Given
 from unbroken.service.shapes import Name, Text
 from unbroken.store import records as domain
+from unbroken.store.port import GiveWay, giving_way
 from unbroken.store.records import PAGE_BYTES_MAX, SavedTurn
 from unbroken.store.search import terms_of
 from unbroken.store.text import TITLE_CHARS_MAX, as_json, clean
@@ -30,41 +31,41 @@ Limit = Annotated[int, Query(ge=1, le=ITEMS_MAX)]
 Question = Annotated[str, Query(min_length=1, max_length=QUESTION_CHARS_MAX)]
 
 
-class Conversations(BaseModel):
-    conversations: list[shapes.ConversationRow]
+class ConversationsOut(BaseModel):
+    conversations: list[shapes.ConversationRowOut]
     next: str | None
 
 
-class Messages(BaseModel):
-    messages: list[shapes.Message]
+class MessagesOut(BaseModel):
+    messages: list[shapes.MessageOut]
     before: str | None
 
 
-class Tool(BaseModel):
+class ToolOut(BaseModel):
     name: str
     arguments: str
     output: str | None
     is_error: bool
 
 
-class TurnShape(BaseModel):
+class TurnOut(BaseModel):
     id: str
-    user: shapes.Message | None
-    assistant: list[shapes.Message]
-    tools: list[Tool]
+    user: shapes.MessageOut | None
+    assistant: list[shapes.MessageOut]
+    tools: list[ToolOut]
     delays_ms: dict[str, float]
 
 
-class Turns(BaseModel):
-    turns: list[TurnShape]
+class TurnsOut(BaseModel):
+    turns: list[TurnOut]
     before: str | None
 
 
-class Renaming(BaseModel):
+class RenamingIn(BaseModel):
     title: Annotated[str, Field(min_length=1, max_length=TITLE_CHARS_MAX)]
 
 
-class SaveTurn(BaseModel):
+class TurnIn(BaseModel):
     room_name: Name
     participant_identity: Name | None = None
     user_message: Text | None = None
@@ -72,12 +73,12 @@ class SaveTurn(BaseModel):
     metadata: dict[str, Any] | None = None
 
 
-class Saved(BaseModel):
+class SavedOut(BaseModel):
     conversation_id: UUID
     call_id: UUID
 
 
-class Finalize(BaseModel):
+class FinalizeIn(BaseModel):
     """Whatever else the caller knows of the conversation is kept as its summary."""
 
     model_config = ConfigDict(extra="allow")
@@ -85,7 +86,7 @@ class Finalize(BaseModel):
     room_name: Name = Field(validation_alias=AliasChoices("room_name", "room"))
 
 
-@router.get("", response_model=Conversations)
+@router.get("", response_model=ConversationsOut)
 async def list_conversations(
     parts: Given,
     limit: Limit = 20,
@@ -103,25 +104,26 @@ async def list_conversations(
         user_id=user_id,
         terms=_terms(q),
     )
-    return await asyncio.to_thread(_list, found, limit)
+    return await shapes.json_of(parts.store, lambda way: _list(found, limit, way))
 
 
-@router.get("/{conversation_id}")
-async def get_conversation(conversation_id: UUID, parts: Given) -> shapes.ConversationDetail:
+@router.get("/{conversation_id}", response_model=shapes.ConversationDetailOut)
+async def get_conversation(conversation_id: UUID, parts: Given) -> Response:
     """With its last 1,000 calls, and 100 sessions of each."""
-    return await _detail(parts, conversation_id)
+    detail = await _detail(parts, conversation_id)
+    return await shapes.json_of(parts.store, lambda _: detail)
 
 
 @router.patch("/{conversation_id}")
 async def rename(
-    conversation_id: UUID, renaming: Renaming, parts: Given
-) -> shapes.ConversationDetail:
+    conversation_id: UUID, renaming: RenamingIn, parts: Given
+) -> shapes.ConversationDetailOut:
     """The answer has this title, whatever others called it meanwhile."""
     title = await parts.store.conversations.rename(conversation_id, renaming.title)
     return (await _detail(parts, conversation_id)).model_copy(update={"title": title})
 
 
-@router.get("/{conversation_id}/messages", response_model=Messages)
+@router.get("/{conversation_id}/messages", response_model=MessagesOut)
 async def list_messages(
     conversation_id: UUID,
     parts: Given,
@@ -144,17 +146,20 @@ async def list_messages(
         is_short = not await conversations.list_messages(
             conversation_id, limit=1, before=page[0].spot, spoken_only=items == "spoken"
         )
-    shown = Messages(
-        messages=[shapes.message(m) for m in page],
-        before=None if is_short else shapes.message_cursor(page[0]),
+    before = None if is_short else shapes.message_cursor(page[0])
+    return await shapes.json_of(
+        parts.store,
+        lambda way: {
+            "messages": [shapes.message(m) for m in giving_way(page, way)],
+            "before": before,
+        },
     )
-    return shapes.json_of(shown)
 
 
-@router.get("/{conversation_id}/turns")
+@router.get("/{conversation_id}/turns", response_model=TurnsOut)
 async def list_turns(
     conversation_id: UUID, parts: Given, limit: Limit = ITEMS_MAX, before: str | None = None
-) -> Turns:
+) -> Response:
     """Whole turns out of the last `limit` items. Pass `before` back to get those in front. Of
     sessions that speak at once, a turn that began in front of the page is in both, by its id."""
     conversations = parts.store.conversations
@@ -168,18 +173,22 @@ async def list_turns(
         first = page[0][0].spot
         is_short = not await conversations.list_items(conversation_id, limit=1, before=first)
     page = page if is_short else _from_whole_turn(page)
-    return Turns(
-        turns=[_turn(turn) for turn in turns(page)],
-        before=None if is_short else shapes.message_cursor(page[0][0]),
+    before = None if is_short else shapes.message_cursor(page[0][0])
+    return await shapes.json_of(
+        parts.store,
+        lambda way: {
+            "turns": [_turn(turn) for turn in giving_way(turns(page), way)],
+            "before": before,
+        },
     )
 
 
 @router.post("/save-turn", status_code=201)
 async def save_turn(
-    turn: SaveTurn,
+    turn: TurnIn,
     parts: Given,
     idempotency_key: Annotated[str | None, Header(max_length=256)] = None,
-) -> Saved:
+) -> SavedOut:
     """Keep what a person said and what was answered; with an Idempotency-Key once only."""
     place = await parts.store.rooms.save_turn(
         SavedTurn(
@@ -191,17 +200,17 @@ async def save_turn(
             key=_key(idempotency_key or parts.env.new_id().hex),
         )
     )
-    return Saved(conversation_id=place.conversation_id, call_id=place.call_id)
+    return SavedOut(conversation_id=place.conversation_id, call_id=place.call_id)
 
 
 @router.post("/finalize")
-async def finalize(final: Finalize, parts: Given) -> Saved:
+async def finalize(final: FinalizeIn, parts: Given) -> SavedOut:
     """Close the conversation of a room and keep its summary: the next call there is a new one."""
     place = await parts.store.rooms.finalize(final.room_name)
     summary = as_json(final.model_dump()).encode()
     await parts.store.conversations.close(place.conversation_id, summary)
     log.info("conversation closed", conversation_id=str(place.conversation_id))
-    return Saved(conversation_id=place.conversation_id, call_id=place.call_id)
+    return SavedOut(conversation_id=place.conversation_id, call_id=place.call_id)
 
 
 def _terms(question: str | None) -> list[str]:
@@ -213,21 +222,25 @@ def _terms(question: str | None) -> list[str]:
     raise HTTPException(400, "q has no words to look for")
 
 
-def _list(found: list[domain.Conversation], limit: int) -> Response:
+def _list(found: list[domain.Conversation], limit: int, way: GiveWay) -> shapes.Shown:
     page = found[:limit]
-    shown = Conversations(
-        conversations=[shapes.conversation_row(c) for c in page],
-        next=shapes.conversation_cursor(page[-1]) if len(found) > limit else None,
-    )
-    return shapes.json_of(shown)
+    following = shapes.conversation_cursor(page[-1]) if len(found) > limit else None
+    rows = [shapes.conversation_row(c) for c in giving_way(page, way)]
+    return {"conversations": rows, "next": following}
 
 
-async def _detail(parts: Given, conversation_id: UUID) -> shapes.ConversationDetail:
+async def _detail(parts: Given, conversation_id: UUID) -> shapes.ConversationDetailOut:
     found = await parts.store.conversations.get_conversation(conversation_id)
     calls = await parts.store.conversations.list_calls(conversation_id)
-    fields = shapes.conversation(found).model_dump()
-    listed = [shapes.call(c, rejoin_s=parts.settings.rejoin_s) for c in calls]
-    return shapes.ConversationDetail(**fields, call_list=listed)
+    rejoin_s = parts.settings.rejoin_s
+    return await parts.store.aside(lambda way: _shown(found, calls, rejoin_s, way))
+
+
+def _shown(
+    found: domain.Conversation, calls: list[domain.CallRow], rejoin_s: float, way: GiveWay
+) -> shapes.ConversationDetailOut:
+    listed = [shapes.call(c, rejoin_s=rejoin_s) for c in giving_way(calls, way)]
+    return shapes.ConversationDetailOut(**shapes.conversation(found), call_list=listed)
 
 
 def _is_long(page: list[domain.Message]) -> bool:
@@ -243,17 +256,15 @@ def _from_whole_turn(page: Items) -> Items:
     return page[first:]
 
 
-def _turn(turn: Turn) -> TurnShape:
-    return TurnShape(
-        id=turn.id,
-        user=shapes.message(turn.user) if turn.user else None,
-        assistant=[shapes.message(m) for m in turn.assistant],
-        tools=[
-            Tool(name=t.name, arguments=t.arguments, output=t.output, is_error=t.is_error)
-            for t in turn.tools
-        ],
-        delays_ms=turn.delays_ms(),
-    )
+def _turn(turn: Turn) -> shapes.Shown:
+    """As `TurnOut`."""
+    return {
+        "id": turn.id,
+        "user": shapes.message(turn.user) if turn.user else None,
+        "assistant": [shapes.message(m) for m in turn.assistant],
+        "tools": [msgspec.structs.asdict(tool) for tool in turn.tools],
+        "delays_ms": turn.delays_ms(),
+    }
 
 
 def _key(text: str) -> str:

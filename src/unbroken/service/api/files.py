@@ -9,11 +9,11 @@ from fastapi import APIRouter, Form, Response, UploadFile
 from pydantic import BaseModel
 
 from unbroken.blobs import BLOB_BYTES_MAX, hash_of
-from unbroken.errors import NotFound, TooLarge
-from unbroken.service import contract
+from unbroken.errors import TooLarge
+from unbroken.service import contract, stored
 from unbroken.service.parts import Given
 from unbroken.service.shapes import Name
-from unbroken.store.records import File
+from unbroken.store.records import Upload
 
 router = APIRouter(prefix="/api/v1/files", tags=["files"])
 log = structlog.get_logger()
@@ -21,7 +21,7 @@ log = structlog.get_logger()
 NAME_CHARS_MAX = 256
 
 
-class Uploaded(BaseModel):
+class UploadedOut(BaseModel):
     id: UUID
     name: str
     content_type: str
@@ -36,13 +36,13 @@ async def upload(
     parts: Given,
     room_name: Annotated[Name | None, Form()] = None,
     identity: Annotated[Name | None, Form()] = None,
-) -> Uploaded:
+) -> UploadedOut:
     """Keep a file; if it names a room, with that room's call."""
     content = await file.read(BLOB_BYTES_MAX + 1)
     if len(content) > BLOB_BYTES_MAX:
         raise TooLarge(f"a file has at most {BLOB_BYTES_MAX} bytes")
     place = await parts.store.rooms.find(room_name) if room_name else None
-    kept = File(
+    kept = Upload(
         id=parts.env.new_id(),
         conversation_id=place.conversation_id if place else None,
         call_id=place.call_id if place else None,
@@ -55,7 +55,7 @@ async def upload(
     await parts.blobs.put(kept.sha256, content)
     await parts.store.files.put(kept)
     log.info("file kept", file_id=str(kept.id), bytes=kept.size_bytes)
-    return Uploaded(
+    return UploadedOut(
         id=kept.id,
         name=kept.name,
         content_type=kept.content_type,
@@ -73,10 +73,8 @@ async def upload(
 async def get_file(file_id: UUID, parts: Given) -> Response:
     """Its bytes, to be saved: never shown as a page of this origin."""
     file = await parts.store.files.get(file_id)
-    if not await parts.blobs.exists(file.sha256):
-        raise NotFound(f"the content of file {file_id} is gone")
     return Response(
-        await parts.blobs.get(file.sha256),
+        await stored.content(parts.blobs, file.sha256, f"the content of file {file_id}"),
         media_type="application/octet-stream",
         headers={
             "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name, safe='')}"

@@ -1,5 +1,7 @@
 """/health, /healthz, /readyz"""
 
+import asyncio
+
 from fastapi import APIRouter
 
 from unbroken.service.parts import Given
@@ -16,6 +18,7 @@ async def health() -> dict[str, str]:
 
 @router.get("/readyz")
 async def ready(parts: Given) -> dict[str, str]:
-    """The store answers and can keep what comes; 503 if not, as when the disk is full."""
-    await parts.store.check()
+    """The store and its blobs answer and can keep what comes; 503 if not, as when the disk is
+    full."""
+    await asyncio.gather(parts.store.check(), parts.blobs.check())
     return {"status": "ready"}

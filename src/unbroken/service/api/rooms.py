@@ -26,7 +26,7 @@ AGENTS = "agent-"  # how LiveKit begins the identities that it gives to agents
 RoomName = Annotated[Name, Path()]
 
 
-class NewRoom(BaseModel):
+class RoomIn(BaseModel):
     name: Name
     user_id: Name | None = None
     identity: Name | None = None
@@ -34,7 +34,7 @@ class NewRoom(BaseModel):
     agents: Annotated[list[Name], Field(min_length=1, max_length=AGENTS_MAX)] | None = None
 
 
-class OpenRoom(BaseModel):
+class OpenRoomOut(BaseModel):
     name: str
     sid: str
     conversation_id: UUID
@@ -44,7 +44,7 @@ class OpenRoom(BaseModel):
     identity: str
 
 
-class Waiting(BaseModel):
+class WaitingOut(BaseModel):
     """No agent has come yet. `gives_up_at`: null while nobody is in the room to be told so."""
 
     agent_name: str
@@ -56,42 +56,42 @@ class Waiting(BaseModel):
     seen_agent_names: list[str]
 
 
-class Room(BaseModel):
+class RoomOut(BaseModel):
     name: str
     sid: str | None
     conversation_id: UUID | None
     participants: int
     created_at: str
-    waiting: Waiting | None
+    waiting: WaitingOut | None
 
 
-class Rooms(BaseModel):
-    rooms: list[Room]
+class RoomsOut(BaseModel):
+    rooms: list[RoomOut]
     next: str | None
 
 
-class Joining(BaseModel):
+class JoiningIn(BaseModel):
     identity: Name | None = None
     name: Name | None = None
 
 
-class Token(BaseModel):
+class TokenOut(BaseModel):
     token: str
     url: str
     identity: str
 
 
-class Announcement(BaseModel):
+class AnnouncementIn(BaseModel):
     metadata: dict[str, Any] | None = None
 
 
-class Announced(BaseModel):
+class AnnouncedOut(BaseModel):
     conversation_id: UUID
     call_id: UUID
 
 
 @router.post("", status_code=201)
-async def open_room(new: NewRoom, parts: Given) -> OpenRoom:
+async def open_room(new: RoomIn, parts: Given) -> OpenRoomOut:
     """Make the room here and on LiveKit; again gives the same one, with a fresh token.
 
     `identity` is who joins with that token, the user unless given: a room whose call is over or
@@ -109,7 +109,7 @@ async def open_room(new: NewRoom, parts: Given) -> OpenRoom:
         agents=tuple(dict.fromkeys(new.agents or ())),
     )
     token = _token(parts, new.name, identity, None)
-    return OpenRoom(
+    return OpenRoomOut(
         name=room.name,
         sid=room.sid or "",
         conversation_id=room.conversation_id,
@@ -123,7 +123,7 @@ async def list_rooms(
     parts: Given,
     limit: Annotated[int, Query(ge=1, le=LISTED_MAX)] = 100,
     after: str | None = None,
-) -> Rooms:
+) -> RoomsOut:
     """The rooms that LiveKit has now, by name. Pass `next` back as `after` until it is null."""
     behind = _name(after)
     live = sorted(await parts.livekit.list(), key=lambda room: room.name)
@@ -131,13 +131,13 @@ async def list_rooms(
     page = live[:limit]
     waits = await _waits(parts, await parts.store.waiting.list())
     following = shapes.cursor(page[-1].name.encode()) if len(live) > limit else None
-    return Rooms(rooms=[_live(room, waits) for room in page], next=following)
+    return RoomsOut(rooms=[_live(room, waits) for room in page], next=following)
 
 
 @router.post("/{name:path}/token")
-async def give_token(name: RoomName, parts: Given, joining: Joining | None = None) -> Token:
+async def give_token(name: RoomName, parts: Given, joining: JoiningIn | None = None) -> TokenOut:
     """To join a room that was opened; LiveKit has it again, with its agent, if it had gone."""
-    joining = joining or Joining()
+    joining = joining or JoiningIn()
     if await parts.store.rooms.get(name) is None and await parts.livekit.find(name) is None:
         raise NotFound(f"no room {name}")
     await _check_identity(parts, name, joining.identity)
@@ -148,11 +148,11 @@ async def give_token(name: RoomName, parts: Given, joining: Joining | None = Non
 @router.post("/{name:path}/agents")
 @router.post("/{name:path}/agent-joined")
 async def announce_agent(
-    name: RoomName, parts: Given, _announcement: Announcement | None = None
-) -> Announced:
+    name: RoomName, parts: Given, _announcement: AnnouncementIn | None = None
+) -> AnnouncedOut:
     """The open call of the room and its conversation, made if there is none."""
     place = await parts.store.rooms.announce(name)
-    return Announced(conversation_id=place.conversation_id, call_id=place.call_id)
+    return AnnouncedOut(conversation_id=place.conversation_id, call_id=place.call_id)
 
 
 @router.put("/{name:path}/metadata")
@@ -164,7 +164,7 @@ async def merge_metadata(
 
 
 @router.get("/{name:path}")
-async def get_room(name: RoomName, parts: Given) -> Room:
+async def get_room(name: RoomName, parts: Given) -> RoomOut:
     """A room that LiveKit has, or that was opened and is empty now."""
     known = await parts.store.rooms.get(name)
     if live := await parts.livekit.find(name):
@@ -173,7 +173,7 @@ async def get_room(name: RoomName, parts: Given) -> Room:
         return _live(live, waits)
     if known is None:
         raise NotFound(f"no room {name}")
-    return Room(
+    return RoomOut(
         name=known.name,
         sid=known.sid,
         conversation_id=known.conversation_id,
@@ -197,7 +197,7 @@ def _name(cursor: str | None) -> str:
         raise InvalidInput("not a cursor of ours") from error
 
 
-async def _waits(parts: Given, found: dict[str, Awaiting]) -> dict[str, Waiting]:
+async def _waits(parts: Given, found: dict[str, Awaiting]) -> dict[str, WaitingOut]:
     """Of those rooms, in words."""
     if not found:
         return {}
@@ -206,9 +206,9 @@ async def _waits(parts: Given, found: dict[str, Awaiting]) -> dict[str, Waiting]
     return {name: _waiting(one, seen, until_s) for name, one in found.items()}
 
 
-def _waiting(found: Awaiting, seen: Sequence[str], until_s: float) -> Waiting:
+def _waiting(found: Awaiting, seen: Sequence[str], until_s: float) -> WaitingOut:
     since = found.since_us
-    return Waiting(
+    return WaitingOut(
         agent_name=found.agent_name,
         because=because(found, seen),
         tries=found.tries,
@@ -219,8 +219,8 @@ def _waiting(found: Awaiting, seen: Sequence[str], until_s: float) -> Waiting:
     )
 
 
-def _live(room: LiveRoom, waits: dict[str, Waiting]) -> Room:
-    return Room(
+def _live(room: LiveRoom, waits: dict[str, WaitingOut]) -> RoomOut:
+    return RoomOut(
         name=room.name,
         sid=room.sid,
         conversation_id=conversation_of(room.metadata),
@@ -242,7 +242,7 @@ async def _check_identity(parts: Given, room: str, identity: str | None) -> None
         raise Conflict("an agent in this room has this identity")
 
 
-def _token(parts: Given, room: str, identity: str | None, name: str | None) -> Token:
+def _token(parts: Given, room: str, identity: str | None, name: str | None) -> TokenOut:
     identity = identity or f"user-{parts.env.new_id().hex[-12:]}"
     token = parts.livekit.token(room, identity=identity, name=name)
-    return Token(token=token, url=parts.settings.browser_livekit_url, identity=identity)
+    return TokenOut(token=token, url=parts.settings.browser_livekit_url, identity=identity)

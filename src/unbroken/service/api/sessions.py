@@ -9,11 +9,13 @@ import structlog
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
-from unbroken.archive.port import StoredEntry, TakeRequest
+from unbroken.archive.port import LogPlace, StoredEntry, TakeRequest
 from unbroken.errors import NotFound
 from unbroken.service import contract, shapes, wire
 from unbroken.service.parts import Given
 from unbroken.service.shapes import Name
+from unbroken.store.port import giving_way
+from unbroken.store.records import SideEntry
 from unbroken.store.text import as_json
 
 PAGE_BYTES_MAX = 4 << 20
@@ -22,7 +24,7 @@ router = APIRouter(prefix="/api/v1/sessions", tags=["sessions"])
 log = structlog.get_logger()
 
 
-class SessionData(BaseModel):
+class SessionIn(BaseModel):
     """A summary of a call: room_name, messages, participants, duration, and whatever else."""
 
     model_config = ConfigDict(extra="allow")
@@ -30,7 +32,7 @@ class SessionData(BaseModel):
     room_name: Name = Field(validation_alias=AliasChoices("room_name", "room"))
 
 
-class SavedSession(BaseModel):
+class SavedSessionOut(BaseModel):
     conversation_id: UUID
     call_id: UUID
 
@@ -67,21 +69,31 @@ async def take(request: Request, parts: Given) -> Response:
 
 
 @router.post("/save", status_code=201)
-async def save_session(data: SessionData, parts: Given) -> SavedSession:
+async def save_session(data: SessionIn, parts: Given) -> SavedSessionOut:
     """Keep the summary of the call in a room."""
     place = await parts.store.rooms.find(data.room_name)
     summary = as_json(data.model_dump()).encode()
     await parts.store.rooms.summarize(place.call_id, summary)
-    return SavedSession(conversation_id=place.conversation_id, call_id=place.call_id)
+    return SavedSessionOut(conversation_id=place.conversation_id, call_id=place.call_id)
 
 
 @router.get("/{session_id}")
-async def get_session(session_id: UUID, parts: Given) -> shapes.SessionDetail:
+async def get_session(session_id: UUID, parts: Given) -> shapes.SessionDetailOut:
     """The session, all its terms, and what is in flight."""
     session = await parts.store.conversations.get_session(session_id)
     terms = await parts.store.sessions.list_terms(session_id)
     mark = await parts.store.sessions.get_mark(session_id)
     return shapes.session_detail(session, terms, mark)
+
+
+@router.get("/{session_id}/verify")
+async def verify_session(session_id: UUID, parts: Given) -> shapes.VerificationOut:
+    """Compare each row that is kept of the session with what was stored; `ok` if all are equal.
+
+    `findings` names what was changed, is missing or was added: the first thousand of `count`. A
+    large part that is still on its way from its host is missing.
+    """
+    return shapes.verification(await parts.store.sessions.verify(session_id))
 
 
 @router.post("/{session_id}/kill", status_code=202)
@@ -114,8 +126,27 @@ async def list_entries(
         session_id, after=after, limit=limit, bytes_max=PAGE_BYTES_MAX
     )
     is_last = not entries or entries[-1].seq >= session.last_seq
-    shown = [_shown(entry) for entry in entries]
-    return _json({"entries": shown, "next": None if is_last else entries[-1].seq})
+    following = None if is_last else entries[-1].seq
+    return await shapes.json_of(
+        parts.store,
+        lambda way: {"entries": [_shown(e) for e in giving_way(entries, way)], "next": following},
+    )
+
+
+@router.get(
+    "/{session_id}/log", response_class=Response, responses=contract.bytes_out(wire.MSGPACK)
+)
+async def read_log(
+    session_id: UUID,
+    parts: Given,
+    holder: UUID,
+    after: Annotated[int, Query(ge=1, lt=1 << 63)],
+    chain: Annotated[str, Query(pattern="^[0-9a-f]{64}$")],
+) -> Response:
+    """The log on behind what `take` gave to the holder (msgpack); `after` and `chain` are as the
+    part before it says. 409 call_taken if somebody else has the session by now."""
+    place = LogPlace(session_id=session_id, holder=holder, seq=after, chain=bytes.fromhex(chain))
+    return await wire.answer(await parts.store.archive.read_log(place))
 
 
 @router.get("/{session_id}/side", response_class=Response, responses=SIDE_ENTRIES)
@@ -132,11 +163,16 @@ async def list_side_entries(
     found = await parts.store.archive.side_entries(
         session_id, after=shapes.side_place(after), **asked
     )
-    shown = [
-        _shown(side.entry) | {"reason": side.reason, "received_at": shapes.iso(side.received_at_us)}
-        for side in found
-    ]
-    return _json({"entries": shown, "next": shapes.side_cursor(found[-1]) if found else None})
+    following = shapes.side_cursor(found[-1]) if found else None
+    return await shapes.json_of(
+        parts.store,
+        lambda way: {"entries": [_beside(s) for s in giving_way(found, way)], "next": following},
+    )
+
+
+def _beside(side: SideEntry) -> dict[str, Any]:
+    about = {"reason": side.reason, "received_at": shapes.iso(side.received_at_us)}
+    return _shown(side.entry) | about
 
 
 def _shown(entry: StoredEntry) -> dict[str, Any]:
@@ -156,7 +192,3 @@ def _payload(payload: bytes) -> Any:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {"$base64": base64.b64encode(payload).decode()}
     return msgspec.Raw(payload)
-
-
-def _json(body: object) -> Response:
-    return Response(msgspec.json.encode(body), media_type="application/json")

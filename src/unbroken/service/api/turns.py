@@ -19,7 +19,7 @@ ASSISTANT_DELAYS = {
 }
 
 
-class Tool(msgspec.Struct, kw_only=True):
+class TurnTool(msgspec.Struct, kw_only=True):
     """`output` None: it has not ended, or nobody saw it end."""
 
     name: str
@@ -34,7 +34,7 @@ class Turn(msgspec.Struct, kw_only=True):
     id: str
     user: Message | None = None
     assistant: list[Message] = []
-    tools: list[Tool] = []
+    tools: list[TurnTool] = []
 
     def delays_ms(self) -> dict[str, float]:
         """What LiveKit measured: of the person's message, and of the first answer."""
@@ -48,7 +48,7 @@ def turns(items: Iterable[Item]) -> list[Turn]:
     """Items in order of the transcript, as turns; a turn stands where it begins, also if others
     of another session go on meanwhile."""
     found: dict[tuple[Any, ...], Turn] = {}
-    tools: dict[tuple[Any, ...], dict[str, Tool]] = {}
+    tools: dict[tuple[Any, ...], dict[str, TurnTool]] = {}
     for message, payload in items:
         key = (message.session_id, message.turn_id)
         turn = found.setdefault(key, Turn(id=message.turn_id or message.id))
@@ -56,7 +56,7 @@ def turns(items: Iterable[Item]) -> list[Turn]:
     return list(found.values())
 
 
-def _add(turn: Turn, message: Message, payload: bytes | None, tools: dict[str, Tool]) -> None:
+def _add(turn: Turn, message: Message, payload: bytes | None, tools: dict[str, TurnTool]) -> None:
     match message.role:
         case "user":
             turn.user = message
@@ -64,7 +64,7 @@ def _add(turn: Turn, message: Message, payload: bytes | None, tools: dict[str, T
             turn.assistant.append(message)
         case "function_call":
             item = _item(payload)
-            tool = Tool(name=_text(item, "name"), arguments=_text(item, "arguments"))
+            tool = TurnTool(name=_text(item, "name"), arguments=_text(item, "arguments"))
             turn.tools.append(tool)
             tools[_text(item, "call_id")] = tool
         case "function_call_output":

@@ -20,34 +20,34 @@ CONVERSATIONS_MAX = 10
 Identity = Annotated[Name, Path()]
 
 
-class PastConversation(BaseModel):
+class PastConversationOut(BaseModel):
     id: UUID
     title: str | None
     last_at: str
 
 
-class UserContext(BaseModel):
+class UserContextBody(BaseModel):
     """`known` False: no room and no application has named this user yet."""
 
     identity: str
     known: bool
     name: str | None
     context: dict[str, Any]
-    conversations: list[PastConversation]
+    conversations: list[PastConversationOut]
 
 
 @router.get("/{identity:path}/context")
-async def get_context(identity: Identity, parts: Given) -> UserContext:
+async def get_context(identity: Identity, parts: Given) -> UserContextBody:
     """What applications keep for a user across rooms, and the user's last conversations."""
     user = await parts.store.users.get(identity)
     past = await parts.store.conversations.list_of_user(identity, limit=CONVERSATIONS_MAX)
-    return UserContext(
+    return UserContextBody(
         identity=identity,
         known=user is not None or bool(past),
         name=user.name if user else None,
         context=json.loads(user.context) if user and user.context else {},
         conversations=[
-            PastConversation(id=name, title=title, last_at=shapes.iso(at))
+            PastConversationOut(id=name, title=title, last_at=shapes.iso(at))
             for name, title, at in past
         ],
     )
@@ -56,7 +56,7 @@ async def get_context(identity: Identity, parts: Given) -> UserContext:
 @router.put("/{identity:path}/context")
 async def put_context(
     identity: Identity, parts: Given, context: Annotated[dict[str, Any], Body()]
-) -> UserContext:
+) -> UserContextBody:
     """Replace it."""
     kept = as_json(context).encode()
     await parts.store.users.put(User(id=identity, name=None, context=kept))

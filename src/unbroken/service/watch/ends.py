@@ -1,11 +1,14 @@
 """Every few seconds: sessions that are over are ended."""
 
+from uuid import UUID
+
 import structlog
 
 from unbroken.errors import RoomServerUnavailable
 from unbroken.log.cause import EMPTY
-from unbroken.service.parts import Parts
-from unbroken.service.watch.rounds import Rounds, is_room_of
+from unbroken.service.livekit_rooms import LiveRoom
+from unbroken.service.parts import ServiceParts
+from unbroken.service.watch.rounds import Rounds, is_room_of, pages
 from unbroken.store.records import Abandoned, Watched
 
 # LiveKit forgets its rooms when it starts again; people are back within nine seconds.
@@ -15,8 +18,11 @@ log = structlog.get_logger()
 
 
 class Ends:
-    def __init__(self, parts: Parts, rounds: Rounds) -> None:
-        self._store, self._env = parts.store, parts.env
+    """Each round ends the sessions that are over: idle, abandoned, or their room closed. None is
+    ended for a missing room while LiveKit is away, or was a moment ago."""
+
+    def __init__(self, parts: ServiceParts, rounds: Rounds) -> None:
+        self._store = parts.store
         self._rounds = rounds
         self._rejoin_s = parts.settings.rejoin_s
 
@@ -24,35 +30,42 @@ class Ends:
         """End what is over. Raises ArchiveUnavailable; then the next round does it."""
         for session_id in await self._store.watch.end_idle(idle_s=self._rejoin_s):
             log.info("session ended", session_id=str(session_id), reason="idle")
-        for session in await self._store.watch.list_abandoned(orphaned_s=self._rejoin_s):
-            await self._end(session, "people_left" if session.cause == EMPTY else "abandoned")
-        for closed in await self._closed():
-            await self._end(closed, "room_closed")
+        while await self._end_abandoned():
+            pass
+        await self._end_closed()
 
-    async def _closed(self) -> list[Watched]:
+    async def _end_abandoned(self) -> bool:
+        """A page of those for whom nobody came back; whether there may be more."""
+        found = await self._store.watch.list_abandoned(orphaned_s=self._rejoin_s)
+        why = {s.session_id: "people_left" if s.cause == EMPTY else "abandoned" for s in found}
+        ended = [await self._end(session, why[session.session_id]) for session in found]
+        return any(ended)
+
+    async def _end_closed(self) -> None:
         """Orphans whom nobody can come back to: their room was closed, and LiveKit has none."""
-        waiting = [s for s in await self._store.watch.list_waiting() if self._is_closing(s)]
+        async for page in pages(self._closing):
+            if (rooms := await self._rooms()) is None:
+                return
+            for session in page:
+                room = rooms.get(session.call.room_name)
+                if room is None or not is_room_of(room, session.call, is_expected=True):
+                    await self._end(session, "room_closed")
+
+    async def _closing(self, after: UUID) -> list[Watched]:
+        return await self._store.watch.list_closing(orphaned_s=ROOM_GONE_S, after=after)
+
+    async def _rooms(self) -> dict[str, LiveRoom] | None:
+        """None: LiveKit does not answer, or did not a moment ago."""
         try:
-            rooms = await self._rounds.rooms_of(waiting)
+            rooms = await self._rounds.rooms()
         except RoomServerUnavailable as error:
             self._rounds.note_failure(error)
-            return []
-        if self._rounds.is_unsure:
-            return []
-        return [
-            session
-            for session in waiting
-            if (room := rooms.get(session.call.room_name)) is None
-            or not is_room_of(room, session.call, is_expected=True)
-        ]
+            return None
+        return None if self._rounds.is_unsure else rooms
 
-    def _is_closing(self, session: Watched) -> bool:
-        since = session.orphaned_at_us or 0
-        is_old = self._env.now_us() - since >= ROOM_GONE_S * 1_000_000
-        return is_old and (session.is_closed or session.agent_name is None)
-
-    async def _end(self, session: Abandoned | Watched, reason: str) -> None:
-        if await self._store.watch.end(
-            session.session_id, session.term, session.holder, reason=reason
-        ):
+    async def _end(self, session: Abandoned | Watched, reason: str) -> bool:
+        about = (session.session_id, session.term, session.holder)
+        is_ended = await self._store.watch.end(*about, reason=reason)
+        if is_ended:
             log.info("session ended", session_id=str(session.session_id), reason=reason)
+        return is_ended

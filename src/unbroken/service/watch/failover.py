@@ -20,7 +20,7 @@ import structlog
 from unbroken.dispatch import Pointer, Said, first_said, with_pointer
 from unbroken.errors import NotFound, RoomServerUnavailable, UnbrokenError
 from unbroken.log.cause import PROVIDER_LOST
-from unbroken.service.parts import Parts
+from unbroken.service.parts import ServiceParts
 from unbroken.service.watch.rounds import is_room_of
 from unbroken.store.records import Orphan
 
@@ -35,7 +35,10 @@ log = structlog.get_logger()
 
 
 class Failover:
-    def __init__(self, parts: Parts) -> None:
+    """Every orphan that is due gets a try, one at a time, until an agent has taken it, it has
+    ended, or its people have left."""
+
+    def __init__(self, parts: ServiceParts) -> None:
         self._store, self._livekit = parts.store, parts.livekit
         self._opening, self._settings, self._env = parts.opening, parts.settings, parts.env
         self._tasks: dict[UUID, asyncio.Task[None]] = {}

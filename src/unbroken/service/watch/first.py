@@ -12,7 +12,7 @@ import structlog
 
 from unbroken.errors import NotFound, RoomServerUnavailable, UnbrokenError
 from unbroken.service.livekit_rooms import LiveRoom
-from unbroken.service.parts import Parts
+from unbroken.service.parts import ServiceParts
 from unbroken.service.room_metadata import conversation_of
 from unbroken.store.records import Waiting
 
@@ -28,7 +28,10 @@ log = structlog.get_logger()
 
 
 class FirstAgents:
-    def __init__(self, parts: Parts) -> None:
+    """Every room that waits for its first agent is looked at until it has one, has closed, or is
+    given up."""
+
+    def __init__(self, parts: ServiceParts) -> None:
         self._waiting, self._livekit = parts.store.waiting, parts.livekit
         self._opening, self._first = parts.opening, parts.opening.first
         self._env, self._settings = parts.env, parts.settings

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from unbroken.errors import RoomServerUnavailable, UnbrokenError
-from unbroken.service.parts import Parts
+from unbroken.service.parts import ServiceParts
 from unbroken.service.watch.ends import Ends
 from unbroken.service.watch.failover import Failover
 from unbroken.service.watch.first import FirstAgents
@@ -27,8 +27,11 @@ PAUSE_S = 1.0  # after an error of ours that nobody expected
 log = structlog.get_logger()
 
 
-class Watch:
-    def __init__(self, parts: Parts) -> None:
+class WatchLoop:
+    """While it runs, every session without a holder is dispatched, stands by, or ends. An error in
+    one look ends no other."""
+
+    def __init__(self, parts: ServiceParts) -> None:
         self._store, self._steadiness = parts.store, parts.steadiness
         self._looks = 0
         self.failover = Failover(parts)

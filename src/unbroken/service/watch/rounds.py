@@ -5,7 +5,9 @@ that came back, rooms that a crash of LiveKit left without metadata.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from itertools import islice
+from uuid import UUID
 
 import structlog
 
@@ -13,10 +15,14 @@ from unbroken.dispatch import first_said
 from unbroken.errors import NotFound, RoomServerUnavailable
 from unbroken.log.cause import EMPTY, HOST_LOST
 from unbroken.service.livekit_rooms import LiveRoom
-from unbroken.service.parts import Parts
+from unbroken.service.parts import ServiceParts
 from unbroken.service.room_metadata import conversation_of
-from unbroken.store.records import CallRoom, Watched
+from unbroken.store.records import FIRST_ID, CallRoom, Watched
 
+NAMED_MAX = 500  # rooms that are asked for by name; if there are more, all are
+COUNTED_S = (
+    8.0  # LiveKit counts who is in a room every five seconds, and an agent leaves behind them
+)
 LIVE_PULSES = 2  # rooms of live sessions are looked at every so many rounds
 FORMER_PULSES = 10  # agents of older terms, when the takeover is longer ago than...
 FRESH_S = 60.0
@@ -28,7 +34,10 @@ log = structlog.get_logger()
 
 
 class Rounds:
-    def __init__(self, parts: Parts) -> None:
+    """Each round brings what the store says of sessions up to what LiveKit says of their rooms.
+    What LiveKit does not answer for is not judged."""
+
+    def __init__(self, parts: ServiceParts) -> None:
         self._store, self._livekit = parts.store, parts.livekit
         self._opening, self._env = parts.opening, parts.env
         self._steadiness = parts.steadiness
@@ -48,21 +57,26 @@ class Rounds:
         self._is_away = False
 
     async def _round(self) -> None:
-        watch = self._store.watch
-        waiting = [w for w in await watch.list_waiting() if w.agent_name is not None]
-        silent = await watch.list_silent(listened_us=self._steadiness.listened_us())
-        live = await watch.list_live() if self.count % LIVE_PULSES == 0 else []
-        rooms = await self.rooms_of([*waiting, *silent, *live])
-        await self._welcome(waiting, rooms)
-        await self._judge(silent, rooms)
-        await self._mend(live, rooms)
+        rooms = await self.rooms()
+        await self._welcome(rooms)
+        async for silent in pages(self._silent):
+            await self._judge(silent, rooms)
+        if self.count % LIVE_PULSES == 0:
+            await self._mend(rooms)
         await self._send_out()
 
-    async def rooms_of(self, watched: Iterable[Watched]) -> dict[str, LiveRoom]:
-        """The rooms that LiveKit has, by name. Raises RoomServerUnavailable."""
-        names = sorted({session.call.room_name for session in watched})
-        found = await self._livekit.list(names) if names else []
+    async def rooms(self) -> dict[str, LiveRoom]:
+        """The rooms that LiveKit has, by name: those of sessions, at least. Raises
+        RoomServerUnavailable."""
+        names = sorted(await self._store.watch.list_rooms(limit=NAMED_MAX))
+        if not names:
+            return {}
+        found = await self._livekit.list(names if len(names) < NAMED_MAX else None)
         return {room.name: room for room in found}
+
+    async def _silent(self, after: UUID) -> list[Watched]:
+        listened_us = self._steadiness.listened_us()
+        return await self._store.watch.list_silent(listened_us=listened_us, after=after)
 
     @property
     def is_unsure(self) -> bool:
@@ -76,16 +90,37 @@ class Rounds:
             log.warning("LiveKit away, nothing is judged", error=str(error))
         self._is_away = True
 
-    async def _welcome(self, waiting: list[Watched], rooms: dict[str, LiveRoom]) -> None:
+    async def _welcome(self, rooms: dict[str, LiveRoom]) -> None:
         """Orphans whose people are back are due; if others are there, these get an agent."""
-        turned: set[str] = set()
-        for session in waiting:
-            room = rooms.get(session.call.room_name)
-            if room is None or room.name in turned:
-                continue
-            there = [p.person for p in await self._livekit.participants(room.name) if p.is_person]
-            if not there:
-                continue
+        by_room: dict[str, list[Watched]] = {}
+        for session in await self._may_be_back(rooms):
+            by_room.setdefault(session.call.room_name, []).append(session)
+        turns = asyncio.Semaphore(ASKED_AT_ONCE)
+
+        async def look(name: str) -> None:
+            async with turns:
+                await self._look_into(rooms[name], by_room[name])
+
+        await asyncio.gather(*map(look, by_room))
+
+    async def _may_be_back(self, rooms: dict[str, LiveRoom]) -> list[Watched]:
+        """Orphans in rooms with somebody in them. LiveKit counts late, so of those who were left a
+        moment ago half are looked after in one round, half in the next, whatever it counts."""
+        busy = [room.name for room in rooms.values() if room.participants]
+        found: dict[UUID, Watched] = {}
+        for names in batched(busy, NAMED_MAX):
+            found |= {w.session_id: w for w in await self._store.watch.list_waiting(names)}
+        async for page in pages(self._emptied):
+            turn = [w for w in page if (w.session_id.int + self.count) % 2]
+            found |= {w.session_id: w for w in turn if w.call.room_name in rooms}
+        return list(found.values())
+
+    async def _emptied(self, after: UUID) -> list[Watched]:
+        return await self._store.watch.list_emptied(within_s=COUNTED_S, after=after)
+
+    async def _look_into(self, room: LiveRoom, waiting: list[Watched]) -> None:
+        there = [p.person for p in await self._livekit.participants(room.name) if p.is_person]
+        for session in waiting if there else ():
             is_theirs = await self._store.watch.whose(session.call, there)
             is_expected = is_theirs or self._is_expected(session)
             if not is_room_of(room, session.call, is_expected=is_expected):
@@ -93,7 +128,7 @@ class Rounds:
             if is_theirs is not False:
                 await self._call_back(session)
             elif room.sid in session.call.sids and await self._turn_over(session):
-                turned.add(room.name)
+                return
 
     async def _call_back(self, session: Watched) -> None:
         if await self._store.watch.rejoined(session.session_id, session.term):
@@ -146,15 +181,16 @@ class Rounds:
         ):
             log.warning("host lost", session_id=str(session.session_id), term=session.term)
 
-    async def _mend(self, live: list[Watched], rooms: dict[str, LiveRoom]) -> None:
+    async def _mend(self, rooms: dict[str, LiveRoom]) -> None:
         """A room that came back after a crash of LiveKit gets its metadata again."""
-        for session in live:
-            room = rooms.get(session.call.room_name)
-            if room is None or room.sid in session.call.sids or conversation_of(room.metadata):
-                continue
-            there = await self._livekit.participants(room.name)
-            if any(p.identity == session.agent_identity for p in there):
-                await self._rename(session.call, room)
+        bare = {r.name: r.sid for r in rooms.values() if conversation_of(r.metadata) is None}
+        for names in batched(bare, NAMED_MAX):
+            sids = {name: bare[name] for name in names}
+            for session in await self._store.watch.list_elsewhere(sids):
+                room = rooms[session.call.room_name]
+                there = await self._livekit.participants(room.name)
+                if any(p.identity == session.agent_identity for p in there):
+                    await self._rename(session.call, room)
 
     async def _rename(self, call: CallRoom, room: LiveRoom) -> None:
         try:
@@ -177,6 +213,22 @@ class Rounds:
                         log.warning("agent of an older term removed", room=name, agent=p.identity)
 
         await asyncio.gather(*(look(name, identities) for name, identities in former.items()))
+
+
+async def pages(
+    read: Callable[[UUID], Awaitable[list[Watched]]],
+) -> AsyncIterator[list[Watched]]:
+    """All pages of a list in the order of ids."""
+    after = FIRST_ID
+    while page := await read(after):
+        yield page
+        after = page[-1].session_id
+
+
+def batched(names: Iterable[str], size: int) -> Iterator[list[str]]:
+    left = iter(names)
+    while batch := list(islice(left, size)):
+        yield batch
 
 
 def is_room_of(room: LiveRoom, call: CallRoom, *, is_expected: bool) -> bool:

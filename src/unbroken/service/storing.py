@@ -1,0 +1,81 @@
+"""Which database and which blobs the settings name."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+
+from unbroken.blobs import Blobs
+from unbroken.blobs.object_store import ObjectBlobs
+from unbroken.env import Env
+from unbroken.errors import SettingsInvalid
+from unbroken.service.settings import Settings
+from unbroken.store.port import Store
+from unbroken.store.sqlite import SqliteStore, versions
+
+FILE = "unbroken.sqlite"
+
+
+async def open_blobs(settings: Settings) -> ObjectBlobs:
+    """Made, or asked whether they answer. Raises SettingsInvalid."""
+    if settings.blobs is not None:
+        return await ObjectBlobs.at(settings.blobs, os.environ)
+    return await asyncio.to_thread(ObjectBlobs.in_folder, settings.data / "blobs")
+
+
+@asynccontextmanager
+async def open_store(settings: Settings, env: Env) -> AsyncIterator[Store]:
+    """Made or migrated, if need be. Raises SettingsInvalid if they may not be used."""
+    blobs = await open_blobs(settings)
+    opening: AbstractAsyncContextManager[Store] = SqliteStore.open(settings.data / FILE, blobs, env)
+    if settings.database is not None:
+        opening = _postgres(settings.database.get_secret_value(), blobs, env)
+    async with opening as store:
+        yield store
+
+
+@asynccontextmanager
+async def read_store(settings: Settings, env: Env) -> AsyncIterator[Store]:
+    """As it is, to read only, also while a service writes it; a PostgreSQL as a service opens it.
+    Raises SettingsInvalid."""
+    if settings.database is not None:
+        async with open_store(settings, env) as store:
+            yield store
+        return
+    blobs = await open_blobs(settings)
+    async with SqliteStore.read(settings.data / FILE, blobs, env) as store:
+        yield store
+
+
+async def migrate(settings: Settings, env: Env, *, is_dry: bool) -> tuple[int, int]:
+    """The version of the tables before, and the one that they have now; `is_dry`: that they would
+    have. All of it or nothing; services may go on. Raises SettingsInvalid."""
+    if settings.database is not None:
+        return await _migrate_postgres(settings.database.get_secret_value(), env, is_dry=is_dry)
+    path = settings.data / FILE
+    before = await asyncio.to_thread(versions, path)
+    if not is_dry and before[0] < before[1]:
+        async with open_store(settings, env):
+            pass
+    return before
+
+
+async def _migrate_postgres(url: str, env: Env, *, is_dry: bool) -> tuple[int, int]:
+    with _needing_extra():
+        from unbroken.store.postgres import migrate  # noqa: PLC0415  its driver is an extra
+    return await asyncio.to_thread(lambda: migrate(url, env, is_dry=is_dry))
+
+
+def _postgres(url: str, blobs: Blobs, env: Env) -> AbstractAsyncContextManager[Store]:
+    with _needing_extra():
+        from unbroken.store.postgres import PostgresStore  # noqa: PLC0415  its driver is an extra
+    return PostgresStore.open(url, blobs, env)
+
+
+@contextmanager
+def _needing_extra() -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        need = "PostgreSQL needs an extra: pip install 'unbroken[postgres]'"
+        raise SettingsInvalid(need) from error
