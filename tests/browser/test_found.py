@@ -35,7 +35,7 @@ async def test_what_was_found_is_opened_at_its_line(house, come, picture, size):
     page = person.page
     await person.open(f"/conversations?q={mine}")
     await page.get_by_test_id("conversation-row").click()
-    line = page.locator("[data-message=first]")
+    line = page.locator("[data-line=first]")
     await expect(line).to_contain_text(f"My {mine} rings.")
     await expect(line).to_be_in_viewport()
     await expect(line).to_have_attribute("data-found", "true")

@@ -27,6 +27,9 @@ async def test_the_agent_is_killed_in_mid_sentence_and_the_story_goes_on(house, 
     await person.answered(1)
     await person.speak(ASKED)
     await page.wait_for_function(STORY_HAS_BEGUN)
+    async for size in at_sizes(person):
+        for number in ("silence", "result"):  # of a kill that has not been
+            await expect(page.get_by_test_id(number), size).to_have_count(0)
     async with film(page, "kill"):
         await expect(page.get_by_test_id("kill")).to_be_enabled()
         await page.get_by_test_id("kill").click()

@@ -91,6 +91,28 @@ async def test_the_list_keeps_its_place_and_shows_what_is_new(come, size):
 
 
 @pytest.mark.parametrize("size", SIZES)
+async def test_what_newer_ones_push_out_of_the_newest_page_stays_in_the_list(come, size):
+    person = await come(viewport=size)
+    page = person.page
+    ids = [f"01999999-9999-7999-8999-{n:012}" for n in range(4)]
+    rows = [seeded.conversation(id=name, title=f"Call {n}") for n, name in enumerate(ids)]
+    newest, older = rows[1:3], rows[3:]
+
+    async def answer(route) -> None:
+        is_older = "after=" in route.request.url
+        found, following = (older, None) if is_older else (newest, "older")
+        await route.fulfill(json={"conversations": found, "next": following})
+
+    await page.route("**/api/v1/conversations?**", answer)
+    await person.open("/conversations")
+    await page.get_by_test_id("more").click()
+    titles = page.locator(".conversation-title")
+    await expect(titles).to_have_text(["Call 1", "Call 2", "Call 3"])
+    newest[:] = rows[:2]
+    await expect(titles).to_have_text(["Call 0", "Call 1", "Call 2", "Call 3"])
+
+
+@pytest.mark.parametrize("size", SIZES)
 async def test_a_call_that_waits_for_its_caller_says_until_when(come, size):
     person = await come(viewport=size)
     page = person.page
@@ -196,13 +218,32 @@ async def test_a_restore_report_is_read_on_a_phone_too(come):
     )
     await person.open(path)
     takeover = page.get_by_test_id("takeover")
-    await expect(takeover).to_contain_text("the one before crashed · nobody for 700 ms")
-    await expect(takeover).to_contain_text("it said the cut sentence again")
     shown = page.get_by_test_id("report")
     await shown.locator("summary").click()
     async for size in at_sizes(person):
+        await expect(takeover, size).to_contain_text("the one before crashed · nobody for 700 ms")
+        await expect(takeover, size).to_contain_text("it said the cut sentence again")
         if await page.get_by_role("link", name="Calls and agents").is_visible():
             await page.get_by_role("link", name="Calls and agents").click()
         await expect(page.get_by_test_id("term").last, size).to_be_in_viewport()
         await expect(shown, size).to_contain_text("no field seats")
         await expect(shown, size).not_to_contain_text("not applicable")
+
+
+async def test_a_sentence_that_was_not_said_again_is_not_called_so(come):
+    person = await come()
+    page = person.page
+    term = {"term": 2, "agent_identity": "agent-2", "taken_at": seeded.AT, "cause": "crashed"}
+    cut = seeded.message("The light went", role="assistant", interrupted=True, takeover=2)
+    other = seeded.message("Shall we go on?", role="assistant")
+    path = await seeded.answer_with(
+        page,
+        seeded.conversation(call_list=[seeded.call(1, sessions={"term": 2})]),
+        seeded.turn("A story, please.", assistant=[cut, other]),
+        terms=[term | {"gap_ms": 700, "plan": "resume", "report": None}],
+    )
+    await person.open(path)
+    takeover = page.get_by_test_id("takeover")
+    async for size in at_sizes(person):
+        await expect(takeover, size).to_contain_text("nobody for 700 ms")
+        await expect(takeover, size).not_to_contain_text("again")

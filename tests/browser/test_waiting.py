@@ -5,6 +5,8 @@ import asyncio
 import pytest
 from playwright.async_api import expect
 
+from tests.browser.visitor import at_sizes
+
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.browser,
@@ -19,7 +21,8 @@ async def test_the_page_says_why_nobody_has_come(house, come):
         await person.open("/")
         await person.start()
         notice = person.page.get_by_text("Waiting for an agent, because no worker")
-        await expect(notice).to_contain_text("It was asked for")
+        async for size in at_sizes(person):
+            await expect(notice, size).to_contain_text("It was asked for")
     finally:
         await asyncio.to_thread(house.start, "worker")
     await person.agent_is("listening", "speaking")

@@ -22,16 +22,30 @@ export class ApiError extends Error {
   }
 }
 
-/** Kept until the tab closes, never longer; null forgets it. */
+const ANSWERS_MAX = 8;
+
+/** What was answered last, by path and the newest last: asked for again, it is only sent if it has changed. */
+const answers = new Map<string, { readonly tag: string; readonly json: unknown }>();
+
+function remember(path: string, tag: string | null, json: unknown): void {
+  answers.delete(path);
+  if (tag !== null) answers.set(path, { tag, json });
+  const [oldest] = answers.keys();
+  if (answers.size > ANSWERS_MAX && oldest !== undefined) answers.delete(oldest);
+}
+
+/** Kept until the tab closes, never longer; null forgets it, and all that was read with it. */
 export function saveApiKey(key: string | null): void {
+  answers.clear();
   writeTab(KEY, key);
   window.dispatchEvent(new Event(KEY_CHANGED));
 }
 
 export const hasApiKey = (): boolean => readTab(KEY) !== null;
 
-function headers(hasBody: boolean): Headers {
+function headers(hasBody: boolean, tag: string | undefined): Headers {
   const result = new Headers({ Accept: "application/json" });
+  if (tag !== undefined) result.set("If-None-Match", tag);
   const key = readTab(KEY);
   if (key !== null) result.set("Authorization", `Bearer ${key}`);
   if (hasBody) result.set("Content-Type", "application/json");
@@ -63,21 +77,26 @@ async function refusal(response: Response): Promise<ApiError> {
 
 async function ask(path: string, init: RequestInit, signal?: AbortSignal): Promise<unknown> {
   const limit = AbortSignal.timeout(TIMEOUT_MS);
+  const known = init.method === "GET" ? answers.get(path) : undefined;
   let response: Response;
   try {
     response = await fetch(`/api/v1${path}`, {
       ...init,
-      headers: headers(init.body !== undefined),
+      headers: headers(init.body !== undefined, known?.tag),
+      cache: "no-store",
       signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
     });
   } catch (error) {
     if (signal?.aborted === true) throw error; // the page no longer wants the answer
     throw new ApiError("unreachable", "The service does not answer.");
   }
+  if (response.status === 304 && known !== undefined) return known.json;
   if (!response.ok) throw await refusal(response);
-  return response.json().catch(() => {
+  const json: unknown = await response.json().catch(() => {
     throw new ApiError("broken", "The service answered something that is not JSON.");
   });
+  if (init.method === "GET") remember(path, response.headers.get("ETag"), json);
+  return json;
 }
 
 async function read<T>(path: string, parse: (json: unknown) => T, init: RequestInit, signal?: AbortSignal): Promise<T> {
@@ -118,9 +137,13 @@ export function getWaiting(name: string, signal?: AbortSignal): Promise<{ readon
   return get(`/rooms/${encodeURIComponent(name)}`, parseWaiting, signal);
 }
 
-/** Newest first; with words those in which all of them were said, or whose callers have them. */
-export function listConversations(words: string, after: string | null, signal?: AbortSignal): Promise<Page<ConversationRow>> {
-  return get(`/conversations?${query({ limit: 20, after, q: words === "" ? null : words })}`, parseConversations, signal);
+/**
+ * Newest first; with words those in which all of them were said, or whose callers have them. `others` is asked for as it
+ * stands: the service refuses what it does not know.
+ */
+export function listConversations(words: string, others: string, after: string | null, signal?: AbortSignal): Promise<Page<ConversationRow>> {
+  const own = query({ limit: 20, after, q: words === "" ? null : words });
+  return get(`/conversations?${others === "" ? own : `${others}&${own}`}`, parseConversations, signal);
 }
 
 export function getConversation(id: string, signal?: AbortSignal): Promise<ConversationDetail> {

@@ -68,6 +68,13 @@ export function navigate(path: string): void {
 /** A value of the address behind "?"; "" if it is not there. */
 export const readQuery = (name: string): string => new URLSearchParams(window.location.search).get(name) ?? "";
 
+/** All else that the address asks for, as it stands behind "?"; "" for nothing. */
+export function readOthers(name: string): string {
+  const query = new URLSearchParams(window.location.search);
+  query.delete(name);
+  return query.toString();
+}
+
 /** Keeps it in the address, for a reload and for the way back here; "" takes it out. */
 export function writeQuery(name: string, value: string): void {
   if (readQuery(name) === value) return;

@@ -14,10 +14,14 @@ const PHASES: Readonly<Record<string, string>> = {
   ended: "ended",
 };
 
-/** Without the wait for people who have left. */
-function talkTime({ startedAt, endedAt, leftAt }: Call): string {
+/** The service's own: what applications have saved in the room, without an agent that is ours. */
+const isSaved = ({ role }: Session): boolean => role === "saved";
+
+/** Without the wait for people who have left; of what was only saved nobody knows whether it runs. */
+function talkTime({ startedAt, endedAt, leftAt, sessions }: Call): string {
   const end = leftAt ?? endedAt;
-  return end === null ? "running" : length(end - startedAt);
+  if (end !== null) return length(end - startedAt);
+  return sessions.length > 0 && sessions.every(isSaved) ? "saved only" : "running";
 }
 
 function phaseWords({ phase }: Session, hasLeft: boolean): string {
@@ -47,6 +51,7 @@ export function CallsPanel({ calls, now }: { readonly calls: readonly Call[]; re
 }
 
 function SessionView({ session, hasLeft }: { readonly session: Session; readonly hasLeft: boolean }): ReactNode {
+  if (isSaved(session)) return <p className="muted small session">{`Saved by an application · ${count(session.lastSeq, "entry", "entries")}`}</p>;
   return (
     <div className="session" data-phase={session.phase}>
       <div className="call-head">

@@ -1,4 +1,4 @@
-import type { ReactNode } from "react";
+import { memo, type ReactNode } from "react";
 import type { Turn } from "../api/types";
 import { longest, median, type PartName } from "../lib/delays";
 import { count, delay } from "../lib/format";
@@ -12,7 +12,8 @@ const LEGEND: readonly (readonly [PartName, string])[] = [
 
 const NAMES: Readonly<Record<PartName, string>> = { turn: "End of turn", model: "Model", voice: "Voice", rest: "Other" };
 
-export function DelaysPanel({ turns }: { readonly turns: readonly Turn[] }): ReactNode {
+/** Drawn again only when something new was said: it looks at all turns. */
+export const DelaysPanel = memo(function DelaysPanel({ turns }: { readonly turns: readonly Turn[] }): ReactNode {
   const middle = median(turns);
   if (longest(turns) === 0) return null;
   return (
@@ -36,4 +37,4 @@ export function DelaysPanel({ turns }: { readonly turns: readonly Turn[] }): Rea
       </dl>
     </section>
   );
-}
+});

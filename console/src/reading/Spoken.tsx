@@ -8,6 +8,8 @@ interface Props {
   readonly message: Message;
   /** Several people spoke: say which of them. */
   readonly named: boolean;
+  /** The line to which the reader was led. */
+  readonly found: string | null;
 }
 
 function who({ role, speaker }: Message, named: boolean): string {
@@ -21,10 +23,10 @@ function cutWords({ heardMs }: Message, isKilled: boolean): string {
   return heardMs === null ? how : `${how}, ${delay(heardMs)}`;
 }
 
-export function Spoken({ message, named }: Props): ReactNode {
+export function Spoken({ message, named, found }: Props): ReactNode {
   const isKilled = message.takeover !== null;
   return (
-    <div className={`spoken ${message.role}`} data-interrupted={message.interrupted} data-message={message.id}>
+    <div className={`spoken ${message.role}`} data-interrupted={message.interrupted} data-line={message.id} data-found={message.id === found || undefined}>
       <div className="spoken-head">
         <span className="spoken-who">{who(message, named)}</span>
         <span className="muted small"><Time at={message.createdAt}>{clock(message.createdAt)}</Time></span>

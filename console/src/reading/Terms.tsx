@@ -1,12 +1,13 @@
 /** The terms of a session: which process of the agent had it when, and how each got it from the one before. */
 
-import type { ReactNode } from "react";
+import { type ReactNode, useContext } from "react";
 import { getSession } from "../api/api";
 import type { Session, SessionDetail, Term } from "../api/types";
 import { clock } from "../lib/format";
 import { useResource } from "../lib/useResource";
 import { ReportView } from "../ui/ReportView";
 import { Time } from "../ui/Time";
+import { GoTo, takeoverId } from "./goal";
 import { termFacts } from "./Takeover";
 
 const POLL_MS = 1500;
@@ -26,7 +27,7 @@ export function Terms({ session }: { readonly session: Session }): ReactNode {
   return (
     <>
       {session.degraded !== null && <p className="small" role="status">{`Kept less safely than usual: ${session.degraded}`}</p>}
-      {session.term > 1 ? <TakenTerms session={session} /> : <ol className="terms"><TermView term={firstOf(session)} /></ol>}
+      {session.term > 1 ? <TakenTerms session={session} /> : <ol className="terms"><TermView term={firstOf(session)} sessionId={session.id} /></ol>}
     </>
   );
 }
@@ -43,10 +44,11 @@ function TakenTerms({ session }: { readonly session: Session }): ReactNode {
       </p>
     );
   }
-  return <ol className="terms">{detail.data.terms.map((term) => <TermView key={term.term} term={term} />)}</ol>;
+  return <ol className="terms">{detail.data.terms.map((term) => <TermView key={term.term} term={term} sessionId={session.id} />)}</ol>;
 }
 
-function TermView({ term }: { readonly term: Term }): ReactNode {
+function TermView({ term, sessionId }: { readonly term: Term; readonly sessionId: string }): ReactNode {
+  const goTo = useContext(GoTo);
   const facts = termFacts(term);
   return (
     <li data-testid="term" data-term={term.term}>
@@ -56,6 +58,7 @@ function TermView({ term }: { readonly term: Term }): ReactNode {
       </div>
       {term.agentIdentity !== null && <p className="muted small mono">{term.agentIdentity}</p>}
       {facts !== "" && <p className="small term-facts">{facts}</p>}
+      {term.term > 1 && <button type="button" className="link small" onClick={() => goTo(takeoverId(sessionId, term))}>Show it in what was said</button>}
       {term.report !== null && <ReportView report={term.report} />}
     </li>
   );

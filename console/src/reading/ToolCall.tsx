@@ -2,6 +2,7 @@ import type { ReactNode } from "react";
 import type { Tool } from "../api/types";
 import { pretty } from "../lib/format";
 import { Icon } from "../ui/Icon";
+import { useOpen } from "./useOpen";
 
 function outcome(tool: Tool): string {
   if (tool.output === null) return "outcome unknown";
@@ -13,10 +14,17 @@ function output(tool: Tool): string {
   return tool.output === "" ? "none" : pretty(tool.output);
 }
 
+interface Props {
+  readonly tool: Tool;
+  /** Its own on this page. */
+  readonly id: string;
+}
+
 /** Why one failed is read without a click. */
-export function ToolCall({ tool }: { readonly tool: Tool }): ReactNode {
+export function ToolCall({ tool, id }: Props): ReactNode {
+  const [isOpen, setOpen] = useOpen(id, tool.isError);
   return (
-    <details className="tool" data-testid="tool" open={tool.isError}>
+    <details className="tool" data-testid="tool" open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>
         <Icon name="tool" />
         <span className="mono">{tool.name}</span>

@@ -3,6 +3,7 @@
 import { Fragment, memo, type ReactNode } from "react";
 import type { Turn } from "../api/types";
 import { DelayBar } from "./DelayBar";
+import { takeoverId } from "./goal";
 import { Spoken } from "./Spoken";
 import { Takeover } from "./Takeover";
 import { isSaidAgain, placeOf, type Taken } from "./takeovers";
@@ -15,22 +16,24 @@ interface Props {
   readonly named: boolean;
   /** In it, or behind it and before the next one. */
   readonly takeovers: readonly Taken[];
+  /** The line to which the reader was led, here or elsewhere. */
+  readonly found: string | null;
 }
 
 /** Drawn again only when something of it has changed: there may be thousands. */
-export const TurnView = memo(function TurnView({ turn, scale, named, takeovers }: Props): ReactNode {
+export const TurnView = memo(function TurnView({ turn, scale, named, takeovers, found }: Props): ReactNode {
   const said = turn.assistant;
   const between = (n: number): ReactNode => takeovers.filter((term) => placeOf(term, said) === n)
-    .map((term) => <Takeover key={`${term.sessionId}-${term.term}`} term={term} again={isSaidAgain(term, said)} />);
+    .map((term) => <Takeover key={takeoverId(term.sessionId, term)} term={term} again={isSaidAgain(term, said)} found={found} />);
   return (
-    <article className="turn" data-testid="turn">
-      {turn.user !== null && <Spoken message={turn.user} named={named} />}
-      {turn.tools.map((tool, index) => <ToolCall key={`${tool.name}-${index}`} tool={tool} />)}
+    <div className="turn" data-testid="turn">
+      {turn.user !== null && <Spoken message={turn.user} named={named} found={found} />}
+      {turn.tools.map((tool, index) => <ToolCall key={`${tool.name}-${index}`} tool={tool} id={`${turn.id} ${index}`} />)}
       {said.map((message, n) => (
-        <Fragment key={message.id}>{between(n)}<Spoken message={message} named={named} /></Fragment>
+        <Fragment key={message.id}>{between(n)}<Spoken message={message} named={named} found={found} /></Fragment>
       ))}
       {between(said.length)}
       <DelayBar delays={turn.delays} scale={scale} />
-    </article>
+    </div>
   );
 });
