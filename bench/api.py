@@ -1,21 +1,18 @@
 """The service under load, with clients that say nothing beside it, and killed while it takes in.
 
 First 200 clients read for 60 s while a keeper sends 2,000 entries a second and 1,000 connections
-begin a request that they never end; then agents take sessions beside ten readers of lists; then
-the service is killed 100 times while eight sessions are written to, and every acknowledged entry is
-compared with what is stored.
+begin a request that they never end; then agents take sessions beside ten readers of lists, and
+of pages; then the service is killed 100 times while eight sessions are written to, and every
+acknowledged entry is compared with what is stored.
 """
 
 import asyncio
 import contextlib
+import math
 import random
-import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +20,7 @@ import httpx
 
 from bench import figures, taking
 from bench.report import Noise, Run
-from tests.service.servers import free_port
+from bench.service_process import ServiceProcess
 from unbroken.archive.http import RemoteArchive, http_client
 from unbroken.archive.port import HostBatch, WireEntry
 from unbroken.env import Host
@@ -38,8 +35,12 @@ BATCH_MAX = 100  # entries of a session in one request
 SLOW = 1_000
 KILLS, KILLS_QUICK = 100, 5
 WRITERS = 8
+TAKEN = {
+    "alone": "alone_ms",
+    "beside ten readers of lists": "beside_lists_ms",
+    "beside ten readers of pages": "beside_pages_ms",
+}
 HEAD = b"GET / HTTP/1.1\r\nHost: localhost\r\nX: "
-PROGRAM = [sys.executable, "-c", "import unbroken.service as s; s.run()"]
 
 
 def measure(run: Run) -> None:
@@ -50,70 +51,21 @@ def measure(run: Run) -> None:
 async def _measure(run: Run) -> None:
     kills = KILLS_QUICK if run.is_quick else KILLS
     with tempfile.TemporaryDirectory() as folder, Noise.watched() as noise:
-        async with _Service.running(Path(folder) / "load") as service:
+        async with ServiceProcess.running(Path(folder) / "load") as service:
             load = await _Load(service, LOAD_QUICK_S if run.is_quick else LOAD_S).run()
             run.say(f"load: {load}")
-        async with _Service.running(Path(folder) / "takes") as service:
-            takes = await taking.beside_lists(service.url)
+        async with ServiceProcess.running(Path(folder) / "takes") as service:
+            takes = await taking.beside_readers(service.url)
             run.say(f"takes: {takes}")
-        async with _Service.running(Path(folder) / "kills") as service:
-            killed = await _Killed(service, run.seed or 0).run(kills)
+        async with ServiceProcess.running(Path(folder) / "kills") as service:
+            killed = await _Killed(service, run.seed or 0).run(kills, minutes=run.minutes)
             run.say(f"kills: {killed}")
     found = {"load": load, "takes": takes, "kills": killed}
     run.keep(found, noise, _page(load, takes, killed))
 
 
-class _Service:
-    """A service process on a folder and a port of its own, that can be killed and started."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        folder.mkdir()
-        self.log = folder / "log"
-
-    @classmethod
-    @contextlib.asynccontextmanager
-    async def running(cls, folder: Path) -> AsyncIterator["_Service"]:
-        self = cls(folder)
-        await self.start()
-        try:
-            yield self
-        finally:
-            self.kill()
-
-    async def start(self) -> float:
-        """Seconds until it is ready."""
-        began = time.monotonic()
-        self._launch()
-        async with httpx.AsyncClient(trust_env=False) as client:
-            while True:
-                with contextlib.suppress(httpx.HTTPError):
-                    if (await client.get(f"{self.url}/readyz")).status_code == httpx.codes.OK:
-                        return time.monotonic() - began
-                await asyncio.sleep(0.02)
-
-    def _launch(self) -> None:
-        environ = {
-            "UNBROKEN_DATA": str(self.folder),
-            "UNBROKEN_PORT": str(self.port),
-            "LIVEKIT_URL": "ws://127.0.0.1:9",
-        }
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(PROGRAM, env=environ, stdout=log, stderr=log)
-
-    def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
-    def memory_mb(self) -> int:
-        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
-        (line,) = (line for line in status.splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) // 1_024
-
-
 class _Load:
-    def __init__(self, service: _Service, seconds: float) -> None:
+    def __init__(self, service: ServiceProcess, seconds: float) -> None:
         self._service = service
         self._until = time.monotonic() + seconds
         self._seconds = seconds
@@ -199,19 +151,21 @@ class _Load:
 class _Killed:
     """Each session is written by a holder that sends again what was not acknowledged."""
 
-    def __init__(self, service: _Service, seed: int) -> None:
+    def __init__(self, service: ServiceProcess, seed: int) -> None:
         self._service, self._dice = service, _dice(seed)
         self._is_over = False
         self._acked: Counter[int] = Counter()
         self._started_s: list[float] = []
 
-    async def run(self, kills: int) -> dict[str, Any]:
+    async def run(self, kills: int, *, minutes: float | None) -> dict[str, Any]:
+        """As many as fit in `minutes`, if those are given."""
+        until = time.monotonic() + (minutes * 60 if minutes else math.inf)
         async with RemoteArchive(self._service.url) as archive:
             holders = [Holder(archive) for _ in range(WRITERS)]
             for number, holder in enumerate(holders):
                 await holder.take(f"room {number}")
             writing = [asyncio.create_task(self._write(n, h)) for n, h in enumerate(holders)]
-            for _ in range(kills):
+            while len(self._started_s) < kills and time.monotonic() < until:
                 await asyncio.sleep(self._dice.uniform(0.05, 0.9))
                 self._service.kill()
                 self._started_s.append(await self._service.start())
@@ -224,7 +178,7 @@ class _Killed:
                 lost += max(0, self._acked[number] - len(stored))
                 different += sum(text != f"line {n}" for n, text in enumerate(stored, 1))
         return {
-            "kills": kills,
+            "kills": len(self._started_s),
             "acked": self._acked.total(),
             "lost": lost,
             "different": different,
@@ -287,12 +241,15 @@ def _spread(took: list[float], times: float = 1_000) -> dict[str, float]:
 def _page(load: dict[str, Any], takes: dict[str, Any], killed: dict[str, Any]) -> str:
     rows = [[name, *took.values()] for name, took in load["ms"].items()]
     table = figures.table(["request", "p50 ms", "p99 ms", "max ms"], rows)
-    alone, beside = takes["alone_ms"], takes["beside_lists_ms"]
+    beside = [
+        [what, f"{takes[name]['p50']} ms", f"{takes[name]['p99']} ms"]
+        for what, name in TAKEN.items()
+    ]
+    taken = figures.table(["`take`", "p50", "p99"], beside)
     words = (
         f"{CLIENTS} clients, {SLOW} slow ones beside them, {load['entries_per_s']} entries/s "
         f"taken in; at most {load['memory_mb']} MB, {load['log_bytes']} bytes of log. Answers: "
-        f"{load['answers']}.\n\n`take` beside ten readers of lists: {beside['p50']} ms (p50), "
-        f"{beside['p99']} ms (p99); without them {alone['p50']} and {alone['p99']} ms.\n\n"
+        f"{load['answers']}.\n\n{taken}\n\n"
         f"{killed['kills']} kills of the service: {killed['acked']} entries "
         f"acknowledged, {killed['lost']} lost, {killed['different']} different; ready again after "
         f"{killed['start_s']['p50']} s (p50), {killed['start_s']['max']} s at most."

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from bench import figures, scan
+from bench.calls import open_live, open_spool, until_stored
 from bench.report import Noise, Run
-from bench.shipping import keeper, open_live, open_spool, puts, service, until_stored
+from bench.shipping import keeper, puts, service
 from tests.e2e.house import House
 from unbroken.env import Host
 from unbroken.live.live import Live

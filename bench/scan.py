@@ -8,7 +8,8 @@ from livekit.agents import Agent, AgentSession
 
 from agents.core.order import Order
 from bench import figures
-from bench.shipping import message, open_live
+from bench.calls import open_live
+from bench.shipping import message
 from tests.agents.scripted import ScriptedLLM
 from unbroken.env import Host
 from unbroken.journal.spool import Spool

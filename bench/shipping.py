@@ -1,6 +1,5 @@
-"""The parts that `append` measures against: a real service, a keeper process, live sessions."""
+"""The parts that `append` measures against: a real service, a keeper process, typical items."""
 
-import asyncio
 import os
 import subprocess
 import sys
@@ -11,21 +10,12 @@ from typing import Literal
 
 from livekit.agents.llm import ChatMessage
 
+from bench.calls import SAID
 from tests.e2e.house import House
-from unbroken.env import Host
-from unbroken.journal.frames import Header
-from unbroken.journal.spool import Spool
-from unbroken.live.live import Live
 from unbroken.livekit.state import items
 from unbroken.log.entries import ItemPut
 
-HANG_S = 60
 END_S = 10
-SAID = (
-    "I would like a table for four people on Friday evening at half past seven, please, by the "
-    "window if there is one, and one of us does not eat nuts, so could you tell the kitchen so? "
-    "Thanks."
-)
 METRICS = {
     "user": {"transcription_delay": 0.2123, "end_of_turn_delay": 0.5321},
     "assistant": {
@@ -80,34 +70,3 @@ def puts(count: int, *, first: int = 0, after: str | None = None) -> list[ItemPu
         made.append(ItemPut(item, after=after, agent="Assistant"))
         after = item["id"]
     return made
-
-
-def open_live(spool: Spool, name: str) -> Live:
-    """A call that the keeper takes for its holder, as when the service was away at its start."""
-    env = spool.env
-    holder = env.new_id()
-    header = Header(
-        holder=holder,
-        host_id=spool.host_id(),
-        room=name,
-        room_sid=f"RM_{holder.hex[-12:]}",
-        role="agent",
-        agent_identity=f"agent-{holder.hex[-6:]}",
-        new_session_id=env.new_id(),
-        new_call_id=env.new_id(),
-        new_conversation_id=env.new_id(),
-        started_at_us=env.now_us(),
-        pid=env.pid(),
-    )
-    return Live.open(spool, header)
-
-
-def open_spool(folder: Path) -> Spool:
-    return Spool.open(Host(), str(folder))
-
-
-async def until_stored(live: Live) -> None:
-    """Raises TimeoutError if the service has not all of it within HANG_S."""
-    async with asyncio.timeout(HANG_S):
-        while live.ack.acked < live.journal.appended:
-            await asyncio.sleep(0.01)

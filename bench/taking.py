@@ -1,45 +1,53 @@
-"""How long an agent waits for its session while people read lists.
+"""How long an agent waits for its session while people read.
 
-300 calls of 20 lines are there; ten readers ask for lists of 100 without a pause, and 200 agents
-take a session each, one behind the other. Nobody is lost meanwhile: the service would look for
-successors of all of them in a LiveKit that is not there.
+300 calls of 20 lines and one of 1,000 are there. 200 agents take a session each, one behind the
+other: alone, beside ten who ask for lists of 100 conversations without a pause, and beside ten who
+ask for pages of 1,000 messages. Nobody is lost meanwhile: the service would look for successors of
+all of them in a LiveKit that is not there.
 """
 
-import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 from bench import figures
-from unbroken.archive.http import RemoteArchive, http_client
+from bench.readers import reading
+from unbroken.archive.http import RemoteArchive
 from unbroken.errors import ArchiveUnavailable
 from unbroken.testing.holders import Holder, item
 
 CALLS, LINES = 300, 20
-READERS, LIMIT = 10, 100
+LONG, BATCH = 1_000, 500
+LISTS = "/conversations?limit=100"
 TAKES = 200
 
 
-async def beside_lists(url: str) -> dict[str, Any]:
+async def beside_readers(url: str) -> dict[str, Any]:
     async with RemoteArchive(url) as archive:
         for number in range(CALLS):
-            await _call(archive, f"call {number}")
-        alone = [await _take(archive, f"alone {n}") for n in range(TAKES)]
-        async with _reading(url) as lists:
-            took = [await _take(archive, f"new {n}") for n in range(TAKES)]
-    return {
-        "alone_ms": figures.described([s * 1_000 for s in alone]),
-        "beside_lists_ms": figures.described([s * 1_000 for s in took]),
-        "list_ms": figures.described([s * 1_000 for s in lists]),
-    }
+            await _call(archive, f"call {number}", LINES)
+        long = await _call(archive, "long", LONG)
+        assert long.taken is not None  # noqa: S101
+        pages = f"/conversations/{long.taken.conversation_id}/messages?limit={LONG}"
+        found = {"alone_ms": _ms([await _take(archive, f"alone {n}") for n in range(TAKES)])}
+        for name, path in {"lists": LISTS, "pages": pages}.items():
+            async with reading(url, path) as read:
+                took = [await _take(archive, f"beside {name} {n}") for n in range(TAKES)]
+            found |= {f"beside_{name}_ms": _ms(took), f"{name}_ms": _ms(read)}
+    return found
 
 
-async def _call(archive: RemoteArchive, room: str) -> None:
+def _ms(took: list[float]) -> dict[str, Any]:
+    return figures.described([s * 1_000 for s in took])
+
+
+async def _call(archive: RemoteArchive, room: str, lines: int) -> Holder:
     holder = Holder(archive)
     await _taken(holder, room)
-    said = [_line(n) for n in range(1, LINES + 1)]
-    assert (await holder.append(1, *said)).outcome == "acked"  # noqa: S101
+    for first in range(1, lines + 1, BATCH):
+        said = [_line(n) for n in range(first, min(first + BATCH, lines + 1))]
+        assert (await holder.append(first, *said)).outcome == "acked"  # noqa: S101
+    return holder
 
 
 def _line(n: int) -> Any:
@@ -58,24 +66,3 @@ async def _taken(holder: Holder, room: str) -> None:
     while holder.taken is None:
         with contextlib.suppress(ArchiveUnavailable):
             await holder.take(room)
-
-
-@contextlib.asynccontextmanager
-async def _reading(url: str) -> AsyncIterator[list[float]]:
-    """Ten that list, until the end; how long each list took."""
-    took: list[float] = []
-    async with http_client(url, key=None, timeout_s=60) as client:
-        readers = [asyncio.create_task(_read(client, took)) for _ in range(READERS)]
-        while len(took) < READERS:  # all of them are at it
-            await asyncio.sleep(0.01)
-        yield took
-        for reader in readers:
-            reader.cancel()
-        await asyncio.wait(readers)
-
-
-async def _read(client: Any, took: list[float]) -> None:
-    while True:
-        began = time.perf_counter()
-        (await client.get(f"/conversations?limit={LIMIT}")).raise_for_status()
-        took.append(time.perf_counter() - began)

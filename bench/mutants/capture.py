@@ -57,10 +57,18 @@ MUTANTS = (
     Mutant(
         name="what is slow to read is read each time",
         file="livekit/pace.py",
-        old="usual_us * REST if usual_us > FREE_US else 0",
+        old="usual_us * self._rest if usual_us > FREE_US else 0",
         new="0",
         promise="Reading state takes at most a twentieth of the time.",
         test="livekit/test_pace.py::test_what_takes_long_rests_and_is_owed_until_it_is_done",
+    ),
+    Mutant(
+        name="what changes between two turns waits for the next one",
+        file="livekit/hooks.py",
+        old="self._between.run(self._scan_state)",
+        new="pass",
+        promise="What an RPC writes while nobody speaks is in the log at the next beat.",
+        test="livekit/test_between_turns.py::test_a_change_and_its_digest_are_in_the_log_together",
     ),
     Mutant(
         name="a list that no log can hold is written whole again and again",

@@ -35,7 +35,7 @@ MUTANTS = (
     Mutant(
         name="a list's digest is not cut where the list is",
         file="log/digest.py",
-        old="        del self._states[keep:]\n",
+        old="        del self._states[keep * SIZE_BYTES :]\n",
         new="        pass\n",
         promise="The digest of a list is that of what stands in it now.",
         test=ROUND_TRIP,

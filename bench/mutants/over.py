@@ -86,4 +86,21 @@ MUTANTS = (
         promise="What shutdown callbacks write is in the log.",
         test="livekit/test_hanging_up.py::test_what_shutdown_callbacks_write_is_in_the_log",
     ),
+    Mutant(
+        name="a round looks at one page",
+        file="service/watch/rounds.py",
+        old="        after = page[-1].session_id",
+        new="        return",
+        promise="However many hosts are lost, all their sessions are judged.",
+        test="service/test_rounds.py"
+        "::test_of_more_than_a_page_of_lost_hosts_the_last_one_is_judged",
+    ),
+    Mutant(
+        name="LiveKit's count is believed",
+        file="service/watch/rounds.py",
+        old="found |= {w.session_id: w for w in turn if w.call.room_name in rooms}",
+        new="found |= {}",
+        promise="Who comes back at once is noticed before LiveKit has counted.",
+        test="service/test_rounds.py::test_who_is_back_before_livekit_has_counted_is_noticed",
+    ),
 )

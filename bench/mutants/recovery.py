@@ -164,7 +164,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a session without a voice ends the call",
-        file="livekit/restore/recover.py",
+        file="livekit/saying.py",
         old="    except Exception:  # noqa: BLE001 - LiveKit's where",
         new="    except ZeroDivisionError:  # LiveKit's where",
         promise="Recovery speaks by whatever the session can speak with.",
@@ -189,10 +189,26 @@ MUTANTS = (
     Mutant(
         name="a sentence ends behind Dr.",
         file="log/segments.py",
-        old="        if not _goes_on(text[begin:at], text[at : at + 1]):",
+        old="        if not _goes_on(text[begin:at], text[at : at + NEAR]):",
         new="        if True:",
         promise="Abbreviations, initials and numbers of lists end no sentence.",
         test="core/test_segments.py::test_sentences_end_where_people_end_them",
+    ),
+    Mutant(
+        name="a list is cut within an item",
+        file="log/segments.py",
+        old="return sorted(_in_lists(text, ends) | {len(text)})",
+        new="return sorted(ends | {len(text)})",
+        promise="A list goes on at the item that was cut, with its number.",
+        test="core/test_listing.py::test_wherever_it_is_cut_it_goes_on_at_an_item",
+    ),
+    Mutant(
+        name="a number in a sentence begins a list",
+        file="log/listing.py",
+        old="is_first = not text[:begin].strip() or (1 in values.values() and is_behind)",
+        new="is_first = True",
+        promise="Only what is counted from one, where a list may begin, is a list.",
+        test="core/test_listing.py::test_what_only_looks_like_a_number_of_a_list_is_none",
     ),
     Mutant(
         name="a word is cut",

@@ -6,6 +6,22 @@ CONTRACT = "stores/test_sqlite.py::TestSqliteArchive::"
 
 MUTANTS = (
     Mutant(
+        name="who was deposed reads on",
+        file="store/taking.py",
+        old="    if is_held and not",
+        new="    if False and not",
+        promise="Only the holder of the term reads on in the log that it took.",
+        test=CONTRACT + "test_who_has_it_no_longer_reads_no_more",
+    ),
+    Mutant(
+        name="a part of a log has no end",
+        file="store/taking.py",
+        old="        return self._bytes >= PART_BYTES_MAX\n",
+        new="        return False\n",
+        promise="A log of any length is given in parts that are bounded.",
+        test=CONTRACT + "test_a_long_log_comes_in_parts",
+    ),
+    Mutant(
         name="no fence",
         file="store/sql/sqlite/append.sql",
         old="when i.term = s.term and i.holder = s.holder and s.phase <> 'ended'",
@@ -113,11 +129,46 @@ MUTANTS = (
     Mutant(
         name="a lock is anybody's",
         file="store/sql/sqlite/locks.sql",
-        old="   where until <= :now",
+        old="   where until <= :now or holder = excluded.holder",
         new="   where true",
         promise="Of many who ask for a lock one has it.",
         test="stores/test_sqlite.py::TestSqliteLocks"
         "::test_of_many_who_ask_at_once_one_has_the_lock",
+    ),
+    Mutant(
+        name="a claim waits for who holds a row",
+        file="store/sql/postgres/sessions.sql",
+        old="limit :limit for update skip locked)",
+        new="limit :limit)",
+        promise="Of several watchers none waits for another.",
+        test="stores/test_postgres_database.py"
+        "::test_a_claim_waits_for_nobody_and_leaves_what_another_one_claims",
+    ),
+    Mutant(
+        name="a hint stays within its service",
+        file="store/postgres/database.py",
+        old="                connection.execute(WAKE)",
+        new="                self._wake()",
+        promise="What is due wakes the watchers of all services.",
+        test="stores/test_postgres_database.py"
+        "::test_what_is_due_wakes_the_watchers_of_all_services",
+    ),
+    Mutant(
+        name="a server that starts anew is the same history",
+        file="store/postgres/database.py",
+        old="{history['started_at']} ",
+        new="",
+        promise="A PostgreSQL that may have been put back has another timeline.",
+        test="stores/test_postgres_database.py"
+        "::test_a_server_that_dies_under_ingest_loses_nothing_that_was_acknowledged",
+    ),
+    Mutant(
+        name="a lock is not renewed",
+        file="store/sql/sqlite/locks.sql",
+        old="   where until <= :now or holder = excluded.holder",
+        new="   where until <= :now",
+        promise="What takes long keeps its lock.",
+        test="stores/test_sqlite.py::TestSqliteLocks::test_a_lock_is_kept_by_asking_again",
     ),
     Mutant(
         name="a silence that is over counts on",
@@ -127,5 +178,91 @@ MUTANTS = (
         promise="A room counts as missing since its host fell silent, not since a silence before.",
         test="stores/test_sqlite.py::TestSqliteWatch"
         "::test_since_when_a_room_is_missing_is_known_to_every_watcher",
+    ),
+    Mutant(
+        name="a verification believes the sums alone",
+        file="store/verifying.py",
+        old='chain != (known["chain"] or b"")',
+        new="False",
+        promise="A row that was changed together with its sums is noticed.",
+        test="stores/test_verify.py"
+        "::test_a_row_changed_with_all_its_sums_is_told_by_chain_and_line",
+    ),
+    Mutant(
+        name="a verification does not count",
+        file="store/verifying.py",
+        old='self._miss(next_seq, row["seq"])',
+        new="pass",
+        promise="A missing entry is named.",
+        test="stores/test_verify.py::test_a_row_that_is_not_as_it_was_stored_is_named",
+    ),
+    Mutant(
+        name="an agent gets the session of another one",
+        file="store/taking.py",
+        old="if own or is_had or is_anothers else",
+        new="if own or is_had else",
+        promise="Of two agents in a room none gets the session of the other.",
+        test="stores/test_sqlite.py"
+        "::TestSqliteArchive::test_of_two_agents_in_a_room_none_gets_the_session_of_the_other[False]",
+    ),
+    Mutant(
+        name="who puts a blob tells nobody",
+        file="store/uses.py",
+        old="        await self._uses.begin(sha256)\n",
+        new="",
+        promise="A blob that is put again is not deleted.",
+        test="service/test_collecting.py::test_what_nothing_refers_to_goes_after_a_day[folder]",
+    ),
+    Mutant(
+        name="a blob that is put lately is doomed",
+        file="store/sql/common/blobs.sql",
+        old=" where blobs.at < :before",
+        new="",
+        promise="What was put within a day is not deleted.",
+        test="stores/test_uses.py"
+        "::TestSqliteUses::test_what_nobody_wants_is_doomed_a_day_after_it_was_put",
+    ),
+    Mutant(
+        name="what an entry refers to is not noted",
+        file="store/appending.py",
+        old='tx.many("put_part", [part for k in kept for part in self._parts[k]])',
+        new="pass",
+        promise="A blob that an entry refers to stays.",
+        test="stores/test_uses.py"
+        "::TestSqliteUses::test_what_an_entry_refers_to_stays_in_the_log_and_beside_it",
+    ),
+    Mutant(
+        name="a blob that came short is kept",
+        file="blobs/object_store.py",
+        old='if found["size"] != len(content):',
+        new="if False:",
+        promise="A blob is there with its size before anything refers to it.",
+        test="stores/test_blobs.py::test_an_object_that_is_not_of_its_size_is_not_taken_for_it",
+    ),
+    Mutant(
+        name="a collector that stood still goes on",
+        file="service/collecting.py",
+        old="if self._env.boot_us() > until_us:",
+        new="if False:",
+        promise="Who deletes a blob knows that nobody puts it.",
+        test="service/test_collecting.py::test_one_that_stood_still_deletes_nothing[folder]",
+    ),
+    Mutant(
+        name="another database's blobs are deleted",
+        file="service/collecting.py",
+        old="if not await self._blobs.is_of(self._store.archive.identity.system_id):",
+        new="if False:",
+        promise="In a bucket of another database nothing is deleted.",
+        test="service/test_collecting.py"
+        "::test_in_a_bucket_of_another_database_nothing_is_deleted[folder]",
+    ),
+    Mutant(
+        name="a backlog is one transaction",
+        file="store/log.py",
+        old="if part and steps + mine > STEPS_MAX:",
+        new="if part and False:",
+        promise="While one host's backlog is stored others have their turn.",
+        test="stores/test_sqlite.py"
+        "::TestSqliteArchive::test_a_backlog_of_one_host_lets_others_between",
     ),
 )

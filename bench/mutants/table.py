@@ -4,6 +4,8 @@ from bench.mutants import (
     agents,
     capture,
     claim,
+    coordination,
+    leases,
     over,
     reading,
     recovery,
@@ -28,4 +30,6 @@ MUTANTS = (
     *tasks.MUTANTS,
     *over.MUTANTS,
     *recovery.MUTANTS,
+    *coordination.MUTANTS,
+    *leases.MUTANTS,
 )

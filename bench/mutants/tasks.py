@@ -7,8 +7,49 @@ POINTS = "livekit/test_tasks_at_every_point.py::"
 LEFT = "livekit/test_tasks_left.py::"
 STATE = "livekit/test_tasks_state.py::"
 WITHIN = "livekit/test_effects_in_tasks.py::"
+ENTERING = "livekit/test_entering.py::"
 
 MUTANTS = (
+    Mutant(
+        name="an on_enter that waits for its words is over",
+        file="recovery/again.py",
+        old="if agent and (it := _entering(session, agent))",
+        new="if agent and (it := None)",
+        promise="What an on_enter does behind cut words is done.",
+        test=f"{ENTERING}test_what_comes_behind_cut_words_is_done_once",
+    ),
+    Mutant(
+        name="an on_enter says again what was heard",
+        file="livekit/rerun.py",
+        old="self._to_skip = self._spoken.over",
+        new="self._to_skip = 0",
+        promise="What an on_enter said, and was heard, is not said again.",
+        test=f"{ENTERING}test_words_that_were_heard_are_not_said_again",
+    ),
+    Mutant(
+        name="an on_enter that is over is run again",
+        file="livekit/entering.py",
+        old="self._live.record(Noted(entering_of(self._key), None))",
+        new="pass",
+        promise="An on_enter that has come to its end is over.",
+        test=f"{ENTERING}test_one_that_is_over_is_over",
+    ),
+    Mutant(
+        name="what an on_enter changes behind its words is changed twice",
+        file="livekit/entering.py",
+        old="self._at = self._live.session.earlier.now",
+        new="self._at = None",
+        promise="Code that is run again finds what it had found.",
+        test=f"{ENTERING}test_what_a_person_is_answered_meanwhile_is_no_word_of_its_own",
+    ),
+    Mutant(
+        name="the rest is said by the plan, too",
+        file="recovery/plan.py",
+        old='unanswered=None, heard="", unheard="", rest="")\n\n\ndef _unknown',
+        new="unanswered=None)\n\n\ndef _unknown",
+        promise="What an on_enter says itself nobody says beside it.",
+        test=f"{ENTERING}test_what_comes_behind_cut_words_is_done_once",
+    ),
     Mutant(
         name="a task that had ended is entered again",
         file="livekit/tasks.py",
@@ -116,16 +157,16 @@ MUTANTS = (
     Mutant(
         name="a task that is begun is recorded without a look",
         file="livekit/tasks.py",
-        old="        self._keys.look_at_state()\n        key, called_at",
-        new="        key, called_at",
+        old="            self._keys.look_at_state()\n            key, called_at",
+        new="            key, called_at",
         promise="What code changed just before it awaits a task is not undone.",
         test=f"{STATE}test_what_code_changed_just_before_it_awaits_is_not_undone",
     ),
     Mutant(
         name="a task that ends is recorded without a look",
         file="livekit/tasks.py",
-        old="        self._keys.look_at_state()\n        value",
-        new="        value",
+        old="            self._keys.look_at_state()\n            value",
+        new="            value",
         promise="What a task changed just before its end is not undone.",
         test=f"{STATE}test_what_a_task_changed_just_before_its_end_is_not_undone",
     ),
@@ -180,7 +221,7 @@ MUTANTS = (
     Mutant(
         name="a tool that ends is recorded without a look",
         file="livekit/hooks.py",
-        old="            self.look_at_state(at_once=self.tasks.has_place(update.call_id))\n",
+        old="                self.look_at_state(at_once=self.tasks.has_place(update.call_id))\n",
         new="",
         promise="What a tool changed just before its end is in the log.",
         test=f"{STATE}test_what_a_tool_changed_just_before_its_end_is_in_the_log",
@@ -274,5 +315,47 @@ MUTANTS = (
         new=":",
         promise="An outcome that cannot be given again is not noted.",
         test=f"{WITHIN}test_one_whose_outcome_nothing_can_keep_is_asked_about",
+    ),
+    Mutant(
+        name="what a tool changed is in the log before its end",
+        file="livekit/hooks.py",
+        old="with self._together():  # what a tool has changed",
+        new="if True:  # what a tool has changed",
+        promise="What a tool has changed and that it is over are in the log together.",
+        test="livekit/test_together.py::test_what_a_tool_changed_and_that_it_is_over_are_one_group",
+    ),
+    Mutant(
+        name="what a cut tool had changed stays",
+        file="livekit/restore/start.py",
+        old="            restored.put_back_state(self._session, at)\n",
+        new="",
+        promise="A tool that is called again has changed once what it changes.",
+        test="livekit/test_together.py"
+        "::test_killed_at_any_byte_a_tool_changes_once_what_it_changes[Pacing]",
+    ),
+    Mutant(
+        name="the tool that confirms an answer is not built again",
+        file="livekit/state/tools.py",
+        old="built = [confirming] if confirming and confirming.id in set(last) - here else []",
+        new="built = []",
+        promise="What was answered to a task of LiveKit's own is confirmed, not asked again.",
+        test="livekit/test_livekits_own.py"
+        "::test_what_was_heard_is_confirmed_to_the_next_holder[an email]",
+    ),
+    Mutant(
+        name="what another tool changed is undone",
+        file="recovery/again.py",
+        old="return None if any(tool.ended_at > at for tool in others) else at",
+        new="return at",
+        promise="Nothing is undone that nobody does again: a tool had ended meanwhile.",
+        test="core/test_undone.py::test_nothing_is_where_another_tool_ended_meanwhile",
+    ),
+    Mutant(
+        name="what is around an effect that had ended is undone",
+        file="recovery/again.py",
+        old="is_answered or tool.note in session.notes",
+        new="is_answered",
+        promise="Nothing is undone that nobody does again: an effect had ended.",
+        test="core/test_undone.py::test_nothing_is_where_an_effect_in_it_had_ended",
     ),
 )

@@ -72,7 +72,7 @@ MUTANTS = (
     Mutant(
         name="a short write counts as whole",
         file="journal/writer.py",
-        old="        if done == len(frame):\n",
+        old="        if done == len(data):\n",
         new="        if done:\n",
         promise="A short write tears nothing: the rest follows.",
         test="core/test_journal.py::test_a_short_write_and_a_full_disk_tear_nothing",
@@ -80,9 +80,9 @@ MUTANTS = (
     Mutant(
         name="what waits counts as written",
         file="journal/writer.py",
-        old="            self._torn = done\n            self._flush()\n",
-        new="            self._torn = done\n            self._flush()\n"
-        "            self.written = n\n",
+        old="            self._advance(done)\n            self._flush()\n",
+        new="            self._advance(done)\n            self._flush()\n"
+        "            self.written = records[-1][0]\n",
         promise="Nothing is acknowledged before it is written.",
         test="core/test_journal.py::test_a_short_write_and_a_full_disk_tear_nothing",
     ),
@@ -97,8 +97,8 @@ MUTANTS = (
     Mutant(
         name="a mark that waits is put behind what comes after it",
         file="journal/writer.py",
-        old="        self._line_up_mark()\n        frame = self._frame(ENTRY",
-        new="        frame = self._frame(ENTRY",
+        old="        self._line_up_mark()\n        self._group.add(",
+        new="        self._group.add(",
         promise="A mark is of the moment in which it was made.",
         test="core/test_journal.py::test_a_mark_waits_behind_the_entries_that_wait",
     ),
@@ -165,5 +165,29 @@ MUTANTS = (
         new="        self.is_slow = True\n",
         promise="One hiccup of the machine leaves no later entry for a kill to take.",
         test="core/test_journal.py::test_once_the_thread_is_quick_again_an_entry_is_written_at_once",
+    ),
+    Mutant(
+        name="an entry does not say what follows it",
+        file="journal/group.py",
+        old="extra=last - at",
+        new="extra=0",
+        promise="What is recorded together is in the log together, or none of it.",
+        test="core/test_group.py::test_a_full_disk_in_the_middle_of_one_tears_nothing",
+    ),
+    Mutant(
+        name="what is in flight overtakes a group",
+        file="journal/writer.py",
+        old="if not (self._pending or self._group) and",
+        new="if not self._pending and",
+        promise="A mark stands behind the entry that it followed.",
+        test="core/test_group.py::test_it_is_one_write_and_what_is_in_flight_stands_behind_it",
+    ),
+    Mutant(
+        name="a number is passed in front of a group",
+        file="journal/writer.py",
+        old="        self._end_group()\n        is_whole",
+        new="        is_whole",
+        promise="Entries are numbered in the order in which they stand.",
+        test="core/test_group.py::test_a_number_that_no_disk_takes_stands_behind_those_that_wait",
     ),
 )

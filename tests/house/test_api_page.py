@@ -1,9 +1,7 @@
 """docs/design/api.md shows what users write: no more, no less, and as the code has it."""
 
 import ast
-import inspect
 import re
-import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +10,7 @@ import pytest
 import unbroken
 import unbroken.livekit
 from tests.house.test_readme import ROOT, attributes, blocks
+from tests.trees import tree_of_object
 from unbroken.service.app import create_app
 from unbroken.service.settings import Settings
 
@@ -56,7 +55,7 @@ def said(given: Any) -> str:
 @pytest.mark.parametrize(("name", "node", "found"), [*signatures()], ids=said)
 def test_a_signature_is_as_in_the_code(name, node, found):
     assert found is not None, f"there is no {name}"
-    (real,) = ast.parse(textwrap.dedent(inspect.getsource(found))).body
+    (real,) = tree_of_object(found).body
     assert isinstance(real, Function)
     assert written(node) == written(real)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import unbroken
+from tests.trees import tree_of
 
 ROOT = Path(__file__).parents[2]
 EXPORTS_MAX = 40
@@ -72,7 +73,7 @@ def test_the_assistant_uses_only_public_names():
     used = {
         node.module
         for path in (ROOT / "agents").rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(tree_of(path))
         if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "unbroken"
     }
     assert used == public

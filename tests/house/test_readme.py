@@ -16,6 +16,7 @@ import pytest
 import typer
 
 import unbroken
+from tests.trees import tree_of_object
 from unbroken import BackendClient, StateManager, effect
 from unbroken.cli.app import app
 from unbroken.livekit import Call, Facts, Restored, durable
@@ -111,7 +112,7 @@ def written(page: str) -> list[ast.AST]:
 
 def attributes(kind: type) -> set[str]:
     """Those that are set when it is made, too."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(kind)))
+    tree = tree_of_object(kind)
     own = (n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute) and is_self(n.value))
     return {*dir(kind), *own}
 

@@ -1,0 +1,98 @@
+"""Mutants of locks, slots and windows: never one too many, nobody forgotten, no old fence."""
+
+from bench.mutants.mutant import Mutant
+
+CONTRACT = "stores/test_leases.py::TestSqliteLeases::"
+WAITING = "coordination/test_waiting.py::"
+HOLDING = "coordination/test_holding.py::"
+
+MUTANTS = (
+    Mutant(
+        name="one more than the limit",
+        file="store/sql/common/leases.sql",
+        old="l.pool = :pool) < :limit",
+        new="l.pool = :pool) <= :limit",
+        promise="Never more of a pool are held at once than its limit.",
+        test=CONTRACT + "test_there_are_as_many_slots_as_the_limit",
+    ),
+    Mutant(
+        name="a fence is the time alone",
+        file="store/sql/common/leases.sql",
+        old="case when f.fence >= :now then f.fence + 1 else :now end",
+        new="case when f.fence >= 0 then :now else :now end",
+        promise="Each grant has a larger fence, whatever the clock does.",
+        test="stores/test_clock.py::test_fences_grow_whatever_the_clock_does",
+    ),
+    Mutant(
+        name="a slot ends with its term",
+        file="store/leases.py",
+        old="    is_own = _is_handed_on(tx, ask)\n",
+        new="    is_own = False\n",
+        promise="A call that goes on keeps its slot.",
+        test=CONTRACT + "test_a_later_term_has_the_slot_of_the_one_before",
+    ),
+    Mutant(
+        name="a term that is over is granted something",
+        file="store/leases.py",
+        old='if is_over or row["term"] != session.term:',
+        new="if is_over:",
+        promise="A deposed agent gets no lock.",
+        test=CONTRACT + "test_a_term_that_is_over_is_granted_nothing",
+    ),
+    Mutant(
+        name="a window counts one more",
+        file="store/sql/common/leases.sql",
+        old="a.n = last.n + 1 - :limit",
+        new="a.n = last.n - :limit",
+        promise="No stretch of time has more than the limit.",
+        test=CONTRACT + "test_a_window_has_its_limit_and_no_more",
+    ),
+    Mutant(
+        name="an old fence writes",
+        file="store/state.py",
+        old="            _check_fence(tx, fence)\n",
+        new="",
+        promise="Who has lost the lock changes nothing that it guards.",
+        test="stores/test_state.py::TestSqliteState::test_who_lost_the_lock_changes_nothing",
+    ),
+    Mutant(
+        name="a newcomer goes past the line",
+        file="coordination/waited_leases.py",
+        old="only_own=is_waited_for",
+        new="only_own=False",
+        promise="First come, first served.",
+        test=WAITING + "test_nobody_goes_past_those_who_wait",
+    ),
+    Mutant(
+        name="a release wakes nobody",
+        file="coordination/waited_leases.py",
+        old="            self.lines.tell(pool)\n",
+        new="            pass\n",
+        promise="Who waits is woken.",
+        test=WAITING + "test_who_is_released_for_is_woken_in_the_order_of_the_line",
+    ),
+    Mutant(
+        name="who is cancelled keeps what was granted",
+        file="coordination/waited_leases.py",
+        old="            if not isinstance(await asked, Refused):\n",
+        new="            if isinstance(await asked, Refused):\n",
+        promise="Who has gone holds nothing.",
+        test=WAITING + "test_who_is_cancelled_while_it_is_granted_has_nothing",
+    ),
+    Mutant(
+        name="a lost lock cancels nothing",
+        file="coordination/holding.py",
+        old="            self._task.cancel()\n",
+        new="            pass\n",
+        promise="What is done within a lock ends when it is lost.",
+        test=HOLDING + "test_what_is_done_within_a_lock_ends_when_it_is_lost",
+    ),
+    Mutant(
+        name="a lock lasts until somebody says no",
+        file="coordination/holding.py",
+        old="call_later(left_s, self._lose, None)",
+        new="call_later(left_s, self._env.now_us)",
+        promise="A lock ends by its holder's own clock, too.",
+        test=HOLDING + "test_a_lock_is_lost_when_nobody_can_renew_it_in_time",
+    ),
+)
