@@ -113,6 +113,18 @@ def test_what_an_extra_brings_is_asked_for_by_its_command(module, extra):
     assert "Traceback" not in done.stderr
 
 
+def test_a_thread_that_would_abort_the_interpreter_at_its_end_costs_no_exit_code():
+    code = (
+        "import atexit, os, sys; atexit.register(os.abort); sys.argv = ['unbroken', {word!r}]; "
+        "from unbroken.cli import main; main()"
+    )
+    for word, expected in (("--version", 0), ("bogus", 2)):
+        run = [sys.executable, "-c", code.format(word=word)]
+        done = subprocess.run(run, capture_output=True, text=True, check=False)
+        assert done.returncode == expected
+        assert done.stdout or done.stderr
+
+
 @contextmanager
 def socket_at(path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:

@@ -1,8 +1,10 @@
 """The commands by name. What a command needs is imported when it runs, so that help is quick."""
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 import typer
@@ -50,9 +52,21 @@ def run(arguments: Sequence[str]) -> NoReturn:
         if (missing := refusal_without(error.name or "")) is None:
             raise
         _refuse(missing)
-    sys.exit(0)
+    except SystemExit as ended:
+        _end(ended.code if isinstance(ended.code, int) else 0)
+    _end(0)
 
 
 def _refuse(refusal: Refusal) -> NoReturn:
     print(refusal, file=sys.stderr)
-    sys.exit(refusal.code)
+    _end(refusal.code)
+
+
+def _end(code: int) -> NoReturn:
+    """The interpreter is not taken down: a thread of obstore's that comes for it then aborts the
+    process (before Python 3.14), which is no exit code that a supervisor understands."""
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # nobody reads it any more
+            stream.flush()
+    os._exit(code)
