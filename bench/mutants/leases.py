@@ -95,4 +95,20 @@ MUTANTS = (
         promise="A lock ends by its holder's own clock, too.",
         test=HOLDING + "test_a_lock_is_lost_when_nobody_can_renew_it_in_time",
     ),
+    Mutant(
+        name="an effect trusts the clock for its lock",
+        file="coordination/holding.py",
+        old="            with suppress(ArchiveUnavailable):\n",
+        new="            with suppress(Exception):\n",
+        promise="An effect under a lock that was granted again is not done.",
+        test="livekit/test_effects.py::test_with_an_old_fence_it_is_refused_before_it_runs",
+    ),
+    Mutant(
+        name="an effect asks for no lock",
+        file="live/effect.py",
+        old="    await _refuse_old_fence(live, effect_, gate)\n",
+        new="",
+        promise="An effect that names a lock is done by its holder only.",
+        test="livekit/test_effects.py::test_without_its_lock_it_is_refused_and_the_model_is_told",
+    ),
 )

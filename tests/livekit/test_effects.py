@@ -10,10 +10,15 @@ from livekit.agents.llm.utils import build_legacy_openai_schema
 
 from tests.agents.scripted import ScriptedLLM
 from tests.core.conftest import new_header, store
-from unbroken import LevelUnavailable, current_effect, effect
+from unbroken import ArchiveUnavailable, LevelUnavailable, OldFence, current_effect, effect
+from unbroken.coordination.holding import Lock
+from unbroken.coordination.lease import LOCK, LeaseAsk, Pool
+from unbroken.coordination.memory_leases import MemoryLeases
+from unbroken.coordination.waited_leases import WaitedLeases
 from unbroken.errors import JournalUnwritable
 from unbroken.journal.ack import ENDED, FENCED
 from unbroken.keeper import Keeper
+from unbroken.live.held import locks_of
 from unbroken.live.live import Live, by_agent_session
 from unbroken.livekit.hooks import Hooks
 
@@ -26,6 +31,7 @@ RULES = [
     ("taxi", {"tool": "ride", "arguments": {"day": "friday"}}),
     ("note", {"tool": "jot", "arguments": {}}),
     ("ring", {"tool": "ring", "arguments": {}}),
+    ("print", {"tool": "print_menu", "arguments": {}}),
     ("", "Yes."),
 ]
 
@@ -77,6 +83,13 @@ class Desk(Agent):
         """Ring, whether or not anybody knows that it was meant to be done."""
         self.keys.append(current_effect().key)
         return "Rang."
+
+    @function_tool
+    @effect(retry="safe", level="process", fence="menu")
+    async def print_menu(self, context: RunContext) -> str:
+        """Print the menu."""
+        self.keys.append(current_effect().key)
+        return "Printed."
 
 
 @pytest.fixture
@@ -269,3 +282,89 @@ async def test_a_deposed_agents_effect_does_not_run(env, spool, flag):
         await send(SimpleNamespace(session=session, function_call=SimpleNamespace(call_id="c")), 1)
     assert ran == []
     await live.close("left")
+
+
+# What is done under a lock only.
+
+
+class Leases(WaitedLeases):
+    """May be away."""
+
+    away = False
+
+    async def renew(self, lease_id, *, ttl_us):
+        if self.away:
+            raise ArchiveUnavailable("away")
+        return await super().renew(lease_id, ttl_us=ttl_us)
+
+
+@pytest.fixture
+def leases():
+    return Leases(MemoryLeases())
+
+
+def menu(env, leases, live=None):
+    ask = LeaseAsk(lease_id=env.new_id(), pool=Pool(LOCK, "menu"), ttl_us=60_000_000)
+    return Lock(leases, env, ask, held=locks_of(live) if live else None)
+
+
+def outcome(session, live):
+    """What the log has of the newest tool, and what the model was told."""
+    outputs = [i.output for i in session.history.items if i.type == "function_call_output"]
+    return list(live.session.tools.values())[-1].status, outputs[-1]
+
+
+async def test_under_its_lock_it_is_done(desk, env, leases):
+    agent, session, live = desk
+    async with menu(env, leases, live):
+        await session.generate_reply(user_input="print it")
+    assert (outcome(session, live), len(agent.keys)) == (("done", "Printed."), 1)
+
+
+async def test_without_its_lock_it_is_refused_and_the_model_is_told(desk, env, leases):
+    agent, session, live = desk
+    async with menu(env, leases, live):
+        pass  # it was held
+    await session.generate_reply(user_input="print it")
+    said = "print_menu was not done: the lock menu is not held here"
+    assert (outcome(session, live), agent.keys) == (("error", said), [])
+
+
+async def test_with_an_old_fence_it_is_refused_before_it_runs(desk, env, leases):
+    agent, session, live = desk
+    async with menu(env, leases, live) as held:
+        await leases.release(held._ask.lease_id)  # as the service does when it misses the agent
+        async with menu(env, leases):
+            await session.generate_reply(user_input="print it")
+    said = "print_menu was not done: the lock menu is not held any more"
+    assert (outcome(session, live), agent.keys) == (("error", said), [])
+
+
+async def test_while_the_service_is_away_the_clock_says_whose_the_lock_is(desk, env, leases):
+    agent, session, live = desk
+    async with menu(env, leases, live) as held:
+        leases.away = True
+        await session.generate_reply(user_input="print it")
+        assert outcome(session, live) == ("done", "Printed.")
+        held._until_us = 0  # its time is over
+        await session.generate_reply(user_input="print it again")
+        assert outcome(session, live)[0] == "error"
+    assert len(agent.keys) == 1
+
+
+async def test_the_lock_of_another_session_is_none(env, spool, leases):
+    ran = []
+
+    @effect(retry="safe", level="process", fence="menu")
+    async def send(context, what):
+        ran.append(what)
+
+    mine, other = (Live.open(spool, new_header(env, spool, room=r)) for r in ("one", "two"))
+    by_agent_session[session := Told()] = mine
+    context = SimpleNamespace(session=session, function_call=SimpleNamespace(call_id="c"))
+    async with menu(env, leases, other):
+        with pytest.raises(OldFence, match="not held here"):
+            await send(context, "a")
+    assert ran == []
+    for live in (mine, other):
+        await live.close("left")

@@ -8,10 +8,13 @@ from livekit.agents import Agent
 from tests.agents.scripted import ScriptedLLM
 from tests.core.conftest import store
 from tests.livekit.job import ROOM, Job, QuietHost, Roomless, call_in
-from unbroken import ArchiveUnavailable, Conflict, StateOwner
+from unbroken import ArchiveUnavailable, Conflict, OldFence, StateOwner
 from unbroken.coordination.memory import MemoryShared
+from unbroken.coordination.memory_leases import MemoryLeases
+from unbroken.coordination.waited_leases import WaitedLeases
 from unbroken.coordination.watched import WatchedState
 from unbroken.journal.spool import Spool
+from unbroken.live import held
 
 __all__ = ["store"]
 
@@ -27,7 +30,12 @@ def shared():
 
 
 @pytest.fixture
-async def begun(env, tmp_path, store, shared):
+def leases():
+    return WaitedLeases(MemoryLeases())
+
+
+@pytest.fixture
+async def begun(env, tmp_path, store, shared, leases):
     """Starts the call of a room, and ends its job at the end."""
     jobs = []
 
@@ -35,7 +43,7 @@ async def begun(env, tmp_path, store, shared):
         jobs.append(job := Job(room, people=people))
         job.job.room.sid = f"RM_{room}"
         spool = Spool.open(env, str(tmp_path / f"spool{len(jobs)}"))
-        call = call_in(job, spool, store.archive, shared=shared)
+        call = call_in(job, spool, store.archive, shared=shared, leases=leases)
         session = Roomless(llm=ScriptedLLM([("", "You said {heard}.")]))
         await call.start(session, agent=Agent(instructions="Be kind."))
         return call
@@ -87,3 +95,11 @@ async def test_without_a_person_there_is_no_users_state(begun):
     call = await begun(people=())
     with pytest.raises(Conflict):
         _ = call.user
+
+
+async def test_effects_are_done_under_the_locks_that_the_call_holds(begun):
+    call = await begun()
+    async with call.lock("menu") as lock:
+        assert await held.confirm(call.live, "menu") == lock.fence
+    with pytest.raises(OldFence):
+        await held.confirm(call.live, "menu")

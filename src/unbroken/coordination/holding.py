@@ -9,9 +9,10 @@ done within it goes on, and the slot is asked for again.
 
 import asyncio
 import logging
+from collections.abc import MutableMapping
 from contextlib import suppress
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeAlias
 from uuid import UUID
 
 from unbroken.coordination.lease import WAIT_S_MAX, LeaseAsk, LockFence
@@ -23,6 +24,7 @@ from unbroken.errors import (
     LeaseLost,
     LimitReached,
     Locked,
+    OldFence,
     UnbrokenError,
 )
 
@@ -56,6 +58,16 @@ class LeaseWire(Protocol):
 
     async def admit(self, window: Window) -> None:
         """Raises LimitReached."""
+
+
+class Confirmed(Protocol):
+    """A lock that is held, to what it guards."""
+
+    async def confirm(self) -> LockFence:
+        """Raises OldFence unless it is held still."""
+
+
+HeldLocks: TypeAlias = MutableMapping[str, Confirmed]  # by name, of one session in one process
 
 
 class LeaseHolder:
@@ -136,6 +148,18 @@ class Lock(LeaseHolder):
     _timer: asyncio.TimerHandle | None = None
     _cancelling = 0
 
+    def __init__(
+        self,
+        wire: LeaseWire,
+        env: Env,
+        ask: LeaseAsk,
+        *,
+        wait_s: float | None = None,
+        held: HeldLocks | None = None,
+    ) -> None:
+        super().__init__(wire, env, ask, wait_s=wait_s)
+        self._held: HeldLocks = {} if held is None else held
+
     @property
     def name(self) -> str:
         return self._ask.pool.name
@@ -148,10 +172,25 @@ class Lock(LeaseHolder):
             raise LeaseLost(f"the lock {self.name} is lost")
         return LockFence(self.name, self._number)
 
+    async def confirm(self) -> LockFence:
+        """Its fence, which is the newest one: the service was asked, and the lock has its whole
+        time anew. While the service is away our clock says that nobody else can have it. Raises
+        OldFence."""
+        try:
+            _ = self.fence
+            with suppress(ArchiveUnavailable):
+                await self._renewed()
+            fence = self.fence
+        except UnbrokenError as error:
+            raise OldFence(f"the lock {self.name} is not held any more") from error
+        return fence
+
     async def __aenter__(self) -> Self:
         self._task = asyncio.current_task()
         self._cancelling = self._task.cancelling() if self._task else 0
-        return await super().__aenter__()
+        await super().__aenter__()
+        self._held[self.name] = self
+        return self
 
     async def __aexit__(
         self,
@@ -159,6 +198,8 @@ class Lock(LeaseHolder):
         error: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
+        if self._held.get(self.name) is self:
+            del self._held[self.name]
         is_ours = False
         if self._lost is not None and self._task is not None:
             is_ours = self._task.uncancel() <= self._cancelling

@@ -11,6 +11,9 @@ the person's next words the same call is another wish. One that failed may be tr
 
 A function with an effect may also be called by another tool, which is run again if its holder dies
 while it awaits a task. What the effect came to is noted then, and given again.
+
+An effect may need a lock. Whether the session holds it still is asked last, when the intent is
+safe: the service renews it, so nobody else is granted it in the next moments.
 """
 
 import asyncio
@@ -26,7 +29,8 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 from unbroken import typed
-from unbroken.errors import EffectUnknown, LevelUnavailable, UnbrokenError
+from unbroken.errors import EffectUnknown, LevelUnavailable, OldFence, UnbrokenError
+from unbroken.live import held
 from unbroken.live.live import Level, Live, by_agent_session
 from unbroken.log.entries import Noted, ToolStarted, plain
 from unbroken.log.tool import Tool, note_of
@@ -43,11 +47,13 @@ AWAY_S = 2.0  # without a confirmation of what it was sent
 
 
 class EffectGate(msgspec.Struct, frozen=True):
-    """How safe the intent must be before the tool runs, and what happens if it is not."""
+    """How safe the intent must be before the tool runs, and what happens if it is not; and the
+    lock that must be held."""
 
     level: Level
     wait_s: float | None  # None: as long as the service is well, see `_is_safe`
     at_bound: AtBound
+    fence: str | None = None
 
 
 class Effect(msgspec.Struct, frozen=True):
@@ -80,6 +86,7 @@ def effect(
     level: Level = "service",
     wait_s: float | None = None,
     at_bound: AtBound = "refuse",
+    fence: str | None = None,
 ) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
     """Declare that a tool changes the world.
 
@@ -88,9 +95,11 @@ def effect(
     `wait_s` seconds, the tool raises LevelUnavailable (`refuse`) or is run all the same (`run`).
     Unless given, that is half a second while the service is away, and five while it is slow.
     An intent that could not be recorded, or cannot become that safe, is refused either way.
+    `fence` names a lock: the tool raises OldFence, and is not run, unless its session holds that
+    lock (`call.lock`) when it is to run. Outside of a durable call nothing of this is checked.
     """
 
-    gate = EffectGate(level, wait_s, at_bound)
+    gate = EffectGate(level, wait_s, at_bound, fence)
 
     def decorate(tool: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
         signature = inspect.signature(tool)
@@ -114,9 +123,8 @@ def effect(
                 if (known := _note(live, name, tool)) is not _NOTHING:
                     return cast("R", known)
                 work = functools.partial(_noted, live, name, work)
-            return await _once(
-                live, made, lambda: _intend(live, call_id, effect_, said, gate), work
-            )
+            intend = functools.partial(_intend, live, call_id, effect_, said, gate)
+            return await _once(live, made, intend, work)
 
         return run
 
@@ -226,6 +234,7 @@ async def _intend(
     if not is_safe and gate.at_bound == "refuse":
         raise refusal(LevelUnavailable, f"{effect_.tool} was not done: {_why(live, gate.level)}")
     _refuse_deposed(live, effect_)
+    await _refuse_old_fence(live, effect_, gate)
 
 
 async def _is_safe(live: Live, gate: EffectGate, n: int) -> bool:
@@ -260,6 +269,15 @@ def _refuse_deposed(live: Live, effect_: Effect) -> None:
             LevelUnavailable,
             f"{effect_.tool} was not done: the session is another agent's, or over",
         )
+
+
+async def _refuse_old_fence(live: Live, effect_: Effect, gate: EffectGate) -> None:
+    if gate.fence is None:
+        return
+    try:
+        await held.confirm(live, gate.fence)
+    except OldFence as error:
+        raise refusal(OldFence, f"{effect_.tool} was not done: {error}") from error
 
 
 def _refuse_unknown(live: Live, effect_: Effect) -> None:

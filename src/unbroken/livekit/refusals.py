@@ -5,7 +5,7 @@ Of any other error it is told "An internal error occurred".
 
 from livekit.agents import ToolError
 
-from unbroken.errors import EffectUnknown, LevelUnavailable
+from unbroken.errors import EffectUnknown, LevelUnavailable, OldFence
 from unbroken.live.effect import refusals
 
 
@@ -17,6 +17,10 @@ class NotKnown(ToolError, EffectUnknown):
     """Something may have been done."""
 
 
+class NotHeld(ToolError, OldFence):
+    """Nothing was done: it is for another agent to do."""
+
+
 def watch() -> None:
     """From here on models are told."""
-    refusals.update({LevelUnavailable: NotDone, EffectUnknown: NotKnown})
+    refusals.update({LevelUnavailable: NotDone, EffectUnknown: NotKnown, OldFence: NotHeld})

@@ -22,6 +22,7 @@ from unbroken.coordination.scope import APP, ROOM, USER, StateOwner
 from unbroken.coordination.state import State, StateWire
 from unbroken.env import Env
 from unbroken.errors import Conflict
+from unbroken.live.held import locks_of
 from unbroken.live.live import Live
 from unbroken.names import NEW_CHARS_MAX
 from unbroken.people import is_person
@@ -66,7 +67,8 @@ class Shares:
         at most `ttl_s` (1 to 300). Raises InvalidInput, Conflict before the service knows the
         session; within it ArchiveUnavailable, CallTaken, and LeaseLost when it is lost."""
         ask = self._ask(Pool(LOCK, name), 1, ttl_s)
-        return Lock(self._wire(), self._env, ask, wait_s=wait_s)
+        held = locks_of(self._live) if self._live else None
+        return Lock(self._wire(), self._env, ask, wait_s=wait_s, held=held)
 
     def limit(
         self,
