@@ -17,8 +17,9 @@ UnbrokenError
 │   ├── OtherVersion     ...a value of shared state has another version than was expected
 │   ├── OldFence         ...its lock was granted to somebody else since
 │   └── LeaseLost        ...a lock or a slot that was held is over
-├── Locked               retryable; somebody else holds the lock
-├── LimitReached         retryable; no slot is free, or the window is full
+├── NotFree              retryable; says when it may be
+│   ├── Locked           ...somebody else holds the lock
+│   └── LimitReached     ...no slot is free, or the window is full
 ├── Unauthorized         no key, a wrong key, or a Host header that is not ours
 ├── RoomServerUnavailable  retryable; LiveKit's own API could not be reached
 └── SettingsInvalid      a start that cannot succeed; one clear sentence
@@ -124,24 +125,26 @@ class LeaseLost(Conflict):
     code = "lease_lost"
 
 
-class Locked(UnbrokenError):
+class NotFree(UnbrokenError):
+    """`retry_s`: until it may be free by itself; it may be released before."""
+
+    code = "not_free"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    retryable = True
+
+    def __init__(self, detail: str, *, retry_s: float = 0.0) -> None:
+        super().__init__(detail)
+        self.retry_s = retry_s
+
+
+class Locked(NotFree):
     code = "locked"
     status = HTTPStatus.LOCKED
-    retryable = True
-
-    def __init__(self, detail: str, *, retry_s: float = 0.0) -> None:
-        super().__init__(detail)
-        self.retry_s = retry_s  # until it may be free by itself; it may be released before
 
 
-class LimitReached(UnbrokenError):
+class LimitReached(NotFree):
     code = "limit_reached"
     status = HTTPStatus.TOO_MANY_REQUESTS
-    retryable = True
-
-    def __init__(self, detail: str, *, retry_s: float = 0.0) -> None:
-        super().__init__(detail)
-        self.retry_s = retry_s  # until there may be room
 
 
 class Unauthorized(UnbrokenError):

@@ -4,10 +4,10 @@ import pytest
 
 from tests.service.conftest import NOBODY
 from tests.service.servers import service
-from unbroken.coordination.http import RemoteShared
 from unbroken.coordination.memory import MemoryShared
 from unbroken.coordination.memory_leases import MemoryLeases
 from unbroken.coordination.remote_leases import RemoteLeases
+from unbroken.coordination.remote_shared import RemoteShared
 from unbroken.coordination.waited_leases import WaitedLeases
 from unbroken.coordination.watched import WatchedState
 from unbroken.env import Host

@@ -268,7 +268,7 @@ async def test_an_answer_in_another_form_decides_nothing(content, name, monkeypa
     async def answer(*_given, **_more):
         return 200, content
 
-    monkeypatch.setattr("unbroken.coordination.remote_leases.ask", answer)
+    monkeypatch.setattr("unbroken.coordination.remote.ask", answer)
     wire = RemoteLeases("http://127.0.0.1:9", ENV)
     with pytest.raises(ArchiveUnavailable):
         await wire.grant(ask(LOCK, name))

@@ -10,8 +10,8 @@ from tests.service.conftest import NOBODY
 from tests.service.servers import free_port, running
 from unbroken.coordination import feeds
 from unbroken.coordination.feeds import CHANGE, SNAPSHOT, SYNCED, VALUE, Feeds
-from unbroken.coordination.http import RemoteShared
 from unbroken.coordination.memory import MemoryShared
+from unbroken.coordination.remote_shared import RemoteShared
 from unbroken.coordination.scope import StateOwner
 from unbroken.coordination.state import State
 from unbroken.coordination.stream import StateSnapshot

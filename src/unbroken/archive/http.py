@@ -26,9 +26,8 @@ from unbroken.errors import (
     ArchiveUnavailable,
     CallTaken,
     InvalidInput,
-    LimitReached,
-    Locked,
     NotFound,
+    NotFree,
     PeopleUnknown,
     TooLarge,
     Unauthorized,
@@ -212,7 +211,7 @@ def refusal(
     kind = next(ours, BY_STATUS.get(status, ArchiveUnavailable))
     if kind is CallTaken:
         return CallTaken(detail, session_id=problem.session_id, is_over=problem.is_over)
-    if issubclass(kind, Locked | LimitReached):
+    if issubclass(kind, NotFree):
         return kind(detail, retry_s=problem.retry_s)
     return kind(detail)
 

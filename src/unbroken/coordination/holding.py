@@ -23,7 +23,7 @@ from unbroken.errors import (
     Conflict,
     LeaseLost,
     LimitReached,
-    Locked,
+    NotFree,
     OldFence,
     UnbrokenError,
 )
@@ -108,7 +108,7 @@ class LeaseHolder:
             left_s = WAIT_S_MAX if until is None else min(WAIT_S_MAX, max(0.0, until - time()))
             try:
                 await self._asked(left_s)
-            except (Locked, LimitReached):
+            except NotFree:
                 if until is not None and time() >= until:
                     raise
             else:

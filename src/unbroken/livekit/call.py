@@ -15,8 +15,8 @@ from unbroken.archive.http import RemoteArchive
 from unbroken.archive.port import Archive, Taken
 from unbroken.archive.taking import ALIVE
 from unbroken.coordination.holding import LeaseWire
-from unbroken.coordination.http import RemoteShared
 from unbroken.coordination.remote_leases import RemoteLeases
+from unbroken.coordination.remote_shared import RemoteShared
 from unbroken.coordination.state import StateWire
 from unbroken.env import Env, Host
 from unbroken.errors import CallTaken, Conflict

@@ -5,7 +5,6 @@ from livekit.agents import JobContext
 
 from unbroken.coordination import rate
 from unbroken.coordination.holding import LeaseWire, Lock, Slot, WindowPlace
-from unbroken.coordination.http import RemoteShared
 from unbroken.coordination.lease import (
     LOCK,
     SLOT,
@@ -18,6 +17,7 @@ from unbroken.coordination.lease import (
     check_ttl,
 )
 from unbroken.coordination.remote_leases import RemoteLeases
+from unbroken.coordination.remote_shared import RemoteShared
 from unbroken.coordination.scope import APP, ROOM, USER, StateOwner
 from unbroken.coordination.state import State, StateWire
 from unbroken.env import Env

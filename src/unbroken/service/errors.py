@@ -13,9 +13,8 @@ from starlette.exceptions import HTTPException
 from unbroken.errors import (
     CallTaken,
     InvalidInput,
-    LimitReached,
-    Locked,
     NotFound,
+    NotFree,
     TooLarge,
     UnbrokenError,
 )
@@ -71,7 +70,7 @@ def answer(error: UnbrokenError | HTTPException) -> JSONResponse:
     if isinstance(error, CallTaken) and error.session_id:
         more = {"session_id": str(error.session_id), "is_over": error.is_over}
     headers = AGAIN if error.status == HTTPStatus.SERVICE_UNAVAILABLE else None
-    if isinstance(error, Locked | LimitReached):
+    if isinstance(error, NotFree):
         headers = {"Retry-After": str(max(1, ceil(error.retry_s)))}
         more = {"retry_s": error.retry_s}
     return problem(error.status, error.code, str(error), headers=headers, more=more)

@@ -7,34 +7,23 @@ from typing import Any
 import httpx
 import msgspec
 
-from unbroken.archive.http import ANSWERS, TIMEOUT_S, ask, http_client, part, refusal
+from unbroken.archive.http import ANSWERS, part
 from unbroken.coordination.changes import StateChange
 from unbroken.coordination.events import EVENT_BYTES_MAX, StateValueOut, decode, heard
 from unbroken.coordination.feeds import ALIVE_S, StateEvent
 from unbroken.coordination.lease import LockFence
+from unbroken.coordination.remote import JSON, Remote, twice
 from unbroken.coordination.scope import StateOwner
-from unbroken.env import Env
 from unbroken.errors import ArchiveUnavailable, Conflict, Corrupt, OldFence, OtherVersion
 
 SILENT_S = 3 * ALIVE_S  # a watch that says nothing for longer is gone
-TRIES = 2  # of what is done once, however often it is asked
-REFUSALS = (*ANSWERS, Conflict, OtherVersion, OldFence, Corrupt)
 
 
-class RemoteShared:
-    """A `StateWire` to the service at `url`. Belongs to one event loop; nothing is opened before
-    it is used."""
+class RemoteShared(Remote):
+    """A `StateWire` to a service."""
 
-    def __init__(
-        self, url: str, env: Env, *, key: str | None = None, timeout_s: float = TIMEOUT_S
-    ) -> None:
-        self.url, self._key = url.rstrip("/"), key
-        self._env, self._timeout_s = env, timeout_s
-        self._client: httpx.AsyncClient | None = None
-
-    async def aclose(self) -> None:
-        if self._client is not None:
-            await self._client.aclose()
+    kinds = (*ANSWERS, Conflict, OtherVersion, OldFence, Corrupt)
+    answer_bytes_max = EVENT_BYTES_MAX
 
     async def set(
         self,
@@ -45,8 +34,8 @@ class RemoteShared:
         if_version: int | None = None,
         fence: LockFence | None = None,
     ) -> StateChange:
-        headers = _JSON | _condition(if_version)
-        return await self._send(
+        headers = JSON | _condition(if_version)
+        return await self._change(
             "PUT", owner, key, content=content, headers=headers, params=_guarded(fence)
         )
 
@@ -59,23 +48,17 @@ class RemoteShared:
         if_version: int | None = None,
         fence: LockFence | None = None,
     ) -> StateChange:
-        headers = _JSON | _condition(if_version)
-        return await self._send(
+        headers = JSON | _condition(if_version)
+        return await self._change(
             "PATCH", owner, key, content=patch, headers=headers, params=_guarded(fence)
         )
 
     async def add(
         self, owner: StateOwner, key: str, by: float, *, fence: LockFence | None = None
     ) -> StateChange:
-        headers = _JSON | {"idempotency-key": str(self._env.new_id())}
         what = {"content": msgspec.json.encode({"by": by}), "params": _guarded(fence)}
-        for left in reversed(range(TRIES)):
-            try:
-                return await self._send("POST", owner, key, headers=headers, **what)
-            except ArchiveUnavailable:
-                if not left:
-                    raise
-        raise AssertionError
+        headers = JSON | self._once()
+        return await twice(lambda: self._change("POST", owner, key, headers=headers, **what))
 
     async def delete(
         self,
@@ -85,7 +68,7 @@ class RemoteShared:
         if_version: int | None = None,
         fence: LockFence | None = None,
     ) -> StateChange:
-        return await self._send(
+        return await self._change(
             "DELETE", owner, key, headers=_condition(if_version), params=_guarded(fence)
         )
 
@@ -113,23 +96,12 @@ class RemoteShared:
             body = await answer.aread()
         except Exception as error:  # httpx lets through what it does not know of HTTP's oddities
             raise ArchiveUnavailable(f"{self.url}: {type(error).__name__}") from error
-        raise refusal(self.url, answer.status_code, body, kinds=REFUSALS)
+        raise self._refusal(answer.status_code, body)
 
-    async def _send(self, method: str, owner: StateOwner, key: str, **what: Any) -> StateChange:
+    async def _change(self, method: str, owner: StateOwner, key: str, **what: Any) -> StateChange:
         path = f"{_path(owner)}/{part(key)}"
-        bounds: dict[str, Any] = {"within_s": self._timeout_s, "bytes_max": EVENT_BYTES_MAX}
-        status, found = await ask(self._http(), method, path, **bounds, **what)
-        if status != httpx.codes.OK:
-            raise refusal(self.url, status, found, kinds=REFUSALS)
-        try:
-            return heard(msgspec.json.decode(found, type=StateValueOut))
-        except (msgspec.DecodeError, ValueError, RecursionError):  # no UTF-8: ValueError
-            raise ArchiveUnavailable(f"{self.url}{path} answers in another form") from None
-
-    def _http(self) -> httpx.AsyncClient:
-        if self._client is None:
-            self._client = http_client(self.url, key=self._key, timeout_s=self._timeout_s)
-        return self._client
+        found = await self._send(method, path, **what)
+        return heard(self._decoded(path, found, StateValueOut))
 
 
 async def _parts(answer: httpx.Response) -> AsyncIterator[bytes]:
@@ -152,6 +124,3 @@ def _condition(if_version: int | None) -> dict[str, str]:
 
 def _guarded(fence: LockFence | None) -> dict[str, str | int]:
     return {} if fence is None else {"lock": fence.lock, "fence": fence.number}
-
-
-_JSON = {"content-type": "application/json"}
