@@ -15,6 +15,7 @@ BY_MODULE = {
     "pydantic_settings": "service",
     "python_multipart": "service",
     "psycopg": "postgres",
+    "redis": "redis",
     "livekit": "livekit",
     "onnxruntime": "embedded",
     "moonshine_voice": "embedded",

@@ -64,6 +64,12 @@ VARIABLES = (
         "service, agents, keeper",
         "what everybody who asks the service has to know; 16 characters or more",
     ),
+    Variable(
+        "UNBROKEN_REDIS",
+        "none: nothing needs one",
+        "`import-redis`",
+        "the Redis that commands mean; with a password it is better here than in a command",
+    ),
     Variable("UNBROKEN_HOST", "`127.0.0.1`", SERVICE, "the address to listen on"),
     Variable("UNBROKEN_PORT", "`8000`", SERVICE, "the port to listen on"),
     Variable(

@@ -294,7 +294,7 @@ def _earlier_end(one: SharedConversation, other: SharedConversation) -> SharedCo
     return min(ended, key=lambda it: it.ended_us or 0, default=other)
 
 
-def client_at(url: str) -> Client:
+def client_at(url: str, *, answer_s: float = ANSWER_S) -> Client:
     """For `redis://`, `rediss://` and `unix://`; with `redis-cluster://` or `rediss-cluster://`
     the URL is that of any node of a cluster. Raises SettingsInvalid, without the URL: it may hold
     a password."""
@@ -305,8 +305,8 @@ def client_at(url: str) -> Client:
     try:
         return kind.from_url(
             f"{plain_scheme}{colon}{rest}",
-            socket_timeout=ANSWER_S,
-            socket_connect_timeout=ANSWER_S,
+            socket_timeout=answer_s,
+            socket_connect_timeout=answer_s,
             retry=retry,
         )
     except (ValueError, RedisError) as error:

@@ -1,0 +1,1 @@
+"""Conversations of the usual StateManager on Redis, into the service and back."""

@@ -1,0 +1,34 @@
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+
+from tests.redis_server import RedisServer, redis_server
+from tests.service.servers import service_process
+
+
+@pytest.fixture(scope="session")
+def _redis(tmp_path_factory) -> Iterator[RedisServer]:
+    with redis_server(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def redis(_redis: RedisServer) -> RedisServer:
+    """An empty one."""
+    with _redis.client() as client:
+        client.flushall()
+    return _redis
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory) -> Iterator[str]:
+    """One without a LiveKit, for all tests; its address."""
+    with service_process(tmp_path_factory.mktemp("service"), "ws://127.0.0.1:9") as (_, url):
+        yield url
+
+
+@pytest.fixture
+def an_id() -> str:
+    """Of a conversation that no other test has."""
+    return str(uuid4())
