@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import typer
 
-from unbroken.cli import doctor, import_redis, init, keep, migrate, serve, up, verify
+from unbroken.cli import doctor, export_redis, import_redis, init, keep, migrate, serve, up, verify
 from unbroken.cli.extras import refusal_without
 from unbroken.cli.refusal import Refusal
 from unbroken.cli.variables import misspelt
@@ -29,6 +29,7 @@ app.command("init")(init.init)
 app.command("migrate")(migrate.migrate)
 app.command("verify")(verify.verify)
 app.command("import-redis")(import_redis.import_redis)
+app.command("export-redis")(export_redis.export_redis)
 
 
 @app.callback(invoke_without_command=True)

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from unbroken.cli.moving import Problems, Url, destination, redis_url, shown
-from unbroken.cli.refusal import Refusal
+from unbroken.cli.moving import Problems, Url, destination, redis_url, refused, shown
 from unbroken.env import Host
-from unbroken.errors import ArchiveUnavailable, InvalidInput, SettingsInvalid, Unauthorized
+from unbroken.errors import UnbrokenError
 
 if TYPE_CHECKING:
     from unbroken.moving.importing import ImportTotal
@@ -27,10 +26,8 @@ def import_redis(url: Url = None, *, as_json: Json = False) -> None:
     """
     try:
         total = asyncio.run(_run(redis_url(url)))
-    except ArchiveUnavailable as error:
-        raise Refusal(f"{error}. What was added stays: run it again.", code=1) from None
-    except (Unauthorized, InvalidInput, SettingsInvalid) as error:
-        raise Refusal(f"{error}.", code=1) from None
+    except UnbrokenError as error:
+        raise refused(error) from None
     if as_json:
         print(json.dumps(msgspec.to_builtins(total) | {"ok": total.is_whole}))
     else:

@@ -10,6 +10,7 @@ import typer
 from unbroken.archive.destination import Destination
 from unbroken.cli.refusal import Refusal
 from unbroken.env import Host
+from unbroken.errors import UnbrokenError
 
 Url = Annotated[
     str | None,
@@ -35,7 +36,12 @@ def destination() -> Destination:
     return Destination.of(Host())
 
 
-async def shown(each: AsyncIterator[T], *, total: int, what: str) -> AsyncIterator[T]:
+def refused(error: UnbrokenError) -> Refusal:
+    again = " What is done stays: run it again." if error.retryable else ""
+    return Refusal(f"{error}.{again}", code=1)
+
+
+async def shown(each: AsyncIterator[T], *, total: int | None, what: str) -> AsyncIterator[T]:
     """The same, with a progress bar on a terminal."""
     from rich.console import Console  # noqa: PLC0415 - takes a moment to import
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn  # noqa: PLC0415

@@ -67,7 +67,7 @@ VARIABLES = (
     Variable(
         "UNBROKEN_REDIS",
         "none: nothing needs one",
-        "`import-redis`",
+        "`import-redis`, `export-redis`",
         "the Redis that commands mean; with a password it is better here than in a command",
     ),
     Variable("UNBROKEN_HOST", "`127.0.0.1`", SERVICE, "the address to listen on"),

@@ -35,6 +35,7 @@ class DetailAnswer(msgspec.Struct):
     """Calls: the oldest first."""
 
     created_at: str
+    user_id: str | None
     call_list: list[CallAnswer]
 
 

@@ -86,6 +86,7 @@ class AtService:
         return KeptConversation(
             id=conversation_id,
             room=rooms[-1] if rooms else None,
+            user=detail.user_id,
             started_us=time_us(detail.created_at),
             messages=[_kept(line, log.items.get(line.id)) for line in lines if _is_said(line)],
             about=log.about,

@@ -27,7 +27,8 @@ class KeptConversation(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: UUID
-    room: str | None = None
+    room: str | None = None  # of its last call; None: it is imported only
+    user: str | None = None
     started_us: int | None = None
     messages: list[KeptMessage] = []
     about: dict[str, dict[str, JSON] | None] = {}

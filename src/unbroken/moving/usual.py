@@ -78,6 +78,11 @@ class UsualConversation(msgspec.Struct, frozen=True):
     messages: tuple[UsualMessage, ...]
     unread: tuple[Unread, ...] = ()
 
+    def says_the_same(self, other: Self) -> bool:
+        """In all fields, and all of it can be read."""
+        mine, others = ([m.whole for m in one.messages] for one in (self, other))
+        return not self.unread and self.about == other.about and mine == others
+
     @property
     def started_us(self) -> int | None:
         return _first_time(self.about or {}, START_KEYS)

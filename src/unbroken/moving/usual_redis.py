@@ -1,18 +1,18 @@
 """The usual conversations of one Redis, with plain commands: SCAN, TYPE, STRLEN, GET, MEMORY
-USAGE, LRANGE; and to write them SET and RPUSH.
+USAGE, LRANGE; and to write them WATCH, MULTI, SET, DEL, RPUSH, EXEC.
 
 What is read is bounded: a key is measured before it is asked for.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Self
 
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError, ResponseError, WatchError
 
 from unbroken.errors import ArchiveUnavailable, Conflict, InvalidInput
 from unbroken.managed.redis_rooms import client_at
 from unbroken.moving import usual
-from unbroken.moving.usual import Unread, UsualConversation, UsualMessage
+from unbroken.moving.usual import Unread, UsualConversation
 
 ANSWER_S = 10.0  # KEY_BYTES_MAX take a second on a slow line
 SCAN_COUNT = 500
@@ -68,23 +68,28 @@ class UsualRedis:
             case kind:
                 raise InvalidInput(f"it is a {kind.decode(errors='replace')}")
 
-    async def write_room(
-        self, key: str, about: dict[str, Any], messages: list[UsualMessage]
-    ) -> None:
-        """Make the key, without an expiry. Raises Conflict if there is one."""
-        text = usual.write_room(about, messages)
-        if not await self._ask(self._redis.set(key, text, nx=True)):
-            raise Conflict(f"{key} is there already, with something else")
-
-    async def write_history(self, key: str, messages: list[UsualMessage]) -> None:
-        """As `write_room`. All of it is there, or nothing."""
-        if await self._ask(self._redis.exists(key)):
-            raise Conflict(f"{key} is there already, with something else")
+    async def write(
+        self, wanted: UsualConversation, may_replace: Callable[[UsualConversation], bool]
+    ) -> bool:
+        """Its key is as `wanted`, without an expiry; False if it was before. Raises Conflict, and
+        changes nothing, where another program has the key: what is there and cannot be read, or
+        `may_replace` says no to, or is changed in this moment."""
         async with self._redis.pipeline(transaction=True) as pipe:
-            for first in range(0, len(messages), LINES_AT_ONCE):
-                lines = messages[first : first + LINES_AT_ONCE]
-                pipe.rpush(key, *map(usual.write_line, lines))
-            await self._ask(pipe.execute())
+            await self._ask(pipe.watch(wanted.key))
+            there = await self.read(wanted.key.encode())
+            if isinstance(there, Unread):
+                raise Conflict(f"it holds something else: {there.why}")
+            if there is not None and there.says_the_same(wanted):
+                return False
+            if there is not None and (there.unread or not may_replace(there)):
+                raise Conflict("it has what the service does not have")
+            pipe.multi()
+            _put(pipe, wanted)
+            try:
+                await self._ask(pipe.execute())
+            except WatchError:
+                raise Conflict("it is changed in this moment: run it again") from None
+        return True
 
     async def _string(self, key: bytes) -> bytes | None:
         _check_size(await self._ask(self._redis.strlen(key)))
@@ -111,12 +116,24 @@ class UsualRedis:
     async def _ask(self, answer: Any) -> Any:
         try:
             return await answer
+        except WatchError:
+            raise
         except ResponseError as error:
             if str(error).startswith("WRONGTYPE"):
                 raise InvalidInput("it is something else by now") from None
             raise _away(error) from None
         except (RedisError, OSError, TimeoutError) as error:
             raise _away(error) from None
+
+
+def _put(pipe: Any, wanted: UsualConversation) -> None:
+    if wanted.about is not None:
+        pipe.set(wanted.key, usual.write_room(wanted.about, wanted.messages))
+        return
+    pipe.delete(wanted.key)
+    for first in range(0, len(wanted.messages), LINES_AT_ONCE):
+        lines = wanted.messages[first : first + LINES_AT_ONCE]
+        pipe.rpush(wanted.key, *map(usual.write_line, lines))
 
 
 def shown(key: bytes) -> str:
