@@ -88,7 +88,8 @@ def rooms(clock) -> Rooms:
 def parts(settings, clock, store, rooms, steadiness):
     first = FirstAgent(store.waiting, rooms, clock, name="concierge", retry_s=1)
     one_at_a_time = OneAtATime(store.locks, clock)
-    opening = Opening(store.rooms, rooms, clock, first, one_at_a_time)
+    limits = settings.call_limits
+    opening = Opening(store.rooms, rooms, clock, first, one_at_a_time, limits=limits)
     shared = (WatchedState(store.state), WaitedLeases(store.leases))
     rest = (opening, one_at_a_time, steadiness, *shared)
     return ServiceParts(settings, clock, store, store.blobs, rooms, *rest)

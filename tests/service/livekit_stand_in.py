@@ -75,8 +75,9 @@ class Rooms:
             await self.dispatch(name, agent_name=agent, said=said)
         return self.rooms[name]
 
-    async def has_agent(self, name):
-        return any(p.is_agent for p in await self.participants(name))
+    async def has_agent(self, name, identity=None):
+        there = await self.participants(name)
+        return any(p.is_agent and identity in (None, p.identity) for p in there)
 
     async def set_metadata(self, name, metadata):
         self._ask()

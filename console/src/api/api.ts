@@ -13,7 +13,7 @@ const KEY = "unbroken.api-key";
 export const KEY_CHANGED = "unbroken-key-changed";
 const TIMEOUT_MS = 10_000;
 
-export type Trouble = "unreachable" | "livekit" | "unauthorized" | "missing" | "refused" | "broken";
+export type Trouble = "unreachable" | "livekit" | "unauthorized" | "missing" | "refused" | "busy" | "broken";
 
 export class ApiError extends Error {
   override readonly name = "ApiError";
@@ -66,6 +66,7 @@ function troubleOf(status: number, code: unknown): Trouble {
   if (status === 401) return "unauthorized";
   if (code === "room_server_unavailable") return "livekit";
   if (status === 404) return "missing";
+  if (code === "limit_reached") return "busy";
   return status >= 500 ? "unreachable" : "refused";
 }
 

@@ -12,6 +12,7 @@ const TITLES: Readonly<Record<ApiError["trouble"], string>> = {
   unauthorized: "The service asks for a key",
   missing: "There is nothing here",
   refused: "The service refused this",
+  busy: "Not at the moment",
   broken: "The service's answer makes no sense",
 };
 

@@ -26,6 +26,7 @@ from unbroken.errors import (
     ArchiveUnavailable,
     CallTaken,
     InvalidInput,
+    LimitReached,
     NotFound,
     NotFree,
     PeopleUnknown,
@@ -44,7 +45,9 @@ DETAIL_CHARS = 200
 DROPPED = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
 
 # What the archive answers; all else may pass, and decides nothing.
-ANSWERS = (CallTaken, PeopleUnknown, NotFound, Unauthorized, TooLarge, InvalidInput)
+ANSWERS = (
+    CallTaken, PeopleUnknown, LimitReached, NotFound, Unauthorized, TooLarge, InvalidInput
+)  # fmt: skip
 # What the status alone says: proxies, too, ask for a key and bound a body.
 BY_STATUS: dict[int, type[UnbrokenError]] = {
     400: InvalidInput,

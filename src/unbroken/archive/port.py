@@ -147,6 +147,7 @@ class TakeRequest(msgspec.Struct, frozen=True, kw_only=True):
     new_call_id: UUID
     new_conversation_id: UUID
     granted_term: int | None = None  # this holder had this term of a store that went back since
+    is_begun: bool = False  # the call is under way without the service: no limit ends it
 
 
 class StoredEntry(msgspec.Struct, frozen=True, array_like=True):

@@ -100,6 +100,18 @@ VARIABLES = (
         "how many seconds the people of a room wait for its first agent",
     ),
     Variable(
+        "UNBROKEN_MAX_CALLS",
+        "any number",
+        SERVICE,
+        "so many calls at once; one more is refused with 429 and a sentence for the caller",
+    ),
+    Variable(
+        "UNBROKEN_MAX_CALLS_PER_USER",
+        "any number",
+        SERVICE,
+        "so many at once of one user, by the `user_id` of the room or the conversation",
+    ),
+    Variable(
         "UNBROKEN_ON_GIVE_UP",
         "`close`",
         SERVICE,

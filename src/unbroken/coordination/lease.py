@@ -29,6 +29,7 @@ KINDS = (LOCK, SLOT)
 
 TTL_S_MIN, TTL_S_MAX = 1.0, 300.0  # what is not renewed blocks others for no longer
 LIMIT_MAX = 10_000  # slots of a pool, and calls of a window
+WITH_CALL_US = 100 * 365 * 86_400_000_000  # the time of what ends with its call, and not before
 WAIT_S_MAX = 20.0  # of one request: proxies close what says nothing for a minute, most of them
 FENCE_MAX = (1 << 53) - 1  # what the JSON of every language says exactly
 
@@ -84,6 +85,11 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     ttl_us: int
     session: SessionTerm | None = None
     owner: str = ""
+
+    @property
+    def has_time(self) -> bool:
+        """Whether it ends by itself, and not with its call."""
+        return self.ttl_us < WITH_CALL_US
 
 
 class Refused(NamedTuple):

@@ -9,7 +9,7 @@ from unbroken.archive.http import ANSWERS
 from unbroken.coordination.lease import LeaseAsk
 from unbroken.coordination.rate import Window
 from unbroken.coordination.remote import JSON, Remote, twice
-from unbroken.errors import Conflict, Corrupt, LeaseLost, LimitReached, Locked
+from unbroken.errors import Conflict, Corrupt, LeaseLost, Locked
 
 
 class LeaseSaid(msgspec.Struct, frozen=True):
@@ -22,7 +22,7 @@ class LeaseSaid(msgspec.Struct, frozen=True):
 class RemoteLeases(Remote):
     """A `LeaseWire` to a service."""
 
-    kinds = (*ANSWERS, Conflict, LeaseLost, Locked, LimitReached, Corrupt)
+    kinds = (*ANSWERS, Conflict, LeaseLost, Locked, Corrupt)
     answer_bytes_max = 64 << 10
 
     async def grant(self, ask: LeaseAsk, *, wait_s: float = 0.0) -> LeaseSaid:

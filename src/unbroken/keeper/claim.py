@@ -37,6 +37,7 @@ class Claim:
             asked,
             granted_term=self.granted_term,
             people=asked.people or (),  # whom its holder did not see cannot be asked for any more
+            is_begun=True,
         )
         return _alone(asked) if self.is_alone else asked
 

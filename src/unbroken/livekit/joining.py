@@ -18,6 +18,7 @@ from unbroken.errors import (
     CallTaken,
     InvalidInput,
     JournalUnwritable,
+    LimitReached,
     NotFound,
     PeopleUnknown,
     Unauthorized,
@@ -44,7 +45,7 @@ COME_S = 5  # so long an agent in an empty room waits to see whose call it is
 LOOK_S = 0.02
 CONNECT_S = 5.0  # a connection that nobody wants any more is let come about: then it can be closed
 OVER = "the call is over"  # why a job ends
-REFUSALS = (CallTaken, NotFound, InvalidInput, Unauthorized)  # nothing became ours
+REFUSALS = (CallTaken, LimitReached, NotFound, InvalidInput, Unauthorized)  # nothing became ours
 
 ConversationHook = Callable[[JobContext], Awaitable[str | None]]
 

@@ -107,7 +107,8 @@ async def _open(settings: Settings, env: Env) -> AsyncIterator[ServiceParts]:
             retry_s=settings.dispatch_retry_s,
         )
         one_at_a_time = OneAtATime(store.locks, env)
-        opening = Opening(store.rooms, livekit, env, first, one_at_a_time)
+        limits = settings.call_limits
+        opening = Opening(store.rooms, livekit, env, first, one_at_a_time, limits=limits)
         state, waited = WatchedState(store.state), WaitedLeases(store.leases)
         parts = ServiceParts(
             settings,

@@ -11,9 +11,10 @@ from uuid import UUID
 
 import structlog
 
+from unbroken.coordination.admission import UNLIMITED, CallLimits, OpenedRoom
 from unbroken.dispatch import NOTHING, Said
 from unbroken.env import Env
-from unbroken.errors import Conflict, NotFound
+from unbroken.errors import Conflict, NotFound, RoomServerUnavailable
 from unbroken.service import room_metadata
 from unbroken.service.first_agent import UNSEEN_S, FirstAgent
 from unbroken.service.livekit_rooms import LiveKitRooms, LiveRoom
@@ -35,8 +36,10 @@ class Opening:
         env: Env,
         first: FirstAgent,
         one_at_a_time: OneAtATime,
+        *,
+        limits: CallLimits = UNLIMITED,
     ) -> None:
-        self._rooms = rooms
+        self._rooms, self._limits = rooms, limits
         self._one_at_a_time = one_at_a_time
         self.first = first
         self._livekit = livekit
@@ -54,7 +57,8 @@ class Opening:
         """`identity`: who is about to join, and may be awaited there. `agents`: the names of those
         that are asked for where the room has no agent yet; the first one is waited for.
 
-        Raises Conflict if the room lives with another conversation.
+        Raises Conflict if the room lives with another conversation, LimitReached if it would begin
+        a call more than there may be.
         """
         is_named = conversation_id is not None
         async with self._locked(name):
@@ -64,10 +68,11 @@ class Opening:
             if live is None:
                 asked_at_us = self._env.now_us()
                 awaits: Awaited | None = self.first.awaited(names[0], asked_at_us=asked_at_us)
-                live, conversation_id = await self._create(name, conversation_id, identity, names)
+                who = (user_id, identity)
+                live, conversation_id = await self._create(name, conversation_id, who, names)
             else:
                 awaits = await self._lacks(live, names[0])
-                conversation_id = await self._join(live, conversation_id, identity)
+                conversation_id = await self._join(live, conversation_id, user_id, identity)
                 theirs = conversation_of(live.metadata)
                 is_named = is_named or (
                     theirs == conversation_id and not await self._is_ours(live, conversation_id)
@@ -143,21 +148,41 @@ class Opening:
                 await self._livekit.dispatch(name, agent_name=agent, said=NOTHING)
 
     async def _create(
-        self, name: str, wanted: UUID | None, identity: str | None, agents: Sequence[str]
+        self,
+        name: str,
+        wanted: UUID | None,
+        who: tuple[str | None, str | None],
+        agents: Sequence[str],
     ) -> tuple[LiveRoom, UUID]:
+        user_id, identity = who
         goes_on = await self._rooms.goes_on(name, identity)
         conversation_id = wanted or goes_on or self._env.new_id()
+        await self._admit(name, conversation_id, user_id)
         metadata = json.dumps({CONVERSATION: str(conversation_id)})
         said = {a: await self._rooms.said(name, conversation_id, a) or NOTHING for a in agents}
-        live = await self._livekit.create(name, metadata=metadata, agents=said)
+        try:
+            live = await self._livekit.create(name, metadata=metadata, agents=said)
+        except RoomServerUnavailable:
+            await self._rooms.leave(name)  # while LiveKit is away, nobody has a place for nothing
+            raise
         log.info("room opened", room=name, sid=live.sid, conversation_id=str(conversation_id))
         return live, conversation_id
 
-    async def _join(self, live: LiveRoom, wanted: UUID | None, identity: str | None) -> UUID:
+    async def _admit(self, name: str, conversation_id: UUID | None, user_id: str | None) -> None:
+        """Raises LimitReached."""
+        if self._limits.is_any:
+            room = OpenedRoom(name, conversation_id, user_id)
+            await self._rooms.admit(room, limits=self._limits)
+
+    async def _join(
+        self, live: LiveRoom, wanted: UUID | None, user_id: str | None, identity: str | None
+    ) -> UUID:
         known = await self._about(live) or await self._rooms.goes_on(live.name, identity)
         if known and wanted and known != wanted:
             raise Conflict(f"room {live.name} is about another conversation; close it first")
-        if known and not wanted and not await self._is_for(live, known, identity):
+        is_others = known and not wanted and not await self._is_for(live, known, identity)
+        await self._admit(live.name, None if is_others else known or wanted, user_id)
+        if is_others:
             return await self._turn(live)
         conversation_id = known or wanted or self._env.new_id()
         if conversation_of(live.metadata) != conversation_id:

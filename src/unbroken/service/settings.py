@@ -9,6 +9,8 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from unbroken.blobs import location
+from unbroken.coordination.admission import CallLimits
+from unbroken.coordination.lease import LIMIT_MAX
 from unbroken.errors import SettingsInvalid
 from unbroken.machine import LOOPBACK, data_folder, is_loopback
 
@@ -76,12 +78,22 @@ class Settings(BaseSettings):
     crashes_max: int = Field(default=3, ge=1, le=1_000)  # in two minutes: then it is given up
     # What the caller notices of it: the room is closed, or nobody speaks any more.
     on_give_up: Literal["close", "stay"] = "close"
+    # So many calls at once, in the installation and of one user; None: any number.
+    max_calls: int | None = Field(default=None, ge=1, le=LIMIT_MAX)
+    max_calls_per_user: int | None = Field(default=None, ge=1, le=LIMIT_MAX)
     # LiveKit and the people in its rooms find each other again by then after it has crashed.
     reconnect_s: float = Field(default=15, ge=0, le=600)
 
     @property
     def browser_livekit_url(self) -> str:
         return self.public_livekit_url or self.livekit_url
+
+    @property
+    def call_limits(self) -> CallLimits:
+        """An opened room has its place for as long as LiveKit keeps it empty, and its people then
+        wait for the first agent."""
+        open_us = int((self.departure_s + self.first_agent_s) * 1_000_000)
+        return CallLimits(self.max_calls, self.max_calls_per_user, open_us)
 
     @property
     def is_loopback(self) -> bool:

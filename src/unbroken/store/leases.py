@@ -20,12 +20,9 @@ from unbroken.coordination.lease import (
 )
 from unbroken.coordination.rate import Window
 from unbroken.errors import CallTaken, Conflict, LeaseLost, NotFound
+from unbroken.store.granting import LEASES_MAX, SOME, granted, retry_s, seconds
 from unbroken.store.records import FIRST_ID
 from unbroken.store.transaction import Database, Row, Transaction
-
-FENCE_US = 7 * 86_400_000_000  # a fence is known for as long behind the last grant
-LEASES_MAX = 1 << 31  # no bound for a slot that a session has already
-SOME = 64  # of what is forgotten at once
 
 
 class StoredLeases:
@@ -78,30 +75,9 @@ def _answer(tx: Transaction, ask: LeaseAsk, *, only_own: bool) -> LeaseAnswer:
     pool = ask.pool.text
     tx.one("end_leases", pool=pool)
     is_own = _is_handed_on(tx, ask)
-    row = None if only_own and not is_own else _granted(tx, ask, is_own=is_own)
-    if row is None:
-        first = tx.one("first_of_leases", pool=pool)
-        until_us = first["until"] if first else None
-        return Refused(_seconds(tx, until_us))
-    tx.one("note_fence", pool=pool, fence=row["fence"])
-    old = tx.all("list_old_fences", before=tx.now_us - FENCE_US, limit=SOME)
-    tx.many("forget_fence", [(one["tenant"], one["pool"]) for one in old])
-    return _lease(row)
-
-
-def _granted(tx: Transaction, ask: LeaseAsk, *, is_own: bool) -> Row | None:
-    session_id, term = ask.session or (None, None)
-    return tx.one(
-        "grant_lease",
-        lease_id=ask.lease_id,
-        pool=ask.pool.text,
-        kind=ask.pool.kind,
-        owner=ask.owner,
-        session_id=session_id,
-        term=term,
-        ttl=ask.ttl_us,
-        limit=LEASES_MAX if is_own else ask.limit,
-    )
+    limit = LEASES_MAX if is_own else ask.limit
+    row = None if only_own and not is_own else granted(tx, ask, limit=limit)
+    return Refused(retry_s(tx, ask.pool)) if row is None else _lease(row)
 
 
 def _again(tx: Transaction, ask: LeaseAsk, known: Row) -> Lease:
@@ -143,11 +119,7 @@ def _admitted(tx: Transaction, window: Window) -> Refused | None:
         tx.many("forget_admission", [(one["tenant"], one["pool"], one["n"]) for one in left])
         return None
     first = tx.one("first_admission", **asked)
-    return Refused(_seconds(tx, first["until"] if first else None))
-
-
-def _seconds(tx: Transaction, until_us: int | None) -> float:
-    return 0.0 if until_us is None else max(0, until_us - tx.now_us) / 1_000_000
+    return Refused(seconds(tx, first["until"] if first else None))
 
 
 def _lease(row: Row) -> Lease:

@@ -23,6 +23,7 @@ from unbroken.archive.port import (
     WireMark,
 )
 from unbroken.blobs import Blobs
+from unbroken.coordination.admission import UNLIMITED, CallLimits
 from unbroken.env import Env
 from unbroken.errors import ArchiveUnavailable, CallTaken, InvalidInput
 from unbroken.store import taking
@@ -55,14 +56,16 @@ class StoredArchive:
     def identity(self) -> StoreIdentity:
         return self._database.identity
 
-    async def take(self, request: TakeRequest, *, listened_us: int = 0) -> Taken:
+    async def take(
+        self, request: TakeRequest, *, listened_us: int = 0, limits: CallLimits = UNLIMITED
+    ) -> Taken:
         _check_names(request)
         self._check_who(request.host_id, request.holder)
         ttl_us = check_ttl(request.ttl_ms)
         lost_hosts = listened_us >= ttl_us
         grant, store = await self._database.write_at_once(
             lambda tx: (
-                taking.take(tx, request, ttl_us=ttl_us, lost_hosts=lost_hosts),
+                taking.take(tx, request, ttl_us=ttl_us, lost_hosts=lost_hosts, limits=limits),
                 tx.identity,
             )
         )

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from unbroken.archive import port as wire
 from unbroken.blobs import Blobs
+from unbroken.coordination.admission import UNLIMITED, CallLimits, OpenedRoom
 from unbroken.coordination.coordinator import Leases
 from unbroken.coordination.port import SharedState
 from unbroken.dispatch import Said
@@ -56,9 +57,12 @@ class StoreArchive(wire.Archive, Protocol):
     @property
     def identity(self) -> wire.StoreIdentity: ...
 
-    async def take(self, request: wire.TakeRequest, *, listened_us: int = 0) -> wire.Taken:
+    async def take(
+        self, request: wire.TakeRequest, *, listened_us: int = 0, limits: CallLimits = UNLIMITED
+    ) -> wire.Taken:
         """As `Archive.take`; a host is judged lost only if it was silent for its lease and could
-        have been heard for `listened_us`, at least as long."""
+        have been heard for `listened_us`, at least as long. Raises LimitReached for a new call
+        that none of `limits` has room for; then nothing is changed."""
 
     async def receive(self, batch: wire.HostBatch) -> Received:
         """As `append`, with what else is to be told of it."""
@@ -203,7 +207,15 @@ class Rooms(Protocol):
         """What comes into this LiveKit room now is none of its call before."""
 
     async def close(self, name: str) -> bool:
-        """False if no room of this name was open."""
+        """False if no room of this name was open. Its places are free, but for those of a call."""
+
+    async def admit(self, room: OpenedRoom, *, limits: CallLimits) -> None:
+        """It has the places that a call needs until an agent takes it, for `limits.open_us` at the
+        longest; opened again meanwhile, the same ones. A call of its conversation that goes on
+        there has its own. Raises LimitReached; then it has none."""
+
+    async def leave(self, name: str) -> None:
+        """The room could not be opened: it has no places."""
 
     async def announce(self, room_name: str) -> RoomPlace:
         """The open call of a room and its conversation, made if there is none."""

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from unbroken.archive.port import Batch, HostBatch, WireEntry
+from unbroken.coordination.admission import CallLimits, OpenedRoom
 from unbroken.dispatch import Said
 from unbroken.env import Env
 from unbroken.errors import Conflict, NotFound
 from unbroken.log import entries
 from unbroken.log.said import message
 from unbroken.people import Person
-from unbroken.store import calls, going, said
+from unbroken.store import admission, calls, going, said
 from unbroken.store.appending import TTL_MS_MIN, Appending, end_session
 from unbroken.store.projection import LeaveParticipant, PutParticipant
 from unbroken.store.records import Awaited, Room, RoomPlace, SavedTurn
@@ -110,8 +111,20 @@ class StoredRooms:
         await self._database.write(lambda tx: tx.one("forget_sid", room_sid=sid))
 
     async def close(self, name: str) -> bool:
-        row = await self._database.write(lambda tx: tx.one("close_room", name=name))
-        return row is not None
+        def work(tx: Transaction) -> bool:
+            admission.leave_room(tx, name)
+            return tx.one("close_room", name=name) is not None
+
+        return await self._database.write(work)
+
+    async def admit(self, room: OpenedRoom, *, limits: CallLimits) -> None:
+        new_id = self._env.new_id()
+        await self._database.write(
+            lambda tx: admission.admit_room(tx, room, limits=limits, lease_id=new_id)
+        )
+
+    async def leave(self, name: str) -> None:
+        await self._database.write(lambda tx: admission.leave_room(tx, name))
 
     async def announce(self, room_name: str) -> RoomPlace:
         return await self._database.write(lambda tx: _place(self._ensure(tx, room_name)))

@@ -27,10 +27,11 @@ from unbroken.archive.port import (
     StoredEntry,
     TakeRequest,
 )
+from unbroken.coordination.admission import UNLIMITED, CallLimits
 from unbroken.errors import CallTaken, Corrupt, InvalidInput, NotFound
 from unbroken.log.cause import NO_CRASH
 from unbroken.log.entries import KIND_OF, KINDS, Lost, encode
-from unbroken.store import calls, said
+from unbroken.store import admission, calls, said
 from unbroken.store.transaction import Row, Transaction
 
 CRASH_WINDOW_US = 120_000_000
@@ -45,13 +46,21 @@ class NotTaken(msgspec.Struct, frozen=True):
     is_over: bool
 
 
-def take(tx: Transaction, request: TakeRequest, *, ttl_us: int, lost_hosts: bool) -> Row | NotTaken:
+def take(
+    tx: Transaction,
+    request: TakeRequest,
+    *,
+    ttl_us: int,
+    lost_hosts: bool,
+    limits: CallLimits = UNLIMITED,
+) -> Row | NotTaken:
     """What the term that is the holder's grants (`get_grant`).
 
     A holder that had a term gets that one again, whatever has become of it since: its keeper has
     the tail to ship. If the store knows nothing of that term and is itself at an earlier one, it
     went back: the holder gets the session, at the term that it had been granted or above.
-    Raises NotFound, InvalidInput for a session that is not the room's or is the service's own.
+    Raises NotFound, InvalidInput for a session that is not the room's or is the service's own, and
+    LimitReached for a new call that has no place in `limits`.
     """
     tx.one("renew_lease", host_id=request.host_id, ttl=ttl_us)
     held = tx.one("term_of_holder", holder=request.holder)
@@ -60,6 +69,8 @@ def take(tx: Transaction, request: TakeRequest, *, ttl_us: int, lost_hosts: bool
     call, role = _place(tx, request)
     if role == SAVED:
         raise InvalidInput(f"the role {SAVED} is the service's own")
+    goes_on = bool(request.is_begun or request.granted_term)
+    goes_on = goes_on or admission.goes_on(tx, call["call_id"])
     taken = tx.one(
         "take",
         session_id=request.new_session_id,
@@ -74,6 +85,8 @@ def take(tx: Transaction, request: TakeRequest, *, ttl_us: int, lost_hosts: bool
     )
     if taken is None:
         return _refused(tx, call, role)
+    about = (tx, request.room_name, call["call_id"])
+    admission.admit_call(*about, goes_on=goes_on, limits=limits)
     said.note(tx, taken["session_id"], request.said)
     tx.one("reopen_call", call_id=call["call_id"])
     tx.one("count_term_crashes", **dict(taken), window=CRASH_WINDOW_US, no_crash=NO_CRASH)

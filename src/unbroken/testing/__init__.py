@@ -1,6 +1,7 @@
 """Public: the promises of stores as tests, to be inherited by the tests of another store."""
 
 from unbroken.testing.contracts import (
+    AdmissionContract,
     ArchiveContract,
     BlobsContract,
     ConversationsContract,
@@ -21,6 +22,7 @@ from unbroken.testing.contracts import (
 )
 
 __all__ = [
+    "AdmissionContract",
     "ArchiveContract",
     "BlobsContract",
     "ConversationsContract",

@@ -18,6 +18,7 @@ by which it measures leases; pytest does the rest:
 wire keeps it, too. `BlobsContract` needs `blobs` and what changes them `behind` our back.
 """
 
+from unbroken.testing.admission import AdmissionContract
 from unbroken.testing.appending import AppendContract
 from unbroken.testing.beside import BesideContract
 from unbroken.testing.blobs import BlobsContract
@@ -40,6 +41,7 @@ from unbroken.testing.uses import UsesContract
 from unbroken.testing.watching import WatchContract
 
 __all__ = [
+    "AdmissionContract",
     "ArchiveContract",
     "BlobsContract",
     "ConversationsContract",

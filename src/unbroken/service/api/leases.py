@@ -56,7 +56,8 @@ class RenewIn(BaseModel):
 
 
 class LeaseOut(BaseModel):
-    """`fence` grows with each grant of the lock, or of the slots of that name and key."""
+    """`fence` grows with each grant of the lock, or of the slots of that name and key. Of kind
+    "call": the place of a call; `until` null: it ends with its call."""
 
     id: UUID
     kind: str
@@ -64,7 +65,7 @@ class LeaseOut(BaseModel):
     key: str
     fence: int
     granted_at: str
-    until: str
+    until: str | None
     owner: str
     session_id: UUID | None
     term: int | None
@@ -105,7 +106,7 @@ def lease_out(lease: Lease) -> LeaseOut:
         key=lease.pool.key,
         fence=lease.fence,
         granted_at=shapes.iso(lease.granted_at_us),
-        until=shapes.iso(lease.until_us),
+        until=shapes.iso(lease.until_us) if lease.has_time else None,
         owner=lease.owner,
         session_id=session_id,
         term=term,

@@ -52,9 +52,11 @@ SIDE_ENTRIES = contract.json_out(
     openapi_extra=contract.bytes_in(wire.MSGPACK),
 )
 async def take(request: Request, parts: Given) -> Response:
-    """Move a session's term to the caller (msgpack); 409 call_taken if a live holder has it."""
+    """Move a session's term to the caller (msgpack); 409 call_taken if a live holder has it, 429
+    limit_reached if it would begin a call more than there may be."""
     asked, heard_us = await wire.read(request, TakeRequest), parts.steadiness.listened_us()
-    taken = await parts.store.archive.take(asked, listened_us=heard_us)
+    limits = parts.settings.call_limits
+    taken = await parts.store.archive.take(asked, listened_us=heard_us, limits=limits)
     log.info(
         "session taken",
         session_id=str(taken.session_id),

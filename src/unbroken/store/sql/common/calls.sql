@@ -74,10 +74,12 @@ select call_id, conversation_id, room_name, started_at, ended_at, end_reason, is
 where call_id = :call_id and tenant = :tenant;
 
 -- name: end_call
--- When no session of it is open any more.
+-- When no session of it is open any more; its places are free then.
 update calls set ended_at = :now, end_reason = :reason
 where call_id = :call_id and ended_at is null
-  and not exists (select 1 from sessions s where s.call_id = :call_id and s.phase <> 'ended') returning call_id;
+  and not exists (select 1 from sessions s where s.call_id = :call_id and s.phase <> 'ended');
+delete from leases where tenant = :tenant and call_id = :call_id
+  and exists (select 1 from calls c where c.call_id = :call_id and c.ended_at is not null);
 
 -- name: reopen_call
 -- A session of it goes on: the store that ended it had gone back.
@@ -92,3 +94,13 @@ update calls set summary = :summary where call_id = :call_id;
 
 -- name: leave_participant
 update participants set left_at = ?3 where call_id = ?1 and identity = ?2;
+
+-- name: going_call_of_room
+-- One of this conversation that an agent has, or had and is waited for.
+select c.call_id from calls c
+where c.tenant = :tenant and c.room_name = :room_name and c.conversation_id = :conversation_id and c.ended_at is null
+  and exists (select 1 from sessions s where s.call_id = c.call_id and s.agent_name is not null and s.phase <> 'ended')
+limit 1;
+
+-- name: has_open_session
+select session_id from sessions where call_id = :call_id and agent_name is not null and phase <> 'ended' limit 1;

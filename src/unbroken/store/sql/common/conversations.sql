@@ -4,3 +4,6 @@ where conversation_id = :conversation_id and tenant = :tenant returning conversa
 
 -- name: has_calls
 select exists (select 1 from calls where tenant = :tenant and conversation_id = :conversation_id) as has_calls;
+
+-- name: get_conversation_user
+select user_id from conversations where conversation_id = :conversation_id and tenant = :tenant;

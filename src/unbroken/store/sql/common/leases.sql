@@ -13,11 +13,11 @@ select pool from leases where tenant = :tenant and lease_id = :lease_id;
 
 -- name: grant_lease
 -- No row: as many as there may be are held.
-insert into leases (lease_id, tenant, pool, kind, fence, owner, session_id, term, granted_at, until, ttl)
+insert into leases (lease_id, tenant, pool, kind, fence, owner, session_id, term, call_id, granted_at, until, ttl)
 select :lease_id, :tenant, :pool, :kind,
   coalesce((select case when f.fence >= :now then f.fence + 1 else :now end from fences f
             where f.tenant = :tenant and f.pool = :pool), :now),
-  :owner, :session_id, :term, :now, :now + :ttl, :ttl
+  :owner, :session_id, :term, :call_id, :now, :now + :ttl, :ttl
 where (select count(*) from leases l where l.tenant = :tenant and l.pool = :pool) < :limit
 returning lease_id, pool, fence, owner, session_id, term, granted_at, until, ttl;
 
@@ -48,7 +48,7 @@ select fence from fences where tenant = :tenant and pool = :pool;
 -- name: renew_lease_of
 -- No row: it is over.
 update leases set until = :now + :ttl, ttl = :ttl
-where tenant = :tenant and lease_id = :lease_id
+where tenant = :tenant and lease_id = :lease_id and kind <> 'call'
   and not exists (select 1 from ended_leases e where e.tenant = leases.tenant and e.lease_id = leases.lease_id)
 returning lease_id, pool, fence, owner, session_id, term, granted_at, until, ttl;
 
@@ -90,3 +90,29 @@ delete from admissions where tenant = ?1 and pool = ?2 and n = ?3;
 select until from admissions
 where tenant = :tenant and pool = :pool
   and n = (select max(a.n) from admissions a where a.tenant = :tenant and a.pool = :pool) + 1 - :limit;
+
+-- name: keep_place
+-- That of a room that is opened again, before an agent has come.
+update leases set until = :now + :ttl, ttl = :ttl
+where tenant = :tenant and pool = :pool and owner = :room_name and kind = 'call' and call_id is null
+returning lease_id;
+
+-- name: give_place
+-- That of the room is that of its call from now on.
+update leases set call_id = :call_id, until = :now + :ttl, ttl = :ttl
+where tenant = :tenant and pool = :pool and owner = :room_name and kind = 'call' and call_id is null
+returning lease_id;
+
+-- name: has_place
+select lease_id from leases where tenant = :tenant and pool = :pool and call_id = :call_id;
+
+-- name: free_places
+delete from leases where tenant = :tenant and owner = :room_name and kind = 'call' and call_id is null;
+
+-- name: list_left_places
+-- Of rooms that no agent has come to in time.
+select tenant, lease_id from leases where kind = 'call' and call_id is null and until <= :now
+order by until limit :limit;
+
+-- name: forget_place
+delete from leases where tenant = ?1 and lease_id = ?2;
