@@ -14,6 +14,7 @@ import msgspec
 
 from unbroken import names
 from unbroken.archive import http
+from unbroken.archive.addresses import checked
 from unbroken.archive.destination import Destination
 from unbroken.archive.http import ask, http_client, refusal
 from unbroken.env import Env, Host
@@ -22,7 +23,6 @@ from unbroken.errors import (
     Conflict,
     InvalidInput,
     RoomServerUnavailable,
-    SettingsInvalid,
 )
 from unbroken.journal.frames import Header
 from unbroken.journal.spool import Spool
@@ -48,7 +48,6 @@ ANSWER_BYTES_MAX = 64 << 20
 ANSWERS = (*http.ANSWERS, Conflict, RoomServerUnavailable)
 DONE = {httpx.codes.OK, httpx.codes.CREATED}
 _ANY: TypeAlias = dict[str, Any]
-PORT_MAX = 65_535
 OWN_MAX = 1_000  # own journals open at once; beyond it the one unused for longest is closed
 
 
@@ -89,8 +88,9 @@ class NamedRoom(Protocol):
 
 
 class BackendClient:
-    """Belongs to one event loop. `settings` is the service's URL, or any object with a
-    `backend_url` and, if wanted, a `backend_api_key`; by default UNBROKEN_ARCHIVE decides.
+    """Belongs to one event loop. `settings` is the service's URL, or its replicas' with commas
+    between, or any object with a `backend_url` and, if wanted, a `backend_api_key`; by default
+    UNBROKEN_ARCHIVE decides.
     `token` is the key for the service. Reads and saves reach that service, and no other: a call
     of this process that is kept elsewhere is not this client's.
 
@@ -108,7 +108,7 @@ class BackendClient:
         url = settings if isinstance(settings, str) else getattr(settings, "backend_url", None)
         key = token or getattr(settings, "backend_api_key", None)
         self._destination = Destination.of(self._env, url and str(url), key=key)
-        self.url = _checked(self._destination.url)
+        self.url = checked(self._destination.url)
         self._http = http_client(self.url, key=self._destination.key, timeout_s=TIMEOUT_S)
         self._own: dict[str, Live] = {}  # by room, the one unused for longest first
         self._tending: dict[Live, asyncio.Task[None]] = {}
@@ -300,18 +300,6 @@ class BackendClient:
             return msgspec.json.decode(content, type=form)
         except (msgspec.DecodeError, ValueError, RecursionError):  # no UTF-8: ValueError
             raise ArchiveUnavailable(f"{self.url}{path} answers in another form") from None
-
-
-def _checked(url: str) -> str:
-    try:
-        found = httpx.URL(url)
-        if found.scheme in {"http", "https"} and found.host and (found.port or 0) <= PORT_MAX:
-            return url
-    except (httpx.InvalidURL, ValueError):
-        pass
-    raise SettingsInvalid(
-        f"there is no service at {url!r}: its URL begins with http:// or https://"
-    )
 
 
 def _message(line: _Line) -> LLMMessage:

@@ -8,6 +8,7 @@ import hashlib
 
 import msgspec
 
+from unbroken.archive.addresses import plain
 from unbroken.env import Env
 from unbroken.journal.spool import Spool
 
@@ -29,8 +30,8 @@ class Destination(msgspec.Struct, frozen=True):
         UNBROKEN_API_KEY, UNBROKEN_SPOOL). The same for all processes that name the same.
         """
         usual_key = env.variable("UNBROKEN_API_KEY")
-        usual = _plain(env.variable("UNBROKEN_ARCHIVE") or ARCHIVE)
-        meant, key = _plain(url or usual), key or usual_key
+        usual = plain(env.variable("UNBROKEN_ARCHIVE") or ARCHIVE)
+        meant, key = plain(url or usual), key or usual_key
         folder = Spool.usual_folder(env)
         if (meant, key) == (usual, usual_key):
             return cls(env, meant, key, folder, None)
@@ -44,10 +45,6 @@ class Destination(msgspec.Struct, frozen=True):
             return Spool.open(self.env, self.folder)
         Spool.open(self.env, Spool.usual_folder(self.env))  # it holds ours: the same is asked of it
         return Spool.open(self.env, self.folder, archive=self.archive, key=self.key)
-
-
-def _plain(url: str) -> str:
-    return url.rstrip("/")
 
 
 def _name(url: str, key: str | None) -> str:

@@ -13,6 +13,7 @@ import httpx
 import msgspec
 import zstandard
 
+from unbroken.archive.addresses import Addresses, addresses
 from unbroken.archive.port import (
     HostAnswer,
     HostBatch,
@@ -232,12 +233,15 @@ def problem_of(body: bytes) -> ProblemIn:
 
 
 def http_client(url: str, *, key: str | None, timeout_s: float) -> httpx.AsyncClient:
-    """A client of the service's API at `url`."""
+    """A client of the service's API at `url`, or at the first of its addresses that answers."""
+    first, *others = named = addresses(url)
+    # Reading the certificates stops the event loop for 0.1 s: not for plain addresses.
+    verify = ssl.create_default_context() if "https:" in url else False
     return httpx.AsyncClient(
-        base_url=f"{url}/api/v1",
+        base_url=f"{first}/api/v1",
         headers={"authorization": f"Bearer {key}"} if key else {},
         timeout=timeout_s,
         trust_env=False,  # no proxy: the service is on loopback or beside us
-        # Reading the certificates stops the event loop for 0.1 s: not for a plain address.
-        verify=ssl.create_default_context() if url.startswith("https") else False,
+        transport=Addresses(named, verify=verify) if others else None,
+        verify=verify,
     )

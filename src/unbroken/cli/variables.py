@@ -49,7 +49,7 @@ VARIABLES = (
         "UNBROKEN_ARCHIVE",
         "`http://127.0.0.1:8000`",
         AGENT,
-        "the service that agents ship to",
+        "the service that agents ship to; several addresses of it with commas between",
     ),
     Variable(
         "UNBROKEN_RESHIP_S",
