@@ -6,9 +6,10 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 import redis
 
@@ -25,8 +26,8 @@ def binary() -> str | None:
 
 
 class RedisServer:
-    def __init__(self, folder: Path, command: str) -> None:
-        self._folder, self._command = folder, command
+    def __init__(self, folder: Path, command: str, more: Sequence[str] = ()) -> None:
+        self._folder, self._command, self._more = folder, command, more
         self._process: subprocess.Popen[bytes] | None = None
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -39,12 +40,22 @@ class RedisServer:
     def start(self) -> None:
         options = {"port": self.port, "bind": "127.0.0.1", "save": "", "dir": self._folder}
         given = [str(part) for name, value in options.items() for part in (f"--{name}", value)]
-        self._process = subprocess.Popen([self._command, *given], stdout=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            [self._command, *self._more, *given], stdout=subprocess.DEVNULL
+        )
         until = time.monotonic() + WAIT_S
         while not self._answers():
             if time.monotonic() > until:
                 raise TimeoutError("this Redis does not start")
             time.sleep(0.02)
+
+    @contextmanager
+    def running(self) -> Iterator[Self]:
+        self.start()
+        try:
+            yield self
+        finally:
+            self.kill()
 
     def signal(self, what: signal.Signals) -> None:
         assert self._process
@@ -71,9 +82,5 @@ class RedisServer:
 def redis_server(folder: Path) -> Iterator[RedisServer]:
     command = binary()
     assert command, "the group `test` brings a Redis"
-    server = RedisServer(folder, command)
-    server.start()
-    try:
+    with RedisServer(folder, command).running() as server:
         yield server
-    finally:
-        server.kill()

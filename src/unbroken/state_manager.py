@@ -16,8 +16,9 @@ from unbroken.managed.rooms import SharedConversation, SharedMessage, SharedRoom
 class StateManager:
     """Use `async with`, or `initialize` and `cleanup`. Belongs to one event loop.
 
-    State is in the memory of this process; with a Redis URL (`redis`, or `settings.redis_url`) it
-    is shared by all processes that name the same Redis, as `managed.redis_rooms` promises.
+    State is in the memory of this process; with a Redis URL (`redis`, `settings.redis_url`, or
+    UNBROKEN_REDIS) it is shared by all processes that name the same Redis, as
+    `managed.redis_rooms` promises.
     A message about a room whose call runs here goes to that call's journal first, so it is as
     safe as everything said in the call.
     """
@@ -28,7 +29,8 @@ class StateManager:
         self.settings = settings
         self._env = env or Host()
         self._calls = Calls()
-        self._rooms = self._rooms_at(redis or getattr(settings, "redis_url", None))
+        named = redis or getattr(settings, "redis_url", None)
+        self._rooms = self._rooms_at(named or self._env.variable("UNBROKEN_REDIS"))
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def __aenter__(self) -> Self:

@@ -55,6 +55,20 @@ def test_a_bucket_is_added_to_an_installation_that_has_none(tmp_path):
     assert len(now["S3_SECRET_KEY"]) >= 15
 
 
+def test_a_redis_is_named_where_it_is_asked_for(tmp_path):
+    init(tmp_path)
+    assert "UNBROKEN_REDIS" not in values(tmp_path)
+    init(tmp_path, "--redis")
+    now = values(tmp_path)
+    assert (now["COMPOSE_PROFILES"], now["UNBROKEN_REDIS"]) == ("redis", "redis://redis:6379/0")
+    found = init(tmp_path, "--redis", "--s3")
+    assert "has COMPOSE_PROFILES already: see that s3,redis is in it" in found.output
+    assert values(tmp_path)["COMPOSE_PROFILES"] == "redis"
+    (tmp_path / ".env").unlink()
+    init(tmp_path, "--redis", "--s3")
+    assert values(tmp_path)["COMPOSE_PROFILES"] == "s3,redis"
+
+
 @pytest.mark.parametrize("kind", ["folder", "bytes", "nowhere"])
 def test_what_cannot_be_read_or_written_is_a_sentence(tmp_path, kind):
     path = tmp_path / ".env"

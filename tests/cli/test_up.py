@@ -13,8 +13,10 @@ import uuid
 from pathlib import Path
 
 import pytest
+import redis
 
 from tests.cli.conftest import ANY_PORT, children, running, said, wait_until_dead
+from tests.redis_server import binary
 from unbroken.cli import remains
 
 pytestmark = pytest.mark.e2e
@@ -84,6 +86,35 @@ def test_the_small_model_is_started_when_it_is_asked_for(environ):
         url = up.line(r"Open (http://localhost:\d+)").group(1)
         assert fetch(f"{url}/api/v1/system")["model"] == "smollm2-135m"
         assert up.end() < 5
+
+
+def test_a_redis_is_started_when_it_is_asked_for_and_agents_are_told(environ, tmp_path):
+    environ |= {"UNBROKEN_REDIS_SERVER": binary(), "UNBROKEN_REDIS": ""}
+    with running("up", "--no-agent", "--redis", *ANY_PORT, environ=environ) as up:
+        url = up.line(r"Redis is at (redis://\S+); agents have it in UNBROKEN_REDIS").group(1)
+        service = up.child("unbroken\0serve")
+        told = Path(f"/proc/{service}/environ").read_text().split("\0")
+        assert f"UNBROKEN_REDIS={url}" in told
+        with redis.Redis.from_url(url) as client:
+            assert client.set("a", "b")
+            assert client.config_get("bind")["bind"] == "127.0.0.1"
+            assert client.config_get("save")["save"] == ""
+        os.kill(up.child("redis-server"), signal.SIGKILL)
+        up.line("redis-server +ready again")
+        with redis.Redis.from_url(url) as client:
+            assert client.get("a") is None
+        assert up.end() < 5
+    assert not list((tmp_path / "data").rglob("*.rdb"))
+
+
+def test_a_redis_that_is_not_there_or_there_already_is_one_sentence(environ):
+    words = ("up", "--no-agent", "--redis", *ANY_PORT)
+    code, told = said(*words, environ=environ | {"PATH": "/nowhere", "UNBROKEN_REDIS": ""})
+    assert (code, told.count("\n")) == (2, 1)
+    assert "redis-server was not found, and nothing needs it" in told
+    code, told = said(*words, environ=environ | {"UNBROKEN_REDIS": "redis://x"})
+    assert (code, told.count("\n")) == (2, 1)
+    assert "UNBROKEN_REDIS names a Redis already" in told
 
 
 def test_livekit_is_told_none_of_our_secrets(environ):

@@ -13,6 +13,7 @@ from tests.deploy.installation import Installation, missing, project
 from tests.e2e.caller import Caller
 from tests.e2e.house import ROOT
 from tests.e2e.waiting import until
+from tests.redis_server import RedisServer, binary
 from unbroken.cli.app import app
 
 STARTED = ("postgres", "livekit", "service-1", "service-2", "proxy", "host", "keeper", "worker")
@@ -60,6 +61,22 @@ def test_what_is_ours_runs_without_rights(environ):
     for name in ("worker", "keeper"):  # the keeper ends the agents of its host by their pids
         assert containers[name]["pid"] == "service:host"
         assert [v["source"] for v in containers[name]["volumes"]] == ["spool"]
+
+
+def test_a_redis_is_only_there_where_it_is_asked_for(environ, tmp_path):
+    containers = project(environ)["services"]
+    assert containers["redis"]["profiles"] == ["redis"]
+    assert not any("redis" in (c.get("depends_on") or {}) for c in containers.values())
+    assert containers["worker"]["environment"]["UNBROKEN_REDIS"] == ""
+    asked = {"UNBROKEN_REDIS": "redis://redis:6379/0"}
+    containers = project(environ | asked)["services"]
+    assert containers["worker"]["environment"]["UNBROKEN_REDIS"] == "redis://redis:6379/0"
+    assert "ports" not in containers["redis"]  # for the others only
+    assert containers["redis"]["cap_drop"] == ["ALL"]
+    _, *options = containers["redis"]["command"]
+    with RedisServer(tmp_path, binary(), options).running() as server, server.client() as client:
+        assert client.config_get("save")["save"] == ""
+        assert client.config_get("maxmemory")["maxmemory"] == str(256 << 20)
 
 
 def stage_of(dockerfile, target):

@@ -46,6 +46,13 @@ async def test_two_processes_see_the_same(two):
         assert await state.get_user_context("r", "name") == "Ann"
 
 
+async def test_the_environment_may_name_the_redis(server, monkeypatch):
+    monkeypatch.setenv("UNBROKEN_REDIS", server.url)
+    async with StateManager() as one, StateManager(redis=server.url) as other:
+        id_ = await one.create_conversation("r", "ann")
+        assert await other.create_conversation("r", "bob") == id_
+
+
 async def test_one_that_did_not_open_it_writes_too(two):
     one, other = two
     with pytest.raises(NotFound):

@@ -1,4 +1,4 @@
-"""One plain GET on this machine: no proxy, no pool, no dependency."""
+"""One plain GET on this machine, or one PING of Redis: no proxy, no pool, no dependency."""
 
 import asyncio
 from urllib.parse import urlsplit
@@ -20,11 +20,28 @@ async def get(url: str, *, timeout_s: float = 2.0) -> tuple[int, bytes]:
 
 
 async def is_healthy(url: str) -> bool:
+    """2xx of an http:// URL; an answer to PING at a redis:// one."""
     try:
+        if urlsplit(url).scheme == "redis":
+            return await _ping(url)
         status, _ = await get(url)
     except NoAnswerError:
         return False
     return 200 <= status < 300  # noqa: PLR2004  the classes of HTTP
+
+
+async def _ping(url: str, *, timeout_s: float = 2.0) -> bool:
+    parts = urlsplit(url)
+    try:
+        async with asyncio.timeout(timeout_s):
+            reader, writer = await asyncio.open_connection(parts.hostname, parts.port or 6379)
+            try:
+                writer.write(b"PING\r\n")
+                return await reader.readline() == b"+PONG\r\n"
+            finally:
+                writer.close()
+    except (OSError, TimeoutError, ValueError) as error:
+        raise NoAnswerError(url) from error
 
 
 async def _get(url: str) -> tuple[int, bytes]:

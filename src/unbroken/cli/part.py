@@ -17,7 +17,7 @@ READ_BYTES = 65_536
 class Part:
     name: str
     command: tuple[str, ...]
-    health_url: str  # answers 2xx when the part can work
+    health_url: str  # answers 2xx, or at redis:// a PING, when the part can work
     ready_text: bytes = b""  # said once it has a place to work, if its health does not tell
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)  # has secrets
     cwd: str | None = None

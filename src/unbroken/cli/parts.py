@@ -19,9 +19,11 @@ from unbroken.machine import LOOPBACK, OWN_NAMES
 MODELS_READY_S = 120.0  # loading speech and language models on a small, busy machine
 
 
+REDIS_SERVERS = ("redis-server", "valkey-server")
+REDIS_MEMORY = "256mb"  # beyond it Redis refuses to write; some 5,000 long calls
 DEMO_CRASHES_MAX = "20"  # in two minutes
-# All that livekit-server is told: its keys are in its file, and the others' are not its business.
-LIVEKIT_VARIABLES = {"PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "GOMAXPROCS", "GOMEMLIMIT"}
+# All that servers of others are told: LiveKit's keys are in its file, ours are not their business.
+SERVER_VARIABLES = {"PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "GOMAXPROCS", "GOMEMLIMIT"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,7 @@ class Plan:
     model: Model | None  # None: the server in UNBROKEN_LLM_URL
     llm_port: int | None
     worker_port: int | None
+    redis_port: int | None
     agent: str
     demo: bool
 
@@ -50,6 +53,8 @@ def parts(plan: Plan, environ: Mapping[str, str]) -> list[Part]:
     """The processes of `plan`, in the order in which they are told."""
     env = shared_environ(plan, environ)
     found = [_service(plan, env)]
+    if plan.redis_port is not None:
+        found.append(_redis(plan, plan.redis_port, env))
     if plan.livekit_port is not None:
         found.insert(0, _livekit(plan, env))
     if plan.llm_port is not None:
@@ -80,6 +85,8 @@ def shared_environ(plan: Plan, environ: Mapping[str, str]) -> dict[str, str]:
         env.setdefault("UNBROKEN_CRASHES_MAX", DEMO_CRASHES_MAX)
     if plan.model is Model.WRITTEN:
         env |= {"UNBROKEN_LLM_URL": "", "UNBROKEN_LLM_MODEL": Model.WRITTEN}
+    if plan.redis_port is not None:
+        env["UNBROKEN_REDIS"] = redis_url(plan.redis_port)
     if plan.llm_port is not None:
         env["UNBROKEN_LLM_URL"] = f"http://{LOOPBACK}:{plan.llm_port}/v1"
         env["UNBROKEN_LLM_MODEL"] = EMBEDDED_MODEL
@@ -93,7 +100,7 @@ def _livekit(plan: Plan, env: Mapping[str, str]) -> Part:
         name="livekit-server",
         command=(livekit_server(env), "--config", str(config)),
         health_url=f"http://{LOOPBACK}:{plan.livekit_port}/",
-        environ={name: value for name, value in env.items() if name in LIVEKIT_VARIABLES},
+        environ={name: value for name, value in env.items() if name in SERVER_VARIABLES},
         stops_last=True,
     )
 
@@ -131,6 +138,42 @@ def livekit_server(environ: Mapping[str, str]) -> str:
     raise Refusal(
         "livekit-server was not found. In a checkout `make run` builds it; else install it, "
         "or name it in UNBROKEN_LIVEKIT_SERVER, or set LIVEKIT_URL to a server that runs.",
+    )
+
+
+def redis_server(environ: Mapping[str, str]) -> str:
+    """The program: UNBROKEN_REDIS_SERVER, or Redis or Valkey on the PATH."""
+    named = (environ.get("UNBROKEN_REDIS_SERVER"), *map(shutil.which, REDIS_SERVERS))
+    for found in named:
+        if found and os.access(found, os.X_OK):
+            return found
+    raise Refusal(
+        "redis-server was not found, and nothing needs it: go without --redis, or install it, or "
+        "name it in UNBROKEN_REDIS_SERVER."
+    )
+
+
+def redis_url(port: int) -> str:
+    return f"redis://{LOOPBACK}:{port}/0"
+
+
+def _redis(plan: Plan, port: int, env: Mapping[str, str]) -> Part:
+    """Nothing of it is kept: it is a view, and its writers put it back."""
+    options = {
+        "port": str(port),
+        "bind": LOOPBACK,
+        "save": "",
+        "appendonly": "no",
+        "dir": str(plan.data),
+        "maxmemory": REDIS_MEMORY,
+    }
+    words = [word for name, value in options.items() for word in (f"--{name}", value)]
+    return Part(
+        name="redis-server",
+        command=(redis_server(env), *words),
+        health_url=redis_url(port),
+        environ={name: value for name, value in env.items() if name in SERVER_VARIABLES},
+        stops_last=True,
     )
 
 

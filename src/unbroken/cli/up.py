@@ -14,7 +14,7 @@ import typer
 from unbroken.cli import extras, folders, ports, remains
 from unbroken.cli import model as models
 from unbroken.cli.model import Model
-from unbroken.cli.parts import Plan, parts, shared_environ
+from unbroken.cli.parts import Plan, parts, redis_server, redis_url, shared_environ
 from unbroken.cli.refusal import Refusal
 from unbroken.cli.supervisor import Supervisor
 from unbroken.machine import data_folder
@@ -41,6 +41,13 @@ Brain = Annotated[
         "--model", help="Who thinks for the assistant: written rules, or a very small model."
     ),
 ]
+Redis = Annotated[
+    bool,
+    typer.Option(
+        "--redis",
+        help="Start a Redis, too: what a StateManager shares between processes. Nothing needs it.",
+    ),
+]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show what the parts print.")]
 
 
@@ -53,6 +60,7 @@ def up(
     no_agent: NoAgent = False,
     demo: Demo = False,
     model: Brain = None,
+    redis: Redis = False,
     verbose: Verbose = False,
 ) -> None:
     """Start LiveKit, the service and the agent; keep them alive.
@@ -66,6 +74,8 @@ def up(
     data, spool = data_folder(environ), folders.spool_folder()
     for folder in (data, data / "logs", spool):
         folders.make_folder(folder)
+    if redis:
+        _check_redis(environ)
     own_livekit = not environ.get("LIVEKIT_URL")
     brain = models.chosen(model, environ)
     own_llm = not no_agent and brain is Model.SMOLLM2
@@ -83,6 +93,7 @@ def up(
             media_port=_claim_if(own_livekit, media_port, "media, --media-port", udp=True),
             llm_port=_claim_if(own_llm, 0, "language model"),
             worker_port=_claim_if(not no_agent, 0, "agent"),
+            redis_port=_claim_if(redis, 0, "Redis"),
         )
         folders.note_in(held, f"process {os.getpid()}, {address(plan)}")
         _supervise(plan, environ, began_s=began_s, verbose=verbose)
@@ -92,6 +103,8 @@ def _supervise(plan: Plan, environ: Mapping[str, str], *, began_s: float, verbos
     async def welcome() -> None:
         remains.ship(plan.spool, shared_environ(plan, environ))
         tell(f"All parts work after {time.monotonic() - began_s:.1f} s.")
+        if plan.redis_port is not None:
+            tell(f"Redis is at {redis_url(plan.redis_port)}; agents have it in UNBROKEN_REDIS.")
         for line in await _about_the_model(plan, environ):
             tell(line)
         tell(f"Open {address(plan)}  (Ctrl-C ends everything)")
@@ -107,6 +120,14 @@ def _supervise(plan: Plan, environ: Mapping[str, str], *, began_s: float, verbos
     finally:
         remains.end_keeper(plan.spool)
     tell("Everything has ended.")
+
+
+def _check_redis(environ: Mapping[str, str]) -> None:
+    """Before anything is started. Raises Refusal."""
+    if environ.get("UNBROKEN_REDIS"):
+        raise Refusal("UNBROKEN_REDIS names a Redis already: go without --redis, or unset it.")
+    extras.need(("redis",))
+    redis_server(environ)
 
 
 def _speech(agent: str) -> tuple[str, ...]:

@@ -67,8 +67,9 @@ VARIABLES = (
     Variable(
         "UNBROKEN_REDIS",
         "none: nothing needs one",
-        "`import-redis`, `export-redis`",
-        "the Redis that commands mean; with a password it is better here than in a command",
+        "agents, `import-redis`, `export-redis`",
+        "the Redis in which a `StateManager` shares rooms, and that these commands mean; "
+        "`unbroken up --redis` sets it",
     ),
     Variable("UNBROKEN_HOST", "`127.0.0.1`", SERVICE, "the address to listen on"),
     Variable("UNBROKEN_PORT", "`8000`", SERVICE, "the port to listen on"),
@@ -173,6 +174,12 @@ VARIABLES = (
     Variable("UNBROKEN_BOOKINGS", "in `UNBROKEN_DATA`", DEMO, "the file of its bookings"),
     Variable("UNBROKEN_IDLE_JOBS", "`1`", DEMO, "job processes that wait for a call"),
     Variable("UNBROKEN_DRAIN_S", "`0`", DEMO, "seconds that a stopped worker waits for its calls"),
+    Variable(
+        "UNBROKEN_REDIS_SERVER",
+        "`redis-server` or `valkey-server` on the `PATH`",
+        UP,
+        "the program that `--redis` starts",
+    ),
     Variable("UNBROKEN_LIVEKIT_SERVER", "on the `PATH`", UP, "the program `livekit-server`"),
 )
 # Told by one of our processes to another.
