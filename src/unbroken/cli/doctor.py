@@ -18,18 +18,23 @@ from urllib.parse import urlsplit
 
 import typer
 
-from unbroken.cli import folders, health, ports
+from unbroken.archive.destination import Destination
+from unbroken.cli import advice, folders, health, ports
 from unbroken.cli.parts import livekit_server
 from unbroken.cli.refusal import Refusal
 from unbroken.cli.remains import keeper_of
 from unbroken.cli.variables import misspelt
 from unbroken.env import Host
+from unbroken.errors import UnbrokenError
 from unbroken.journal.spool import Spool
 from unbroken.machine import LOOPBACK, data_folder
 
 Port = Annotated[int, typer.Option(min=1, max=65_535, help="Port of the service.")]
 LivekitPort = Annotated[int, typer.Option(min=1, max=65_535, help="Port of LiveKit.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")]
+Advise = Annotated[
+    bool, typer.Option("--advise", help="Only: are coordination and Redis needed here, and why?")
+]
 GOOD, BAD = "ok  ", "BAD "
 REFUSED = 401  # HTTP: by a service that wants its key
 
@@ -44,8 +49,20 @@ class Checked(NamedTuple):
     fix: str | None
 
 
-def doctor(*, port: Port = 8000, livekit_port: LivekitPort = 7880, as_json: Json = False) -> None:
-    """Check versions, folders, ports, settings and the model. Exit code 1 when one is bad."""
+def doctor(
+    *,
+    port: Port = 8000,
+    livekit_port: LivekitPort = 7880,
+    as_json: Json = False,
+    advise: Advise = False,
+) -> None:
+    """Check versions, folders, ports, settings and the model. Exit code 1 when one is bad.
+
+    --advise looks at the last 100 conversations of the service instead, and always ends with 0.
+    """
+    if advise:
+        _advise(port, as_json=as_json)
+        return
     found = [_look(check) for check in _checks(port, livekit_port)]
     if as_json:
         checks = [{**one._asdict(), "ok": one.fix is None} for one in found]
@@ -55,6 +72,23 @@ def doctor(*, port: Port = 8000, livekit_port: LivekitPort = 7880, as_json: Json
             print(f"{BAD}{name}: {said} Fix: {fix}" if fix else f"{GOOD}{name}: {said}")
     if any(f.fix for f in found):
         raise typer.Exit(1)
+
+
+def _advise(port: int, *, as_json: bool) -> None:
+    """Of the service in UNBROKEN_ARCHIVE, else the one at that port."""
+    host = Host()
+    named = host.variable("UNBROKEN_ARCHIVE") or f"http://{LOOPBACK}:{port}"
+    to = Destination.of(host, named)
+    try:
+        load = asyncio.run(advice.look(to.url, to.key))
+    except UnbrokenError:
+        load = None
+    given = advice.advise(load, redis=bool(host.variable("UNBROKEN_REDIS")))
+    if as_json:
+        reasons = [reason._asdict() for reason in given.reasons]
+        print(json.dumps(given._asdict() | {"reasons": reasons}))
+    else:
+        print("\n".join(advice.lines(given)))
 
 
 def _look(check: Check) -> Checked:
