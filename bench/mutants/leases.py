@@ -111,4 +111,22 @@ MUTANTS = (
         promise="An effect that names a lock is done by its holder only.",
         test="livekit/test_effects.py::test_without_its_lock_it_is_refused_and_the_model_is_told",
     ),
+    Mutant(
+        name="who has not the floor is heard",
+        file="livekit/speech/voice.py",
+        old="        if not self._fence.may_speak():\n",
+        new="        if not self._fence.may_speak:\n",
+        promise="Of the agents that use the floor only its holder is heard.",
+        test="livekit/test_floor.py::"
+        "test_who_has_not_the_floor_is_silent_and_nothing_is_logged_as_said",
+    ),
+    Mutant(
+        name="the floor is who comes first's",
+        file="coordination/floor_holding.py",
+        old="if before.role not in {None, self.role} and before != overdue:",
+        new="if before.role not in {None, self.role, before.role} and before != overdue:",
+        promise="Nobody comes between who passes the floor and the role it is passed to.",
+        test="coordination/test_floor.py::"
+        "test_nobody_comes_between_who_passes_it_and_the_next_role",
+    ),
 )

@@ -1,5 +1,6 @@
 """What the pages tell newcomers to write works as it stands there."""
 
+import asyncio
 import inspect
 import textwrap
 from types import SimpleNamespace
@@ -13,7 +14,11 @@ from tests.agents.scripted import ScriptedLLM
 from tests.core.conftest import store
 from tests.house.test_readme import PAGES, blocks
 from tests.livekit.job import Job, QuietHost, Roomless, call_in
-from tests.livekit.speaking import said
+from tests.livekit.speaking import said, until
+from unbroken.coordination.memory import MemoryShared
+from unbroken.coordination.memory_leases import MemoryLeases
+from unbroken.coordination.waited_leases import WaitedLeases
+from unbroken.coordination.watched import WatchedState
 
 __all__ = ["store"]
 
@@ -42,8 +47,14 @@ def newcomer(monkeypatch, spool, store):
     """What a newcomer has before they read; `newcomer.calls` are those that begin."""
     calls, sessions = [], []
 
+    leases = MemoryLeases()
+    given_to_all = {
+        "shared": WatchedState(MemoryShared(leases=leases)),
+        "leases": WaitedLeases(leases),
+    }
+
     def durable(ctx, **given):
-        calls.append(call_in(ctx, spool, store.archive, **given))
+        calls.append(call_in(ctx, spool, store.archive, **given_to_all, **given))
         return calls[-1]
 
     class Session:
@@ -120,6 +131,22 @@ def test_a_tool_as_the_readme_writes_it_is_one_for_models(newcomer):
     (tool,) = Agent(instructions="x", tools=[newcomer.names["book_table"]]).tools
     assert tool.info.name == "book_table"
     assert tool.info.description == "Book a table."
+
+
+async def test_two_agents_as_the_readme_writes_them_speak_one_behind_the_other(newcomer):
+    body = next(body for body in blocks("README.md", {"python"}) if "pass_to" in body)
+    exec(compile(body, "README.md", "exec"), newcomer.names)  # noqa: S102
+    jobs, sessions = (Job(), Job()), [newcomer.names["AgentSession"]() for _ in range(2)]
+    agents = [Agent(instructions=role) for role in ("assistant", "supervisor")]
+    supervising = newcomer.names["supervise"](jobs[1], sessions[1], agents[1])
+    supervising = asyncio.create_task(supervising)
+    await newcomer.names["assist"](jobs[0], sessions[0], agents[0])
+    await until(lambda: said(sessions[1]), "the supervisor has spoken")
+    assert said(sessions[0]) == [("assistant", "I am sorry. I shall ask my supervisor.")]
+    assert said(sessions[1]) == [("assistant", "I hear that it was late.")]
+    supervising.cancel()
+    for job in jobs:
+        await job.end()
 
 
 @pytest.mark.parametrize(

@@ -121,3 +121,18 @@ async def test_what_may_not_be_heard_leaves_as_silence(fenced):
     assert (sink.flushed, sink.cleared) == (1, 1)
     assert voice.sample_rate == 8_000
     assert voice.can_pause
+
+
+async def test_what_comes_without_the_floor_is_not_played_and_its_speech_is_cut(fenced):
+    _, _, fence = fenced
+    cuts = []
+    voice = Voice(
+        fence, InFlight(Host(), lambda _mark: None), sink := Sink(), lambda: cuts.append(1)
+    )
+    loud = rtc.AudioFrame(np.full(80, 9_000, np.int16).tobytes(), 8_000, 1, 80)
+    fence.may_speak = lambda: False
+    await voice.capture_frame(loud)
+    assert (sink.peaks, cuts, voice.captured_playout_segments) == ([], [1], 0)
+    fence.may_speak = lambda: True
+    await voice.capture_frame(loud)
+    assert (sink.peaks, cuts, voice.captured_playout_segments) == ([9_000], [1], 1)

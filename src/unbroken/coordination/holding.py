@@ -96,9 +96,13 @@ class LeaseHolder:
         error: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
+        await asyncio.wait({self._stop()}, timeout=RELEASE_S)
+
+    def _stop(self) -> "asyncio.Task[None]":
+        """Renew it no more; it is released behind our back."""
         if self._renewing is not None:
             self._renewing.cancel()
-        await asyncio.wait({self._release()}, timeout=RELEASE_S)
+        return self._release()
 
     async def _grant(self) -> None:
         """Wait in the line of the service, again and again, until `wait_s` is over."""
@@ -203,11 +207,14 @@ class Lock(LeaseHolder):
         is_ours = False
         if self._lost is not None and self._task is not None:
             is_ours = self._task.uncancel() <= self._cancelling
-        if self._timer is not None:
-            self._timer.cancel()
         await super().__aexit__(kind, error, tb)
         if is_ours and isinstance(error, asyncio.CancelledError):
             raise self._lost or LeaseLost(self.name) from error
+
+    def _stop(self) -> "asyncio.Task[None]":
+        if self._timer is not None:
+            self._timer.cancel()
+        return super()._stop()
 
     async def _asked(self, wait_s: float) -> None:
         asked_us = self._env.boot_us()

@@ -178,16 +178,10 @@ def _note(live: Live, name: str, tool: Callable[..., Any]) -> Any:
 
 
 def _read(value: Any, hint: Any) -> Any:
-    decoder = typed.Decoder(_nobody, lambda _: None)
     try:
-        found = decoder.of(value, (), hint=hint)
+        return typed.value_of(value, hint)
     except typed.Unfit:
         return _NOTHING
-    return _NOTHING if decoder.problems else found
-
-
-def _nobody(name: str, _old: Any) -> Any:
-    raise KeyError(name)
 
 
 def _done(live: Live, key: str) -> Tool | None:

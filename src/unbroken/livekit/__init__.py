@@ -1,5 +1,6 @@
 """LiveKit: the only place that imports it."""
 
+from unbroken.coordination.floor import Floor
 from unbroken.coordination.holding import Lock, Slot, WindowPlace
 from unbroken.coordination.lease import LockFence
 from unbroken.livekit import refusals
@@ -31,6 +32,7 @@ __all__ = [
     "Call",
     "Custom",
     "Facts",
+    "Floor",
     "History",
     "Lock",
     "LockFence",

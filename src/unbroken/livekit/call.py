@@ -59,6 +59,7 @@ def durable(
     role: str | None = None,
     archive: str | Archive | None = None,
     conversation: ConversationHook | None = None,
+    floor: bool = False,
 ) -> "Call[Any]":
     """Make this job's call durable; nothing happens until `start`.
 
@@ -70,6 +71,7 @@ def durable(
     an `Archive`: the session is taken and read there, and shipped by the keeper of the
     environment's service, which has to lead to the same store; a RemoteArchive stands for its URL.
     `conversation` may choose which conversation this call belongs to; None leaves it to us.
+    `floor`: of several agents in the room this one is heard only while it has `call.floor`.
     """
     env = Host()
     if archive is None or isinstance(archive, str):
@@ -82,7 +84,12 @@ def durable(
     shared = RemoteShared(where.url, env, key=where.key)
     leases = RemoteLeases(where.url, env, key=where.key)
     wires: dict[str, Any] = {"shared": shared, "leases": leases}
-    chosen: dict[str, Any] = {"agents": agents, "role": role, "choose": conversation}
+    chosen: dict[str, Any] = {
+        "agents": agents,
+        "role": role,
+        "choose": conversation,
+        "floor": floor,
+    }
     return Call(ctx, env, where.spool(), archive, own=own, **wires, **chosen)
 
 
@@ -110,10 +117,12 @@ class Call(Shown, Shares, Generic[T]):
         agents: AgentFactories,
         role: str | None,
         choose: ConversationHook | None,
+        floor: bool = False,
     ) -> None:
         self._ctx, self._env, self._spool = ctx, env, spool
         self._archive, self._own_archive = archive, own
         self._shared, self._leases, self._states = shared, leases, {}
+        self._uses_floor, self._floor, self._holding = floor, None, None
         self.role = role or ctx.job.agent_name or "agent"
         self.restored = None
         self._joining = Joining(ctx, env, spool, self._archive, role=self.role, choose=choose)
@@ -185,6 +194,8 @@ class Call(Shown, Shares, Generic[T]):
         by_agent_session[session] = live
         known = with_class_of(agent, self._factories)
         hooks = self._hooks = Hooks(self._env, live, session, known, self._owners)
+        if self._uses_floor:
+            self._spawn(self._open_floor(live, hooks).follow(), "unbroken floor")
         start = Start(self._env, live, session, hooks)
         if taken and not taken.is_new:
             gap = Gap.of(taken)
@@ -196,6 +207,8 @@ class Call(Shown, Shares, Generic[T]):
         start.attach(agent)
         given = with_defaults(options, hooks.in_flight.spoken)
         listening = Listening(live, session, self._ctx.room, self._callers, given["room_options"])
+        if self._holding and self.restored:
+            await self._holding.resume()
         await session.start(agent, room=self._ctx.room, **given)
         hooks.attach_audio()
         listening.attach()

@@ -124,10 +124,21 @@ class Hooks:
         """The audio output exists only within `session.start`, just before anybody enters."""
         if self._voice or not (audio := self._session.output.audio):
             return
-        voice = self._voice = Voice(self.fence, self.in_flight, audio)
+        voice = self._voice = Voice(self.fence, self.in_flight, audio, self.silenced)
         voice.on("playback_started", self.in_flight.playback_started)
         voice.on("playback_finished", self.in_flight.playback_finished)
         self._session.output.audio = voice
+
+    async def played(self) -> None:
+        """What was handed to the voice has been heard, or was cut."""
+        if self._voice:
+            await self._voice.wait_for_playout()
+
+    @guarded
+    def silenced(self) -> None:
+        """What is being said may not be heard: it is cut, and what was not heard is not said."""
+        if speech := self._session.current_speech:
+            speech.interrupt(force=True)
 
     def meet(self, agent: Agent) -> None:
         """Give the agent its key, read along what it says, and record when it enters."""

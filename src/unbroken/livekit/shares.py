@@ -4,6 +4,9 @@ among them."""
 from livekit.agents import JobContext
 
 from unbroken.coordination import rate
+from unbroken.coordination.floor import Floor
+from unbroken.coordination.floor_holding import TTL_S, FloorHolding
+from unbroken.coordination.floor_said import FLOOR, lock_name
 from unbroken.coordination.holding import LeaseWire, Lock, Slot, WindowPlace
 from unbroken.coordination.lease import (
     LOCK,
@@ -21,9 +24,10 @@ from unbroken.coordination.remote_shared import RemoteShared
 from unbroken.coordination.scope import APP, ROOM, USER, StateOwner
 from unbroken.coordination.state import State, StateWire
 from unbroken.env import Env
-from unbroken.errors import Conflict
+from unbroken.errors import Conflict, InvalidInput
 from unbroken.live.held import locks_of
 from unbroken.live.live import Live
+from unbroken.livekit.hooks import Hooks
 from unbroken.names import NEW_CHARS_MAX
 from unbroken.people import is_person
 
@@ -39,6 +43,8 @@ class Shares:
     _shared: StateWire | None
     _states: dict[StateOwner, State]
     _leases: LeaseWire | None
+    _floor: Floor | None
+    _holding: FloorHolding | None
     role: str
 
     @property
@@ -66,6 +72,8 @@ class Shares:
         long as it takes, or raises Locked behind `wait_s`; a holder that is gone blocks others for
         at most `ttl_s` (1 to 300). Raises InvalidInput, Conflict before the service knows the
         session; within it ArchiveUnavailable, CallTaken, and LeaseLost when it is lost."""
+        if name == FLOOR:
+            raise InvalidInput("the floor of the room is `call.floor`")
         ask = self._ask(Pool(LOCK, name), 1, ttl_s)
         held = locks_of(self._live) if self._live else None
         return Lock(self._wire(), self._env, ask, wait_s=wait_s, held=held)
@@ -90,6 +98,29 @@ class Shares:
             return WindowPlace(self._wire(), window, wait_s=wait_s)
         ask = self._ask(Pool(SLOT, name, key), limit, ttl_s)
         return Slot(self._wire(), self._env, ask, wait_s=wait_s)
+
+    @property
+    def floor(self) -> Floor:
+        """Of the room: of the agents that use it (`durable(ctx, floor=True)`) only who has it is
+        heard. Raises Conflict for a call that does not use it, and before `start`."""
+        if self._floor is None:
+            raise Conflict("the floor is there in `start`, and with `durable(ctx, floor=True)`")
+        return self._floor
+
+    def _open_floor(self, live: Live, hooks: Hooks) -> FloorHolding:
+        """From here on the voice is silent without it."""
+        holding = self._holding = FloorHolding(
+            self.room,
+            self._wire(),
+            self._env,
+            role=self.role,
+            ask=lambda: self._ask(Pool(LOCK, lock_name(self._ctx.job.room.name)), 1, TTL_S),
+            held=locks_of(live),
+            silenced=hooks.silenced,
+        )
+        hooks.fence.may_speak = lambda: holding.is_held
+        self._floor = Floor(holding, hooks.played)
+        return holding
 
     def _wire(self) -> LeaseWire:
         if self._leases is None:
@@ -118,6 +149,8 @@ class Shares:
         return self._states[owner]
 
     async def _close_states(self) -> None:
+        if self._holding:
+            await self._holding.aclose()
         for state in self._states.values():
             await state.aclose()
         if isinstance(self._shared, RemoteShared):

@@ -30,6 +30,7 @@ a print of the class's annotations: where it is another one the class has change
 value must fit its annotation to come back.
 """
 
+from unbroken.typed.alone import alone, value_of
 from unbroken.typed.decode import TAGS, Decoder, Ours, Refer
 from unbroken.typed.encode import (
     CHANGEABLE,
@@ -67,10 +68,12 @@ __all__ = [
     "SharedParts",
     "TooMuch",
     "Unfit",
+    "alone",
     "encode",
     "is_value",
     "record_of",
     "state_of",
     "type_name",
+    "value_of",
     "where",
 ]

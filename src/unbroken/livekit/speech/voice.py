@@ -2,7 +2,12 @@
 
 A frozen agent that thaws would go on with its old sentence beside its successor. Removing it from
 the room is no fence, as it comes back by itself; so each frame is checked where it leaves.
+
+An agent that uses the floor of its room is silent without it, too. It goes on living, so what it
+would have said must not be in the log as heard: its frames go nowhere, and its speech is cut.
 """
+
+from collections.abc import Callable
 
 from livekit import rtc
 from livekit.agents.voice import io
@@ -21,6 +26,7 @@ class Fence:
     """Whether this process may still speak. Times are microseconds since boot."""
 
     def __init__(self, env: Env, live: Live) -> None:
+        self.may_speak: Callable[[], bool] = lambda: True  # memory only: whether it has the floor
         self._env = env
         self._live = live
         self._muted_since_us: int | None = None
@@ -54,9 +60,16 @@ class Fence:
 
 class Voice(io.AudioOutput):
     """The session's audio output behind the fence: what may not be heard leaves as silence.
-    `in_flight` is told what was handed over, and when it stands still."""
+    `in_flight` is told what was handed over, and when it stands still. What comes without the
+    floor is not played at all, and `silenced` is called."""
 
-    def __init__(self, fence: Fence, in_flight: InFlight, inner: io.AudioOutput) -> None:
+    def __init__(
+        self,
+        fence: Fence,
+        in_flight: InFlight,
+        inner: io.AudioOutput,
+        silenced: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__(
             label="unbroken",
             capabilities=io.AudioOutputCapabilities(pause=inner.can_pause),
@@ -65,9 +78,13 @@ class Voice(io.AudioOutput):
         )
         self._fence = fence
         self._in_flight = in_flight
+        self._silenced = silenced
         self._inner = self.next_in_chain or inner  # LiveKit wraps one that is the last
 
     async def capture_frame(self, frame: rtc.AudioFrame) -> None:
+        if not self._fence.may_speak():
+            self._silenced()
+            return
         await super().capture_frame(frame)
         if not self._fence.is_open():
             frame = rtc.AudioFrame.create(

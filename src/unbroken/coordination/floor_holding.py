@@ -1,0 +1,257 @@
+"""Having the floor of a room: how it is taken, kept, lost and taken again.
+
+Theory of operation. The floor is a lock of the room, and a record in the room's state that says
+whose it is: the role that has it, or that is to take it. The record is only changed under the
+lock, by its fence. So a role whose agent has died keeps it for a while: who is granted the lock
+and reads there that the floor is another role's gives it back, and takes it for good when that
+role has not come within CLAIM_S. A hand-over is a record that names the next role, and what it is
+given, before the lock is released.
+
+Who has the floor is read from memory and the clock, with every frame of sound. It is held for
+TTL_S at a time: so an outage of the service silences nobody for a few minutes. An agent that dies
+blocks nobody for so long: its lock ends with its term.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Self
+
+import msgspec
+
+from unbroken.coordination import floor_said
+from unbroken.coordination.floor_said import FLOOR, KEY, FloorSaid
+from unbroken.coordination.holding import HeldLocks, LeaseWire, Lock
+from unbroken.coordination.lease import TTL_S_MAX, LeaseAsk
+from unbroken.coordination.state import State
+from unbroken.coordination.stream import StateSnapshot
+from unbroken.env import Env
+from unbroken.errors import (
+    ArchiveUnavailable,
+    Conflict,
+    LeaseLost,
+    Locked,
+    UnbrokenError,
+)
+
+log = logging.getLogger(__name__)
+
+TTL_S = TTL_S_MAX
+CLAIM_S = 10.0  # so long the floor waits for the role whose it is
+AGAIN_S = 1.0  # between two tries while the service is away, or does not know us yet
+RESUME_S = 2.0  # so long a start waits for the floor that an earlier term had
+
+
+class FloorLease(Lock):
+    """One grant of the floor. Nothing is cancelled when it is lost: its holder falls silent."""
+
+    on_lost: Callable[[], None] | None = None
+
+    @property
+    def is_ours(self) -> bool:
+        return self._lost is None and self._env.boot_us() < self._until_us
+
+    async def __aenter__(self) -> Self:
+        await super().__aenter__()
+        self._task = None
+        return self
+
+    async def close(self) -> None:
+        await self.__aexit__(None, None, None)
+
+    def see(self, fence: int) -> None:
+        """One with this fence has the floor, or had it: a newer one ends this one."""
+        if fence > self._number:
+            self._lose(None)
+
+    def stop(self) -> None:
+        """Renew it no more; it is released behind our back."""
+        self._stop()
+
+    def _lose(self, cause: UnbrokenError | None) -> None:
+        if self._lost is None:
+            self._lost = LeaseLost("the floor is lost")
+            self._lost.__cause__ = cause
+            if self.on_lost:
+                self.on_lost()
+
+
+class FloorHolding:
+    """What one role's agent knows and has of the floor. `silenced` is called when it is lost."""
+
+    def __init__(
+        self,
+        room: State,
+        wire: LeaseWire,
+        env: Env,
+        *,
+        role: str,
+        ask: Callable[[], LeaseAsk],
+        held: HeldLocks,
+        silenced: Callable[[], None],
+    ) -> None:
+        self.role = role
+        self.said = FloorSaid()
+        self._room, self._wire, self._env = room, wire, env
+        self._ask, self._held, self._silenced = ask, held, silenced
+        self._version = 0
+        self._lease: FloorLease | None = None
+        self._taking = asyncio.Lock()
+        self._known = asyncio.Event()
+        self._news = asyncio.Event()  # another one with each piece of news
+        self._regaining: asyncio.Task[None] | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Memory and the clock: asked with every frame."""
+        return self._lease is not None and self._lease.is_ours
+
+    @property
+    def lease(self) -> FloorLease:
+        """Raises LeaseLost."""
+        if self._lease is None or not self._lease.is_ours:
+            raise LeaseLost("the floor is not held here")
+        return self._lease
+
+    async def follow(self) -> None:
+        """Until cancelled: know whose the floor is."""
+        async for told in self._room.watch(KEY):
+            if isinstance(told, StateSnapshot):
+                found = next((change for change in told.changes if change.key == KEY), None)
+                self._hear(floor_said.told(found), told.revision)
+            elif told.key == KEY:
+                self._hear(floor_said.told(told), told.version)
+
+    async def news(self) -> None:
+        """Wait until something is said of the floor."""
+        await self._news.wait()
+
+    async def take(self, wait_s: float | None) -> None:
+        """It is held. Raises as `Floor.take`."""
+        async with self._taking:
+            if not self.is_held:
+                await self._take(wait_s)
+
+    async def say(self, said: FloorSaid) -> None:
+        """Under the lock that is held. Raises LeaseLost, OldFence, TooLarge,
+        ArchiveUnavailable."""
+        await self._say(self.lease, said)
+
+    async def leave(self) -> None:
+        """Silent from this moment on, and the lock is released."""
+        if (lease := self._lease) is not None:
+            self._let_go()
+            await lease.close()
+
+    async def resume(self) -> None:
+        """A successor has the floor again that its role had. Waits RESUME_S at most; it may come
+        later."""
+        await asyncio.wait({self._regain()}, timeout=RESUME_S)
+
+    async def aclose(self) -> None:
+        if self._regaining:
+            self._regaining.cancel()
+            await asyncio.wait({self._regaining})
+        await self.leave()
+
+    async def _take(self, wait_s: float | None) -> None:
+        time = asyncio.get_running_loop().time
+        until = None if wait_s is None else time() + wait_s
+        overdue: FloorSaid | None = None
+        while True:
+            left_s = None if until is None else max(0.0, until - time())
+            try:
+                others = await self._granted(left_s, overdue)
+            except (ArchiveUnavailable, Conflict):
+                if left_s == 0.0:
+                    raise
+                await asyncio.sleep(AGAIN_S if left_s is None else min(AGAIN_S, left_s))
+                continue
+            if others is None:
+                return
+            if left_s == 0.0:
+                raise Locked(f"the floor is {others.role}'s")
+            patience_s = CLAIM_S if left_s is None else min(CLAIM_S, left_s)
+            is_overdue = await self._stays(others, patience_s) and patience_s == CLAIM_S
+            overdue = others if is_overdue else None
+
+    async def _granted(self, wait_s: float | None, overdue: FloorSaid | None) -> FloorSaid | None:
+        """None: the floor is ours. Else it is not, and this says whose it is."""
+        lease = FloorLease(self._wire, self._env, self._ask(), wait_s=wait_s)
+        await lease.__aenter__()
+        try:
+            before = await self._before(lease)
+            if before.role not in {None, self.role} and before != overdue:
+                await lease.close()
+                return before
+            kept = before if before.role == self.role else FloorSaid()  # for a successor, too
+            number = lease.fence.number
+            await self._say(lease, msgspec.structs.replace(kept, role=self.role, fence=number))
+            self._have(lease)
+        except BaseException:
+            await lease.close()
+            raise
+        return None
+
+    async def _before(self, lease: FloorLease) -> FloorSaid:
+        """What is said now: under the lock nobody says anything else."""
+        said = floor_said.known(await self._room.patch(KEY, {}, fence=lease.fence))
+        self._hear(said, self._version)
+        return said
+
+    def _have(self, lease: FloorLease) -> None:
+        _ = lease.fence  # it may have been lost meanwhile
+        lease.on_lost = self._lost
+        self._lease = self._held[FLOOR] = lease
+
+    async def _stays(self, said: FloorSaid, within_s: float) -> bool:
+        """Whether nothing else is said of the floor for so long."""
+        try:
+            async with asyncio.timeout(within_s):
+                while self.said == said:
+                    await self.news()
+        except TimeoutError:
+            return True
+        return False
+
+    async def _say(self, lease: FloorLease, said: FloorSaid) -> None:
+        value = msgspec.to_builtins(said)
+        self._hear(said, await self._room.set(KEY, value, fence=lease.fence))
+
+    def _hear(self, said: FloorSaid, version: int) -> None:
+        if version >= self._version:
+            self.said, self._version = said, version
+            if self._lease is not None:
+                self._lease.see(said.fence)
+        self._known.set()
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+    def _let_go(self) -> None:
+        self._lease = None
+        self._held.pop(FLOOR, None)
+
+    def _lost(self) -> None:
+        log.warning("the floor is lost")
+        if (lease := self._lease) is not None:
+            self._let_go()
+            lease.stop()
+            self._silenced()
+        self._regain()
+
+    def _regain(self) -> "asyncio.Task[None]":
+        if self._regaining is None or self._regaining.done():
+            self._regaining = asyncio.create_task(self._again(), name="unbroken floor again")
+        return self._regaining
+
+    async def _again(self) -> None:
+        """As long as it is our role's, try to have it."""
+        await self._known.wait()
+        while self.said.role == self.role and not self.is_held:
+            try:
+                await self.take(RESUME_S)
+            except (Locked, ArchiveUnavailable, Conflict):
+                await asyncio.sleep(AGAIN_S)
+            except UnbrokenError as error:  # the session is another agent's, or over
+                log.warning("the floor is not taken again: %s", error)
+                return
