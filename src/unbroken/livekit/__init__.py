@@ -3,6 +3,7 @@
 from unbroken.coordination.floor import Floor
 from unbroken.coordination.holding import Lock, Slot, WindowPlace
 from unbroken.coordination.lease import LockFence
+from unbroken.coordination.transcript import HeardLine
 from unbroken.livekit import refusals
 from unbroken.livekit.call import Call, durable
 from unbroken.livekit.history import History
@@ -33,6 +34,7 @@ __all__ = [
     "Custom",
     "Facts",
     "Floor",
+    "HeardLine",
     "History",
     "Lock",
     "LockFence",

@@ -18,6 +18,7 @@ from unbroken.coordination.holding import LeaseWire
 from unbroken.coordination.remote_leases import RemoteLeases
 from unbroken.coordination.remote_shared import RemoteShared
 from unbroken.coordination.state import StateWire
+from unbroken.coordination.transcript import RemoteTranscript, Transcript
 from unbroken.env import Env, Host
 from unbroken.errors import CallTaken, Conflict
 from unbroken.journal import Journal
@@ -83,7 +84,8 @@ def durable(
             where = Destination.of(env, archive.url, key=archive.key)
     shared = RemoteShared(where.url, env, key=where.key)
     leases = RemoteLeases(where.url, env, key=where.key)
-    wires: dict[str, Any] = {"shared": shared, "leases": leases}
+    transcript = RemoteTranscript(where.url, env, key=where.key)
+    wires: dict[str, Any] = {"shared": shared, "leases": leases, "transcript": transcript}
     chosen: dict[str, Any] = {
         "agents": agents,
         "role": role,
@@ -114,6 +116,7 @@ class Call(Shown, Shares, Generic[T]):
         own: RemoteArchive | None = None,
         shared: StateWire | None = None,
         leases: LeaseWire | None = None,
+        transcript: Transcript | None = None,
         agents: AgentFactories,
         role: str | None,
         choose: ConversationHook | None,
@@ -122,6 +125,7 @@ class Call(Shown, Shares, Generic[T]):
         self._ctx, self._env, self._spool = ctx, env, spool
         self._archive, self._own_archive = archive, own
         self._shared, self._leases, self._states = shared, leases, {}
+        self._transcript = transcript
         self._uses_floor, self._floor, self._holding = floor, None, None
         self.role = role or ctx.job.agent_name or "agent"
         self.restored = None

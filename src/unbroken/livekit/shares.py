@@ -1,6 +1,9 @@
 """What the agent of a call shares with other agents, processes and browsers, and what it holds
 among them."""
 
+import asyncio
+from contextlib import suppress
+
 from livekit.agents import JobContext
 
 from unbroken.coordination import rate
@@ -23,14 +26,18 @@ from unbroken.coordination.remote_leases import RemoteLeases
 from unbroken.coordination.remote_shared import RemoteShared
 from unbroken.coordination.scope import APP, ROOM, USER, StateOwner
 from unbroken.coordination.state import State, StateWire
+from unbroken.coordination.transcript import HeardLine, RemoteTranscript, Transcript
 from unbroken.env import Env
-from unbroken.errors import Conflict, InvalidInput
+from unbroken.errors import Conflict, InvalidInput, LevelUnavailable
 from unbroken.live.held import locks_of
 from unbroken.live.live import Live
 from unbroken.livekit.hooks import Hooks
 from unbroken.names import NEW_CHARS_MAX
 from unbroken.people import is_person
 
+SETTLED_S = 0.5  # until LiveKit has committed what was heard
+STORED_S = 1.0  # until that is at the service
+LOOK_S = 0.01
 APP_ID = "default"  # one installation is one application
 
 
@@ -43,6 +50,7 @@ class Shares:
     _shared: StateWire | None
     _states: dict[StateOwner, State]
     _leases: LeaseWire | None
+    _transcript: Transcript | None
     _floor: Floor | None
     _holding: FloorHolding | None
     role: str
@@ -99,6 +107,20 @@ class Shares:
         ask = self._ask(Pool(SLOT, name, key), limit, ttl_s)
         return Slot(self._wire(), self._env, ask, wait_s=wait_s)
 
+    async def heard(self, limit: int = 20) -> list[HeardLine]:
+        """What was said in the conversation, by people and by all agents of the room: the last
+        `limit` lines (500 at most), oldest first, in the one order in which they were heard. It is
+        read from the service, where a line is a moment after it was heard; what was said before
+        the floor was passed is there. A person's words are there once for each agent that heard
+        them. Raises ArchiveUnavailable, Conflict without a service, RuntimeError before `start`."""
+        if self._live is None:
+            raise RuntimeError("the call has not been started")
+        if self._transcript is None:
+            raise Conflict("this call has no service to read from")
+        header = self._live.journal.header
+        conversation_id = header.conversation_id or header.new_conversation_id
+        return await self._transcript.lines(str(conversation_id), limit)
+
     @property
     def floor(self) -> Floor:
         """Of the room: of the agents that use it (`durable(ctx, floor=True)`) only who has it is
@@ -119,7 +141,7 @@ class Shares:
             silenced=hooks.silenced,
         )
         hooks.fence.may_speak = lambda: holding.is_held
-        self._floor = Floor(holding, hooks.played)
+        self._floor = Floor(holding, lambda: _said(live, hooks))
         return holding
 
     def _wire(self) -> LeaseWire:
@@ -157,3 +179,17 @@ class Shares:
             await self._shared.aclose()
         if isinstance(self._leases, RemoteLeases):
             await self._leases.aclose()
+        if isinstance(self._transcript, RemoteTranscript):
+            await self._transcript.aclose()
+
+
+async def _said(live: Live, hooks: Hooks) -> None:
+    """What is being said was heard, and the next role can read it: for that it waits SETTLED_S and
+    STORED_S at most."""
+    await hooks.played()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(SETTLED_S):
+            while hooks.in_flight.is_out:  # noqa: ASYNC110 - LiveKit's own commit
+                await asyncio.sleep(LOOK_S)
+    with suppress(LevelUnavailable):
+        await live.durable("service", timeout_s=STORED_S)

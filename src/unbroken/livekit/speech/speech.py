@@ -219,6 +219,11 @@ class InFlight:
             self._marked = mark
             self._changed(mark)
 
+    @property
+    def is_out(self) -> bool:
+        """Something of a reply was played that is in no item yet."""
+        return bool(self._timer or self._before.text)
+
     def stop(self) -> None:
         """No mark comes by itself any more, until sound is played again."""
         if self._timer:
@@ -233,7 +238,7 @@ class InFlight:
 
     def _speech(self) -> Speech | None:
         """None while nothing of a reply is out."""
-        if not (self._timer or self._before.text):
+        if not self.is_out:
             return None
         heard = self._before.text + self._heard()
         heard_ms = round((self._before.seconds + self._playhead.played_s) * 1_000)
