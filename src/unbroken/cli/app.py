@@ -9,7 +9,18 @@ from typing import NoReturn
 
 import typer
 
-from unbroken.cli import doctor, export_redis, import_redis, init, keep, migrate, serve, up, verify
+from unbroken.cli import (
+    copy,
+    doctor,
+    export_redis,
+    import_redis,
+    init,
+    keep,
+    migrate,
+    serve,
+    up,
+    verify,
+)
 from unbroken.cli.extras import refusal_without
 from unbroken.cli.refusal import Refusal
 from unbroken.cli.variables import misspelt
@@ -27,6 +38,7 @@ app.command("keep")(keep.keep)
 app.command("doctor")(doctor.doctor)
 app.command("init")(init.init)
 app.command("migrate")(migrate.migrate)
+app.command("copy")(copy.copy)
 app.command("verify")(verify.verify)
 app.command("import-redis")(import_redis.import_redis)
 app.command("export-redis")(export_redis.export_redis)

@@ -16,6 +16,7 @@ from unbroken.machine import LOOPBACK, data_folder, is_loopback
 
 KEY_CHARS_MIN = 16
 POSTGRES = ("postgresql://", "postgres://")
+NO_POSTGRES = "a database begins with postgresql://"
 PUBLIC_SECRETS = {"secret", "secret1", "secret2"}  # of LiveKit's --dev mode and sample file
 
 
@@ -28,7 +29,7 @@ def _strong(key: SecretStr | None) -> SecretStr | None:
 
 def _of_postgres(url: SecretStr | None) -> SecretStr | None:
     if url is not None and not url.get_secret_value().startswith(POSTGRES):
-        raise ValueError("a database begins with postgresql://")
+        raise ValueError(NO_POSTGRES)
     return url
 
 

@@ -4,12 +4,15 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from pathlib import Path
 
 from unbroken.blobs import Blobs
 from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.env import Env
 from unbroken.errors import SettingsInvalid
-from unbroken.service.settings import Settings
+from unbroken.service.settings import NO_POSTGRES, POSTGRES, Settings
+from unbroken.store import sqlite
+from unbroken.store.copying import Copy, Side, Tell
 from unbroken.store.port import Store
 from unbroken.store.sqlite import SqliteStore, versions
 
@@ -70,6 +73,25 @@ def _postgres(url: str, blobs: Blobs, env: Env) -> AbstractAsyncContextManager[S
     with _needing_extra():
         from unbroken.store.postgres import PostgresStore  # noqa: PLC0415  its driver is an extra
     return PostgresStore.open(url, blobs, env)
+
+
+@asynccontextmanager
+async def open_copy(source: str, target: str, env: Env, tell: Tell) -> AsyncIterator[Copy]:
+    """A copy of what is in `source` in `target`; each is a URL of PostgreSQL, or a data folder.
+    Raises SettingsInvalid if one is neither, of another version, or in use."""
+    opening = _open_side(source, env, is_source=True), _open_side(target, env, is_source=False)
+    async with opening[0] as of, opening[1] as to:
+        yield Copy(of, to, tell)
+
+
+def _open_side(place: str, env: Env, *, is_source: bool) -> AbstractAsyncContextManager[Side]:
+    if place.startswith(POSTGRES):
+        with _needing_extra():
+            from unbroken.store import postgres  # noqa: PLC0415  its driver is an extra
+        return (postgres.open_source if is_source else postgres.open_target)(place, env)
+    if "://" in place:
+        raise SettingsInvalid(NO_POSTGRES)
+    return (sqlite.open_source if is_source else sqlite.open_target)(Path(place) / FILE, env)
 
 
 @contextmanager

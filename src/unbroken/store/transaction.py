@@ -17,6 +17,7 @@ from uuid import UUID
 from unbroken.archive.port import StoreIdentity
 
 TENANT = 1
+UNFINISHED = "a copy that is not finished: run `unbroken copy` again"
 
 Row = Mapping[str, Any]
 T = TypeVar("T")
@@ -58,6 +59,15 @@ class Transaction(Protocol):
 
     def many(self, query: str, rows: Sequence[tuple[Any, ...]]) -> None:
         """Run `query` for all rows in one step; it knows their values by their number."""
+        ...
+
+    def stream(self, statement: str, values: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+        """The rows of a statement that was made of the tables' own columns, one at a time, as they
+        are stored. Raises Corrupt."""
+        ...
+
+    def change(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Run a statement that was made of the tables' own columns, for each of `rows`."""
         ...
 
     def wake(self) -> None:

@@ -9,7 +9,10 @@ from unbroken.env import Env
 from unbroken.store.facets import Facets
 from unbroken.store.postgres import migrating
 from unbroken.store.postgres.connecting import Connecting
+from unbroken.store.postgres.copying import open_source, open_target
 from unbroken.store.postgres.database import PostgresDatabase
+
+__all__ = ["PostgresStore", "migrate", "open_source", "open_target"]
 
 
 class PostgresStore(Facets):

@@ -40,8 +40,8 @@ class Connecting:
     def __init__(self, url: str, env: Env) -> None:
         try:
             self._options = OPTIONS | psycopg.conninfo.conninfo_to_dict(url)
-        except psycopg.ProgrammingError:  # what it says may hold the password
-            raise SettingsInvalid("the database's URL is none") from None
+        except psycopg.ProgrammingError:
+            raise bad_url() from None
         self._connection: Connection | None = None
         self._env = env
         self._pause = Pause(env, first_s=FIRST_S, most_s=MOST_S)
@@ -93,3 +93,8 @@ def _begun(connection: Connection, statements: str) -> InTransaction:
         pass
     row = cursor.fetchone() if cursor.description else None
     return InTransaction(connection, row or {})
+
+
+def bad_url() -> SettingsInvalid:
+    """What the driver says may hold the password."""
+    return SettingsInvalid("the database's URL is none")

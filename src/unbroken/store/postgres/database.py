@@ -32,7 +32,7 @@ from unbroken.store.postgres.listening import WAKE, WakeListener
 from unbroken.store.postgres.statements import QUERIES
 from unbroken.store.postgres.transaction import PostgresTransaction
 from unbroken.store.threads import Threads
-from unbroken.store.transaction import Row
+from unbroken.store.transaction import UNFINISHED, Row
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +53,9 @@ T = TypeVar("T")
 class PostgresDatabase(Threads[PostgresTransaction]):
     """Use as `async with PostgresDatabase.open(url, env) as database`."""
 
-    def __init__(self, url: str, env: Env) -> None:
+    def __init__(self, url: str, env: Env, *, is_copy: bool = False) -> None:
         super().__init__()
+        self._is_copy = is_copy
         self._url = url
         self._env = env
         self._health = ThreadPoolExecutor(1, thread_name_prefix="unbroken-health")
@@ -67,13 +68,13 @@ class PostgresDatabase(Threads[PostgresTransaction]):
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: str, env: Env) -> AsyncIterator[Self]:
-        """Make or migrate the tables.
+    async def open(cls, url: str, env: Env, *, is_copy: bool = False) -> AsyncIterator[Self]:
+        """Make or migrate the tables. `is_copy`: also of one that is a copy and not finished.
 
         Raises SettingsInvalid if the URL is none, nobody answers, it is a standby, the user may
         not make the tables, or a newer version made them. It never says a password.
         """
-        self = cls(url, env)
+        self = cls(url, env, is_copy=is_copy)
         try:
             await self._begin()
             self._listening.start()
@@ -93,7 +94,10 @@ class PostgresDatabase(Threads[PostgresTransaction]):
         (time,) = self._read(lambda tx: tx.all("get_time"))
         self._offset_us = time["now_us"] - (before_us + self._env.boot_us()) // 2
         self._write(lambda tx: tx.all("put_store", system_id=str(self._env.new_id())))
-        self._write(lambda tx: tx.all("get_store"))  # whose identity is known from now on
+        # Its identity is known from now on.
+        (store,) = self._write(lambda tx: tx.all("get_store"))
+        if store["is_copying"] and not self._is_copy:
+            raise SettingsInvalid(f"the database is {UNFINISHED}")
 
     async def check(self) -> None:
         """Raises ArchiveUnavailable within `CHECK_S` if nothing can be read or kept now."""
@@ -171,7 +175,7 @@ class PostgresDatabase(Threads[PostgresTransaction]):
                 raise ArchiveUnavailable("the database is another one, with nothing in it")
             return
         identity = StoreIdentity(history["system_id"], _timeline(history))
-        if self.identity.system_id and identity != self.identity:
+        if self.identity.system_id and identity != self.identity and not self._is_copy:
             log.warning("the database has started anew, or is another one: %s", identity)
         self.identity, self.own_holder = identity, history["own_holder"]
 

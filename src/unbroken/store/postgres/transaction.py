@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 import psycopg
 from psycopg.pq import TransactionStatus
+from psycopg.rows import tuple_row
 
 from unbroken.archive.port import StoreIdentity
 from unbroken.store import queries
@@ -76,6 +77,14 @@ class PostgresTransaction:
                 self._connection.cursor().executemany(statement, named)
             else:
                 self._connection.execute(statement)
+
+    def stream(self, statement: str, values: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+        with self._connection.cursor(name="rows", row_factory=tuple_row) as cursor:
+            cursor.itersize = FETCHED
+            yield from cursor.execute(statement, values)
+
+    def change(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        self._connection.cursor().executemany(statement, rows)
 
     def wake(self) -> None:
         self.is_waking = True

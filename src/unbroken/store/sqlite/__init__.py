@@ -8,9 +8,10 @@ from typing import Self
 from unbroken.blobs import Blobs
 from unbroken.env import Env
 from unbroken.store.facets import Facets
+from unbroken.store.sqlite.copying import open_source, open_target
 from unbroken.store.sqlite.database import SqliteDatabase, versions
 
-__all__ = ["SqliteStore", "versions"]
+__all__ = ["SqliteStore", "open_source", "open_target", "versions"]
 
 
 class SqliteStore(Facets):

@@ -31,6 +31,7 @@ from unbroken.store.sqlite.shapes import Shapes
 from unbroken.store.sqlite.transaction import QUERIES, SqliteTransaction, is_of_values
 from unbroken.store.sums import row_sum
 from unbroken.store.threads import Threads
+from unbroken.store.transaction import UNFINISHED
 
 log = logging.getLogger(__name__)
 
@@ -59,19 +60,22 @@ class SqliteDatabase(Threads[SqliteTransaction]):
         self._shapes = Shapes()
         self.identity = StoreIdentity("", env.new_id().int & TIMELINE_MAX)
         self.own_holder = UUID(int=0)  # who holds what is saved over REST; told to nobody
+        self._is_copying = False
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, path: Path, env: Env) -> AsyncIterator[Self]:
-        """Make or migrate the file.
+    async def open(cls, path: Path, env: Env, *, is_copy: bool = False) -> AsyncIterator[Self]:
+        """Make or migrate the file. `is_copy`: also one that is a copy and not finished.
 
         Raises SettingsInvalid if it lies on a network file system, another process writes it,
         a newer version made it, or it is no database.
         """
         self = cls(path, env)
-        with _only_writer(path):
+        with only_writer(path):
             try:
                 await self._usable(self._writer, self._start)
+                if self._is_copying and not is_copy:
+                    raise SettingsInvalid(f"{path} is {UNFINISHED}")
                 yield self
             finally:
                 await asyncio.to_thread(self._close)
@@ -162,6 +166,7 @@ class SqliteDatabase(Threads[SqliteTransaction]):
         (store,) = self._write(lambda tx: tx.all("get_store"))
         self.identity = StoreIdentity(store["system_id"], self.identity.timeline)
         self.own_holder = store["own_holder"]
+        self._is_copying = bool(store["is_copying"])
 
     def _look(self) -> None:
         connection = self._connect("ro")
@@ -316,7 +321,7 @@ class _Chain:
         return self._value
 
 
-class _only_writer:  # noqa: N801 - reads as a statement
+class only_writer:  # noqa: N801 - reads as a statement
     """Hold the lock file beside `path`, on a file system where locks and WAL can be trusted."""
 
     def __init__(self, path: Path) -> None:

@@ -101,6 +101,12 @@ class SqliteTransaction:
         for insert, values in queries.inserts(statement, rows):
             self._connection.execute(insert, values)  # each gives the interpreter away
 
+    def stream(self, statement: str, values: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+        return map(tuple, self._connection.execute(statement, values))
+
+    def change(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        self._connection.executemany(statement, rows)
+
     def wake(self) -> None:
         self.is_waking = True
 

@@ -15,3 +15,20 @@ select (select system_id from store), (select own_holder from store),
   (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint as started_at,
   (select oid::bigint from pg_database where datname = current_database()) as database_id,
   'store'::regclass::oid::bigint as table_id;
+
+-- name: list_copied
+-- The columns of all that is copied.
+select t.relname::text as table_name, c.attname::text as column_name, format_type(c.atttypid, null) as type_name,
+  coalesce((select k.position from unnest(i.indkey::int2[]) with ordinality k (attnum, position)
+            where k.attnum = c.attnum), 0) as position
+from pg_class t
+join pg_attribute c on c.attrelid = t.oid and c.attnum > 0 and not c.attisdropped
+left join pg_index i on i.indrelid = t.oid and i.indisprimary
+where t.relkind = 'r' and t.relname not in ('store', 'schema_version')
+  and t.relnamespace = (select relnamespace from pg_class where oid = 'store'::regclass)
+order by table_name, c.attnum;
+
+-- name: count_others
+-- Other processes of ours that are connected with this database.
+select count(*) as count from pg_stat_activity
+where datname = current_database() and application_name like 'unbroken%' and application_name <> :own;
