@@ -4,6 +4,14 @@ from bench.mutants.mutant import Mutant
 
 MUTANTS = (
     Mutant(
+        name="what nobody has any more is passed over",
+        file="keeper/claim.py",
+        old="            granted_base=self.granted_base,\n",
+        new="",
+        promise="What cannot be recovered is a named gap in the log, never a silent one.",
+        test="core/test_reship.py::test_what_is_neither_in_the_backup_nor_kept_is_a_gap_with_a_name",
+    ),
+    Mutant(
         name="what stands in the side lane is acknowledged",
         file="keeper/standing.py",
         old="self.owed.upto(shipped if self.end_n is None else min(shipped, self.end_n))",

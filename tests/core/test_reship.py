@@ -54,7 +54,10 @@ async def test_a_journal_is_kept_for_as_long_as_it_says(spool, env, stores):
     await until(keeper, lambda: not env.exists(journal))
 
 
-async def test_a_backup_that_is_older_than_what_is_kept_is_told_of(spool, env, stores, caplog):
+@pytest.mark.parametrize("is_new_keeper", [False, True])
+async def test_what_is_neither_in_the_backup_nor_kept_is_a_gap_with_a_name(
+    spool, env, stores, caplog, is_new_keeper
+):
     """The first holder's journal is gone, so nobody has what it wrote behind the backup."""
     keeper = Keeper(spool, stores.between, Options(reship_us=KEPT_US))
     first = await start(spool, env, stores, keeper)
@@ -72,12 +75,15 @@ async def test_a_backup_that_is_older_than_what_is_kept_is_told_of(spool, env, s
     env.ahead_us += KEPT_US
     await until(keeper, lambda: not env.exists(spool.journal(first.journal.header.holder)))
     store = await stores.open("backup")
+    keeper = Keeper(spool, stores.between) if is_new_keeper else keeper
 
     async def is_shipped() -> bool:
-        return await said(store, session_id) == [0, 1, 5]
+        return await said(store, session_id) == [0, 1, "lost", "lost", "lost", 5]
 
     with caplog.at_level(logging.ERROR):
         await later(keeper, env, is_shipped)
-    (told,) = [r for r in caplog.records if "further than this host remembers" in r.message]
+    found = await store.sessions.verify(session_id)
+    assert (found.is_whole, found.entries) == (True, 6)
+    (told,) = [r for r in caplog.records if "nobody has what it lacks" in r.message]
     assert (told.entries, told.session_id) == (3, str(session_id))
     await second.close("left")

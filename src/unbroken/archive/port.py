@@ -147,6 +147,7 @@ class TakeRequest(msgspec.Struct, frozen=True, kw_only=True):
     new_call_id: UUID
     new_conversation_id: UUID
     granted_term: int | None = None  # this holder had this term of a store that went back since
+    granted_base: int | None = None  # likewise, behind so many entries of earlier holders
     is_begun: bool = False  # the call is under way without the service: no limit ends it
 
 
@@ -210,7 +211,8 @@ class Archive(Protocol):
         """Move the term to `request.holder`; the same holder gets the same term again.
 
         With `granted_term`, a store that knows nothing of that term and has the session at an
-        earlier one went back: it grants again, whoever holds the session there.
+        earlier one went back: it grants again, whoever holds the session there. What it lacks of
+        the `granted_base` entries stands as `lost` in the log, in front of this holder's.
         Raises CallTaken if a live holder has it, PeopleUnknown if that depends on who is in the
         room and `people` does not say it, NotFound for a session that is named and not
         there, InvalidInput, and ArchiveUnavailable if nothing is known.

@@ -23,6 +23,7 @@ class Claim:
 
     def __init__(self, env: Env, header: Header) -> None:
         self.granted_term: int | None = None  # this holder had it
+        self.granted_base: int | None = None  # behind so many entries
         self.session_id: UUID | None = header.wanted_session_id  # whose it is, as far as known
         self.is_alone = False  # a call of its own: what it asked for will not be had
         self.reason: str | None = None  # why it is not granted
@@ -36,6 +37,7 @@ class Claim:
         asked = msgspec.structs.replace(
             asked,
             granted_term=self.granted_term,
+            granted_base=self.granted_base,
             people=asked.people or (),  # whom its holder did not see cannot be asked for any more
             is_begun=True,
         )
@@ -74,9 +76,10 @@ class Claim:
                 self.is_alone = self._is_unfit(error) or not self.is_patient(now_us)
                 self.pause.fail()
 
-    def forget(self, session_id: UUID, term: int) -> None:
+    def forget(self, session_id: UUID, term: int, base: int) -> None:
         """The store knows nothing of the session that this holder had."""
-        self.session_id, self.granted_term = session_id, term or None
+        self.session_id = session_id
+        self.granted_term, self.granted_base = (term, base) if term else (None, None)
         self.is_alone, self.reason, self._refused_us = False, None, None
         self.pause.fail()  # a store that forgets what it grants is not asked in a tight loop
 

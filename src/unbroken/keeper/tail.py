@@ -195,10 +195,6 @@ class Tail:
 
     def bind(self, taken: Taken) -> None:
         """The session is known: what the holder counted from 1 begins behind `base`."""
-        gone = self.base - taken.base if self.claim.granted_term is not None else 0
-        if gone > 0:  # of earlier holders, whose journals are not kept any more
-            about = {"session_id": str(taken.session_id), "entries": gone}
-            log.error("the store went back further than this host remembers", extra=about)
         self.session_id, self.term, self.base = taken.session_id, taken.term, taken.base
         self.claim.reason = self._standing.end_n = None
         self.ack.confirm(acked=self.ack.acked, term=taken.term, boot_us=self.ack.confirmed_us)
@@ -254,7 +250,7 @@ class Tail:
         if self.ack.flags & FENCED and not self.ack.term:
             self.session_id, self.term, self.base = self.ack.session_id, 0, 0
         else:  # the same term is granted again, with its base
-            self.claim.forget(self.ack.session_id, self.ack.term)
+            self.claim.forget(self.ack.session_id, self.ack.term, self.ack.base)
             self.session_id = None
 
     @property
@@ -317,7 +313,7 @@ class Tail:
         """The store does not know it, or our term of it: it went back. It is taken again."""
         assert self.session_id is not None  # noqa: S101 - it was asked about
         log.warning("the store does not know session %s", self.session_id)
-        self.claim.forget(self.session_id, self.term or 0)
+        self.claim.forget(self.session_id, self.term or 0, self.base)
         self.session_id, self._knows_head, self._standing.end_n = None, False, None
         self._blobs.forget(self.header.holder)
         self._place(0)

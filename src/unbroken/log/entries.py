@@ -240,11 +240,13 @@ class Recovered(Payload, frozen=True):
 
 
 class Lost(Payload, frozen=True):
-    """Stands for an entry that could not be read or stored, so that the log has no gap."""
+    """Stands for an entry that could not be read or stored, so that the log has no gap; the last
+    one of a very long gap for `count` of them."""
 
     cause: str
     kind: str | None = None
     sha256: str | None = None
+    count: int = 1
 
 
 class Unknown(msgspec.Struct, frozen=True):

@@ -76,6 +76,9 @@ class StoredArchive:
                 session_id=grant.session_id,
                 is_over=grant.is_over,
             )
+        if grant["missing"]:
+            about = {"session_id": str(grant["session_id"]), "entries": grant["missing"]}
+            log.error("the store went back, and nobody has what it lacks", extra=about)
         start = LogPlace(session_id=grant["session_id"], holder=request.holder, seq=0, chain=b"")
         return _taken(grant, await self._read(start, is_held=False), store)
 
@@ -235,6 +238,8 @@ def _check_names(request: TakeRequest) -> None:
         names.check(what, getattr(request, what) or "", may_be_empty=True)
     if not 0 <= (request.granted_term or 0) <= wire.TERM_MAX:
         raise InvalidInput(f"granted_term is from 0 to {wire.TERM_MAX}")
+    if not 0 <= (request.granted_base or 0) <= wire.NUMBER_MAX:
+        raise InvalidInput(f"granted_base is from 0 to {wire.NUMBER_MAX}")
     if not request.holder.int:
         raise InvalidInput("the nil uuid holds nothing")
 

@@ -32,6 +32,7 @@ from unbroken.errors import CallTaken, Corrupt, InvalidInput, NotFound
 from unbroken.log.cause import NO_CRASH
 from unbroken.log.entries import KIND_OF, KINDS, Lost, encode
 from unbroken.store import admission, calls, said
+from unbroken.store.missing import name_missing
 from unbroken.store.transaction import Row, Transaction
 
 CRASH_WINDOW_US = 120_000_000
@@ -58,7 +59,8 @@ def take(
 
     A holder that had a term gets that one again, whatever has become of it since: its keeper has
     the tail to ship. If the store knows nothing of that term and is itself at an earlier one, it
-    went back: the holder gets the session, at the term that it had been granted or above.
+    went back: the holder gets the session, at the term that it had been granted or above,
+    behind what is missing.
     Raises NotFound, InvalidInput for a session that is not the room's or is the service's own, and
     LimitReached for a new call that has no place in `limits`.
     """
@@ -90,7 +92,8 @@ def take(
     said.note(tx, taken["session_id"], request.said)
     tx.one("reopen_call", call_id=call["call_id"])
     tx.one("count_term_crashes", **dict(taken), window=CRASH_WINDOW_US, no_crash=NO_CRASH)
-    return _grant(tx, taken)
+    gone = name_missing(tx, _grant(tx, taken), request.granted_base or 0)
+    return _grant(tx, taken, missing=gone)
 
 
 def _again(tx: Transaction, request: TakeRequest, held: Row) -> Row:
@@ -100,11 +103,11 @@ def _again(tx: Transaction, request: TakeRequest, held: Row) -> Row:
     return grant
 
 
-def _grant(tx: Transaction, term: Row) -> Row:
-    grant = tx.one("get_grant", **dict(term))
+def _grant(tx: Transaction, term: Row, *, missing: int = 0) -> Row:
+    grant = tx.one("get_grant", session_id=term["session_id"], term=term["term"])
     if grant is None:
         raise Corrupt("the database is damaged: a term has no session, or that no call")
-    return grant
+    return {**dict(grant), "missing": missing}
 
 
 def _refused(tx: Transaction, call: Row, role: str) -> NotTaken:

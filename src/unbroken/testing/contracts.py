@@ -30,6 +30,7 @@ from unbroken.testing.kept import (
     UsersContract,
 )
 from unbroken.testing.leases import LeasesContract, StoredLeasesContract
+from unbroken.testing.missing import MissingContract
 from unbroken.testing.parts import PartsContract
 from unbroken.testing.reading import ConversationsContract
 from unbroken.testing.rooms import RoomsContract, WaitingRoomsContract
@@ -62,7 +63,7 @@ __all__ = [
 ]
 
 
-class ArchiveContract(TakeContract, PartsContract, AppendContract):
+class ArchiveContract(TakeContract, MissingContract, PartsContract, AppendContract):
     """Who owns a session, and what is in its log."""
 
 
