@@ -143,8 +143,14 @@ class Locked(NotFree):
 
 
 class LimitReached(NotFree):
+    """`said`: in a sentence for a caller, where a call is refused."""
+
     code = "limit_reached"
     status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(self, detail: str, *, retry_s: float = 0.0, said: str = "") -> None:
+        super().__init__(detail, retry_s=retry_s)
+        self.said = said
 
 
 class Unauthorized(UnbrokenError):

@@ -215,6 +215,8 @@ def refusal(
     kind = next(ours, BY_STATUS.get(status, ArchiveUnavailable))
     if kind is CallTaken:
         return CallTaken(detail, session_id=problem.session_id, is_over=problem.is_over)
+    if kind is LimitReached:
+        return LimitReached(detail, retry_s=problem.retry_s, said=problem.detail or "")
     if issubclass(kind, NotFree):
         return kind(detail, retry_s=problem.retry_s)
     return kind(detail)

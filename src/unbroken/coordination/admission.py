@@ -59,4 +59,5 @@ class OpenedRoom(NamedTuple):
 def full(pool: Pool, retry_s: float) -> LimitReached:
     """What is said to a person for whom there is no place; `retry_s`: until the first of those who
     have one may be gone by itself."""
-    return LimitReached(SAID[pool.name], retry_s=min(retry_s, RETRY_S))
+    said = SAID[pool.name]
+    return LimitReached(said, retry_s=min(retry_s, RETRY_S), said=said)

@@ -79,7 +79,8 @@ class Joining:
         """Connect and take. Without the service None: a provisional start, for a new call only.
 
         The journal comes first, so that the keeper knows of a holder that dies with the session
-        just taken. Raises CallTaken if the session is somebody else's; NotFound, InvalidInput,
+        just taken. Raises CallTaken if the session is somebody else's; LimitReached if there is
+        no room for the call, and only then the job goes on; NotFound, InvalidInput,
         Unauthorized if the service refuses for another reason; ArchiveUnavailable for a successor
         whom it does not answer: each behind `ctx.shutdown`. Raises JournalUnwritable if the spool
         takes no files, and InvalidInput for a name that cannot be. Then nothing runs and nothing
@@ -138,6 +139,8 @@ class Joining:
         except CallTaken as error:
             self.refuse(error)
             raise
+        except LimitReached:
+            raise  # the caller is told why first
         except (*REFUSALS, ArchiveUnavailable) as error:
             shut_down(self._ctx, f"the session could not be taken: {error.code}")
             raise
@@ -172,10 +175,11 @@ class Joining:
         try:
             return await take(self._archive, header)
         except PeopleUnknown:
-            header = msgspec.structs.replace(header, people=await self._people_who_come())
+            header = msgspec.structs.replace(header, people=await self.people_who_come())
         return await take(self._archive, header, wait_s=PATIENT_S)
 
-    async def _people_who_come(self) -> tuple[Person, ...]:
+    async def people_who_come(self) -> tuple[Person, ...]:
+        """Whoever is in the room, or comes within `COME_S`."""
         await self._ctx.connect()
         until_us = self._env.boot_us() + COME_S * 1_000_000
         while True:
