@@ -51,7 +51,7 @@ bench-comparison: ## beside the usual StateManager on Redis, the usual native st
 	@$(PYTHON) -m scripts.setup comparison
 	@.tools/comparison/bin/python -m bench comparison $(ARGS)
 
-campaign-%: ## failover (100 kills), kills (30 stories), long (30 kills of one call), first (60 lost dispatches), host (half an hour), wishes (100 callers), api (load, 100 kills), roundtrip (100,000 sessions)
+campaign-%: ## failover (100 kills), kills (30 stories), long (30 kills of one call), first (60 lost dispatches), host (half an hour), wishes (100 callers), api (load, 100 kills), roundtrip (100,000 sessions), coordination (locks, slots, patches by 20 processes, services killed)
 	@$(PYTHON) -m scripts.setup test
 	@$(BIN)/python -m bench $* $(ARGS)
 

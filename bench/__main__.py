@@ -1,8 +1,8 @@
 """`python -m bench [NAME|all] [--quick] [--date YYYY-MM-DD] [--minutes N] [--seed N]`: measure.
 
 NAME is append, talk, setup, failover, kills, long, first, mutants, host, wishes, api,
-roundtrip, scans, ingest, watch, blobs or restoring; `host` and `api` know minutes and a seed,
-`wishes` and `roundtrip` a seed.
+roundtrip, scans, ingest, watch, blobs, restoring or coordination; `host`, `api` and `coordination`
+know minutes and a seed, `wishes` and `roundtrip` a seed.
 
 Each writes bench/results/DATE-NAME.json (raw) and .md (summary). `--quick` measures few times, to
 see that all works, and writes nothing. Needs what `make test` needs.
@@ -16,7 +16,7 @@ from bench.report import Run
 
 NAMES = (
     "append", "talk", "setup", "kills", "failover", "long", "first", "mutants", "host", "wishes",
-    "api", "roundtrip", "scans", "ingest", "watch", "blobs", "restoring",
+    "api", "roundtrip", "scans", "ingest", "watch", "blobs", "restoring", "coordination",
 )  # fmt: skip
 ELSEWHERE = ("comparison",)  # in an environment of its own: `make bench-comparison`
 
@@ -27,7 +27,9 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="few repetitions, nothing is written")
     parser.add_argument("--date", help="in the names of the results (today, UTC)")
     parser.add_argument(
-        "--minutes", type=float, help="of `host` (30); of the kills of `api` (no bound)"
+        "--minutes",
+        type=float,
+        help="of `host` (30), `coordination`; the kills of `api` (no bound)",
     )
     parser.add_argument(
         "--seed", type=int, help="of `host` (drawn): the same attacks again; of the others (0)"

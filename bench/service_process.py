@@ -19,16 +19,16 @@ PROGRAM = [sys.executable, "-c", "import unbroken.service as s; s.run()"]
 class ServiceProcess:
     """A service process on a folder and a port of its own, that can be killed and started."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, free_port()
+    def __init__(self, folder: Path, **variables: str) -> None:
+        self.folder, self.port, self._variables = folder, free_port(), variables
         self.url = f"http://127.0.0.1:{self.port}"
         folder.mkdir()
         self.log = folder / "log"
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def running(cls, folder: Path) -> AsyncIterator["ServiceProcess"]:
-        self = cls(folder)
+    async def running(cls, folder: Path, **variables: str) -> AsyncIterator["ServiceProcess"]:
+        self = cls(folder, **variables)
         await self.start()
         try:
             yield self
@@ -51,7 +51,7 @@ class ServiceProcess:
             "UNBROKEN_DATA": str(self.folder),
             "UNBROKEN_PORT": str(self.port),
             "LIVEKIT_URL": "ws://127.0.0.1:9",
-        }
+        } | self._variables
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(PROGRAM, env=environ, stdout=log, stderr=log)
 
