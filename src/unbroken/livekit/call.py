@@ -20,7 +20,7 @@ from unbroken.coordination.remote_shared import RemoteShared
 from unbroken.coordination.state import StateWire
 from unbroken.coordination.transcript import RemoteTranscript, Transcript
 from unbroken.env import Env, Host
-from unbroken.errors import CallTaken, Conflict, LimitReached
+from unbroken.errors import CallTaken, Conflict
 from unbroken.journal import Journal
 from unbroken.journal.spool import Spool
 from unbroken.live.heartbeat import tend
@@ -165,8 +165,7 @@ class Call(Shown, Shares, Generic[T]):
         meanwhile, or if it `is_over`: then a job of several roles may go on with another one, and
         shuts down if it does not. Conflict if the call was started before; InvalidInput for
         options that cannot be, and in a new call for `agents` that nothing could make again;
-        LimitReached, after `ctx.shutdown`, where there are as many calls as there may be, once the
-        session's voice has said so;
+        LimitReached, after the session's voice has said so and `ctx.shutdown`, if calls are full;
         StateRefused if the saved state is of a newer version; JournalUnwritable if the spool takes
         no files; what the service or LiveKit raises.
         Whatever it raises, nothing of it runs on, and the session is free for the next agent.
@@ -190,7 +189,7 @@ class Call(Shown, Shares, Generic[T]):
         return self
 
     async def _start(self, session: AgentSession[T], agent: Agent, options: dict[str, Any]) -> None:
-        journal, taken = await self._join(session, options)
+        journal, taken = await turning_away.joined(self._joining, session, self._ctx, options)
         self._journal = journal
         self.is_new = taken is None or taken.is_new
         saved, flying = await self._read(journal, taken)
@@ -223,18 +222,6 @@ class Call(Shown, Shares, Generic[T]):
             listening.judge(self.restored)
             await start.go_on(self._planner)
         hooks.scan()
-
-    async def _join(
-        self, session: AgentSession[T], options: dict[str, Any]
-    ) -> tuple[Journal, Taken | None]:
-        """Where there is no room for the call the caller hears it from us before we leave."""
-        try:
-            return await self._joining.join()
-        except LimitReached as error:
-            if await self._joining.people_who_come():
-                await turning_away.say_so(session, self._ctx, error, options)
-            shut_down(self._ctx, turning_away.FULL)
-            raise
 
     async def _give_back(self, session: AgentSession[T], error: BaseException) -> None:
         """After a start that failed. People who are in the room get another agent."""
