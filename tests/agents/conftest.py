@@ -34,4 +34,4 @@ def llm_url() -> Iterator[str]:
     with server.stdout:
         yield server.stdout.readline().strip()
         server.terminate()
-        assert server.wait(5) == 0
+        assert server.wait(60) == 0

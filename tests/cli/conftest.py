@@ -55,7 +55,7 @@ class Command:
         began_s = time.monotonic()
         self.process.terminate()
         self.seen += self.process.stdout.readlines()
-        self.process.wait(timeout=15)
+        self.process.wait(timeout=60)
         return time.monotonic() - began_s
 
 

@@ -64,7 +64,7 @@ class Running:
 
     async def hear(self, pattern: str, *, at: int = 0) -> str:
         """The first group of the n-th match in what was told, waited for."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 found = re.findall(pattern, "\n".join(self.told))
                 if len(found) > at:
@@ -119,14 +119,14 @@ async def test_a_part_that_never_works_ends_all_with_its_log(tmp_path):
     )
     run = Running(tmp_path, broken, verbose=False)
     with pytest.raises(Refusal, match=r"(?s)exit code 5.*the reason") as refused:
-        await asyncio.wait_for(run.task, 10)
+        await asyncio.wait_for(run.task, 60)
     assert refused.value.code == 1
 
 
 async def test_a_part_without_its_program_ends_all(tmp_path):
     run = Running(tmp_path, part(command=("/no/such/program",)))
     with pytest.raises(Refusal, match="cannot be started"):
-        await asyncio.wait_for(run.task, 10)
+        await asyncio.wait_for(run.task, 60)
 
 
 async def test_a_silent_part_is_ended_and_started_again(tmp_path):

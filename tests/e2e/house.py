@@ -147,7 +147,7 @@ class House:
         return (self.folder / f"{name}.log").read_text(errors="replace")
 
     def get(self, path: str, **params: Any) -> Any:
-        answer = httpx.get(f"{self.service_url}/api/v1{path}", params=params, timeout=10)
+        answer = httpx.get(f"{self.service_url}/api/v1{path}", params=params, timeout=60)
         answer.raise_for_status()
         return answer.json()
 
@@ -156,7 +156,7 @@ class House:
 
     def create_room(self, name: str, **asked: str) -> dict[str, Any]:
         wanted = {"name": name, **asked}
-        answer = httpx.post(f"{self.service_url}/api/v1/rooms", json=wanted, timeout=20)
+        answer = httpx.post(f"{self.service_url}/api/v1/rooms", json=wanted, timeout=60)
         answer.raise_for_status()
         return dict(answer.json())
 

@@ -19,7 +19,7 @@ def llm_url() -> Iterator[str]:
     with server.stdout:
         yield server.stdout.readline().strip()
         server.terminate()
-        server.wait(10)
+        server.wait(60)
 
 
 async def test_the_embedded_model_talks_and_keeps_a_note(llm_url, voice, tmp_path):

@@ -66,7 +66,7 @@ class Speaker(io.AudioOutput):
 
     async def finish(self) -> None:
         """All of it was heard."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await self._is_whole.wait()
         self._end(SOUND_S, interrupted=False)
 
@@ -122,7 +122,7 @@ class _Hearing(stt.RecognizeStream):
 
 
 async def until(holds, what: str) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not holds():
             await asyncio.sleep(0.005)
     assert holds(), what

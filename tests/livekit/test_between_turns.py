@@ -13,7 +13,7 @@ from unbroken.livekit import hooks, pace
 from unbroken.livekit.pace import Allowance
 
 RULES = [("", "You said {heard}.")]
-WAIT_S = 10
+WAIT_S = 60
 
 
 class Lamp(Agent):

@@ -155,6 +155,6 @@ async def test_an_agent_that_comes_first_waits_to_see_whose_call_it_is(spool, st
     await asyncio.sleep(0.1)
     assert not starting.done()
     come(job, "ann")
-    second = await asyncio.wait_for(starting, 20)
+    second = await asyncio.wait_for(starting, 60)
     assert second.session_id == first.session_id
     await job.end()

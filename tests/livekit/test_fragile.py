@@ -236,7 +236,7 @@ async def test_enter_behind_the_handoff(session):
 
     await session.start(First([]))
     await session.generate_reply(user_input="go")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not seen:
             await asyncio.sleep(0.01)
     assert seen == [2]  # the start's, and this one's

@@ -58,7 +58,7 @@ def test_a_second_service_on_the_same_data_is_refused(tmp_path):
     with started(tmp_path):
         environ = {"UNBROKEN_DATA": str(tmp_path / "data"), "UNBROKEN_PORT": str(free_port())}
         with running(PROGRAM, tmp_path / "second", **environ) as second:
-            assert second.wait(10) != 0
+            assert second.wait(60) != 0
         assert "another service already writes" in (tmp_path / "second").read_text()
 
 
