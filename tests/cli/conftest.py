@@ -115,7 +115,7 @@ def said(*words: str, environ: dict[str, str]) -> tuple[int, str]:
         text=True,
         env={**os.environ, **environ},
         cwd=ROOT,
-        timeout=30,
+        timeout=120,
         check=False,
     )
     return done.returncode, done.stdout
