@@ -36,6 +36,17 @@ class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
     is_owed: bool = False
 
 
+def left_of(mark: Mark, *, said: bool, heard: bool) -> Mark:
+    """What is still in flight where an item was recorded behind the mark, which has the words of
+    it: an assistant's (`said`) of the speech, a person's (`heard`) of the transcripts."""
+    has_answered = said and mark.speech is not None and not mark.speech.is_said
+    return Mark(
+        speech=None if said else mark.speech,
+        transcripts=() if heard else mark.transcripts,
+        is_owed=mark.is_owed and not has_answered,
+    )
+
+
 def encode(mark: Mark) -> bytes | None:
     """What JSON cannot say is replaced, by the rules of `plain`. Never raises.
 

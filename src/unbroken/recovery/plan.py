@@ -10,7 +10,7 @@ import msgspec
 
 from unbroken.log.cause import ENTRYPOINT_FAILED, LEFT, SERVER_SHUTDOWN
 from unbroken.log.entries import Item, ItemPut, ToolEnded, text_of
-from unbroken.log.mark import Mark, Speech
+from unbroken.log.mark import Mark, Speech, left_of
 from unbroken.log.said import message
 from unbroken.log.segments import ends_sentence, sentence_ends, sentences
 from unbroken.log.session import Session
@@ -223,20 +223,12 @@ def _cut_by(cause: str, session: Session) -> Speech | None:
 
 
 def in_flight(session: Session, mark: Mark | None, newer: Iterable[str]) -> Mark | None:
-    """The part of the mark that no later item has taken up.
-
-    `newer` are the ids of the items recorded behind the mark: an assistant item voids what was
-    being spoken, a person's item the transcripts.
-    """
+    """The part of the mark that no later item has taken up. `newer` are the ids of the items
+    recorded behind the mark."""
     if mark is None:
         return None
     roles = {session.items[i].get("role") for i in newer if i in session.items}
-    is_over = "assistant" in roles
-    return Mark(
-        speech=None if is_over else mark.speech,
-        transcripts=() if "user" in roles else mark.transcripts,
-        is_owed=mark.is_owed and not (is_over and mark.speech and not mark.speech.is_said),
-    )
+    return left_of(mark, said="assistant" in roles, heard="user" in roles)
 
 
 def split(generated: str, heard: str) -> tuple[str, str, str]:

@@ -84,7 +84,5 @@ def _mark(row: Row) -> Mark | None:
         mark = marks.decode(row["mark"])
     except (UnicodeDecodeError, RecursionError):  # never owed
         return None
-    if mark is None:
-        return None
-    speech = None if row["is_said"] else mark.speech
-    return Mark(speech, () if row["is_heard"] else mark.transcripts)
+    said, heard = bool(row["is_said"]), bool(row["is_heard"])
+    return marks.left_of(mark, said=said, heard=heard) if mark else None
