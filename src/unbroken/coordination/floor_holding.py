@@ -21,7 +21,7 @@ import msgspec
 
 from unbroken.coordination import floor_said
 from unbroken.coordination.floor_said import FLOOR, KEY, FloorSaid
-from unbroken.coordination.holding import HeldLocks, LeaseWire, Lock
+from unbroken.coordination.holding import HeldLocks, LeaseWire, Lock, release_soon
 from unbroken.coordination.lease import TTL_S_MAX, LeaseAsk
 from unbroken.coordination.state import State
 from unbroken.coordination.stream import StateSnapshot
@@ -68,6 +68,11 @@ class FloorLease(Lock):
         """Renew it no more; it is released behind our back."""
         self._stop()
 
+    def _not_granted(self, error: BaseException) -> None:
+        """Where nothing is known the same one is asked for again."""
+        if not isinstance(error, ArchiveUnavailable):
+            super()._not_granted(error)
+
     def _lose(self, cause: UnbrokenError | None) -> None:
         if self._lost is None:
             self._lost = LeaseLost("the floor is lost")
@@ -96,6 +101,7 @@ class FloorHolding:
         self._ask, self._held, self._silenced = ask, held, silenced
         self._version = 0
         self._lease: FloorLease | None = None
+        self._unsure: LeaseAsk | None = None  # asked for; whether it was granted is not known
         self._taking = asyncio.Lock()
         self._known = asyncio.Event()
         self._news = asyncio.Event()  # another one with each piece of news
@@ -130,7 +136,10 @@ class FloorHolding:
         """It is held. Raises as `Floor.take`."""
         async with self._taking:
             if not self.is_held:
-                await self._take(wait_s)
+                try:
+                    await self._take(wait_s)
+                finally:
+                    self._forget()
 
     async def say(self, said: FloorSaid) -> None:
         """Under the lock that is held. Raises LeaseLost, OldFence, TooLarge,
@@ -177,8 +186,7 @@ class FloorHolding:
 
     async def _granted(self, wait_s: float | None, overdue: FloorSaid | None) -> FloorSaid | None:
         """None: the floor is ours. Else it is not, and this says whose it is."""
-        lease = FloorLease(self._wire, self._env, self._ask(), wait_s=wait_s)
-        await lease.__aenter__()
+        lease = await self._leased(wait_s)
         try:
             before = await self._before(lease)
             if before.role not in {None, self.role} and before != overdue:
@@ -192,6 +200,22 @@ class FloorHolding:
             await lease.close()
             raise
         return None
+
+    async def _leased(self, wait_s: float | None) -> FloorLease:
+        """The lock. One whose grant had no answer is asked for again, as the same one: another
+        would wait for it."""
+        ask, self._unsure = self._unsure or self._ask(), None
+        try:
+            return await FloorLease(self._wire, self._env, ask, wait_s=wait_s).__aenter__()
+        except ArchiveUnavailable:
+            self._unsure = ask
+            raise
+
+    def _forget(self) -> None:
+        """Nobody asks for it again."""
+        if self._unsure is not None:
+            release_soon(self._wire, self._unsure)
+            self._unsure = None
 
     async def _before(self, lease: FloorLease) -> FloorSaid:
         """What is said now: under the lock nobody says anything else."""
@@ -246,10 +270,18 @@ class FloorHolding:
 
     async def _again(self) -> None:
         """As long as it is our role's, try to have it."""
-        await self._known.wait()
+        try:
+            await self._known.wait()
+            await self._tries()
+        finally:
+            self._forget()
+
+    async def _tries(self) -> None:
         while self.said.role == self.role and not self.is_held:
             try:
-                await self.take(RESUME_S)
+                async with self._taking:
+                    if not self.is_held:
+                        await self._take(RESUME_S)
             except (Locked, ArchiveUnavailable, Conflict):
                 await asyncio.sleep(AGAIN_S)
             except UnbrokenError as error:  # the session is another agent's, or over

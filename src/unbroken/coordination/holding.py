@@ -33,8 +33,10 @@ log = logging.getLogger(__name__)
 PART = 3  # of its time, at which a lease is renewed
 AGAIN_PART = 10  # ...and asked for again while the service is away
 RELEASE_S = 2.0  # then it is released behind our back
+RELEASE_AGAIN_S, RELEASE_PAUSE_S = 0.25, 5.0  # between two tries: the first one, and the longest
+RELEASING_MAX = 1_000  # beyond these a lost release is not asked for again
 
-_releasing: set[asyncio.Task[None]] = set()
+_releasing: dict[asyncio.Task[None], "LeaseWire"] = {}
 
 
 class WithFence(Protocol):
@@ -84,8 +86,8 @@ class LeaseHolder:
             raise Conflict("this one is held already, or was: make another one")
         try:
             await self._grant()
-        except BaseException:
-            self._release()  # it may have been granted all the same
+        except BaseException as error:
+            self._not_granted(error)
             raise
         self._renewing = asyncio.create_task(self._renew(), name="unbroken renew")
         return self
@@ -132,11 +134,12 @@ class LeaseHolder:
         """False: ask again soon."""
         raise NotImplementedError
 
+    def _not_granted(self, error: BaseException) -> None:
+        """As far as is known: it may have been granted all the same."""
+        self._release()
+
     def _release(self) -> "asyncio.Task[None]":
-        task = asyncio.create_task(_released(self._wire, self._ask.lease_id))
-        _releasing.add(task)
-        task.add_done_callback(_releasing.discard)
-        return task
+        return release_soon(self._wire, self._ask)
 
 
 class Lock(LeaseHolder):
@@ -295,7 +298,34 @@ class WindowPlace:
         return None
 
 
-async def _released(wire: LeaseWire, lease_id: UUID) -> None:
-    """Unreleased it ends by itself."""
-    with suppress(UnbrokenError):
-        await wire.release(lease_id)
+def release_soon(wire: LeaseWire, ask: LeaseAsk) -> "asyncio.Task[None]":
+    """Released behind our back, over an outage, too: until its time is over, or `end_releases`."""
+    task = asyncio.create_task(_released(wire, ask), name="unbroken release")
+    _releasing[task] = wire
+    task.add_done_callback(_releasing.pop)
+    return task
+
+
+async def end_releases(wire: LeaseWire) -> None:
+    """Ask for no release more: `wire` is about to be closed."""
+    ours = [task for task, its in _releasing.items() if its is wire]
+    for task in ours:
+        task.cancel()
+    if ours:
+        await asyncio.wait(ours)
+
+
+async def _released(wire: LeaseWire, ask: LeaseAsk) -> None:
+    """Unreleased it blocks others until its time is over."""
+    time, pause_s = asyncio.get_running_loop().time, RELEASE_AGAIN_S
+    until = time() + ask.ttl_us / 1_000_000
+    while time() < until:
+        try:
+            await wire.release(ask.lease_id)
+        except UnbrokenError:  # no refusal is one for good: a key may be being changed
+            if len(_releasing) > RELEASING_MAX:
+                return
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, RELEASE_PAUSE_S)
+        else:
+            return

@@ -10,7 +10,7 @@ from unbroken.coordination import rate
 from unbroken.coordination.floor import Floor
 from unbroken.coordination.floor_holding import TTL_S, FloorHolding
 from unbroken.coordination.floor_said import FLOOR, lock_name
-from unbroken.coordination.holding import LeaseWire, Lock, Slot, WindowPlace
+from unbroken.coordination.holding import LeaseWire, Lock, Slot, WindowPlace, end_releases
 from unbroken.coordination.lease import (
     LOCK,
     SLOT,
@@ -178,6 +178,7 @@ class Shares:
         if isinstance(self._shared, RemoteShared):
             await self._shared.aclose()
         if isinstance(self._leases, RemoteLeases):
+            await end_releases(self._leases)
             await self._leases.aclose()
         if isinstance(self._transcript, RemoteTranscript):
             await self._transcript.aclose()
