@@ -341,7 +341,7 @@ async def test_a_term_that_is_over_takes_it_no_more(house):
     one = house.agent("assistant")
     await one.floor.take()
     house.wire.error = CallTaken("term 1 is over")
-    one.holding._lost()
+    one.holding._lease._lose(None)
     await soon(one.holding._regaining.done)
     with pytest.raises(CallTaken):
         await one.floor.take()

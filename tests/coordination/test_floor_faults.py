@@ -91,3 +91,13 @@ async def test_who_has_it_again_asks_for_the_same_one_over_an_outage(house, monk
     house.wire.grant = grant
     await soon(lambda: one.floor.is_held)
     assert one.holding._lease._ask.lease_id in asks
+
+
+async def test_the_end_of_an_earlier_grant_takes_nothing_away(house):
+    one = house.agent("assistant")
+    await one.floor.take()
+    earlier = one.holding._lease
+    await one.floor.release()
+    await one.floor.take()
+    earlier._lose(None)
+    assert (one.floor.is_held, one.cuts) == (True, 0)

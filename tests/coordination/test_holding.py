@@ -216,6 +216,25 @@ async def test_who_is_cancelled_is_cancelled_also_when_the_lock_is_lost(name):
         await task
 
 
+async def test_a_lock_that_was_left_is_not_lost_later(name):
+    wire, asked, may_answer = Wire(), asyncio.Event(), asyncio.Event()
+    renew = wire.renew
+
+    async def slow(lease_id, *, ttl_us):
+        done = await renew(lease_id, ttl_us=ttl_us)
+        asked.set()
+        await may_answer.wait()
+        return done
+
+    wire.renew = slow
+    async with lock(wire, name) as held:
+        confirming = asyncio.create_task(held.confirm())
+        await asked.wait()
+    may_answer.set()
+    await asyncio.wait({confirming})
+    assert held._timer.cancelled()  # else it cancels this task in a minute
+
+
 async def test_a_fence_is_none_any_more_when_the_time_is_over(name):
     clock = Clock()
     async with lock(Wire(clock), name, env=clock) as held:

@@ -225,7 +225,7 @@ class FloorHolding:
 
     def _have(self, lease: FloorLease) -> None:
         _ = lease.fence  # it may have been lost meanwhile
-        lease.on_lost = self._lost
+        lease.on_lost = lambda: self._lost(lease)
         self._lease = self._held[FLOOR] = lease
 
     async def _stays(self, said: FloorSaid, within_s: float) -> bool:
@@ -255,12 +255,13 @@ class FloorHolding:
         self._lease = None
         self._held.pop(FLOOR, None)
 
-    def _lost(self) -> None:
+    def _lost(self, lease: FloorLease) -> None:
+        if lease is not self._lease:
+            return  # it was left before
         log.warning("the floor is lost")
-        if (lease := self._lease) is not None:
-            self._let_go()
-            lease.stop()
-            self._silenced()
+        self._let_go()
+        lease.stop()
+        self._silenced()
         self._regain()
 
     def _regain(self) -> "asyncio.Task[None]":

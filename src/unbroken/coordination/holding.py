@@ -154,6 +154,7 @@ class Lock(LeaseHolder):
     _task: asyncio.Task[object] | None = None
     _timer: asyncio.TimerHandle | None = None
     _cancelling = 0
+    _is_closed = False
 
     def __init__(
         self,
@@ -215,6 +216,7 @@ class Lock(LeaseHolder):
             raise self._lost or LeaseLost(self.name) from error
 
     def _stop(self) -> "asyncio.Task[None]":
+        self._is_closed = True
         if self._timer is not None:
             self._timer.cancel()
         return super()._stop()
@@ -243,6 +245,8 @@ class Lock(LeaseHolder):
 
     def _expect(self, until_us: int) -> None:
         """It is ours until then, by our clock, and not longer."""
+        if self._is_closed:  # a `confirm` was under way: nothing is lost any more
+            return
         self._until_us = until_us
         if self._timer is not None:
             self._timer.cancel()
