@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from tests.coordination.test_floor import HANG_S, house, soon
-from unbroken.coordination import holding
-from unbroken.errors import ArchiveUnavailable
+from unbroken.coordination import floor_holding, holding
+from unbroken.errors import ArchiveUnavailable, Locked
 
 __all__ = ["house"]
 
@@ -101,3 +101,88 @@ async def test_the_end_of_an_earlier_grant_takes_nothing_away(house):
     await one.floor.take()
     earlier._lose(None)
     assert (one.floor.is_held, one.cuts) == (True, 0)
+
+
+async def test_the_floor_that_was_left_while_it_was_lost_does_not_come_back(house):
+    one, other = house.agent("assistant"), house.agent("supervisor")
+    async with one.floor():
+        house.wire.grant = away(house.wire.grant, 1_000_000)
+        one.holding._lease._lose(None)
+        await asyncio.sleep(0.02)
+        del house.wire.grant
+    await soon(one.holding._regaining.done)
+    assert not one.floor.is_held
+    await other.floor.take(wait_s=floor_holding.CLAIM_S - 1)  # at once: it is nobody's
+
+
+async def test_the_floor_that_was_left_in_an_outage_does_not_come_back(house, monkeypatch):
+    monkeypatch.setattr("unbroken.coordination.floor_holding.CLAIM_S", 0.1)
+    one, other = house.agent("assistant"), house.agent("supervisor")
+    async with one.floor():
+        house.wire.error = ArchiveUnavailable("away")
+        one.holding._lease._lose(None)
+    house.wire.error = None
+    await other.floor.take()
+    assert one.holding._regaining.done()
+    assert (one.floor.is_held, other.floor.is_held) == (False, True)
+
+
+async def test_the_floor_that_is_lost_while_it_is_released_does_not_come_back(house):
+    one, other = house.agent("assistant"), house.agent("supervisor")
+    await one.floor.take()
+    one.plays.clear()
+    releasing = asyncio.create_task(one.floor.release())
+    await asyncio.sleep(0)
+    one.holding._lease._lose(None)
+    one.plays.set()
+    await releasing
+    assert one.holding._regaining.done()
+    await other.floor.take()
+    assert not one.floor.is_held
+
+
+async def test_a_wait_behind_another_task_has_an_end(house):
+    one, other = house.agent("assistant"), house.agent("supervisor")
+    await one.floor.take()
+    waiting = asyncio.create_task(other.floor.take())
+    await asyncio.sleep(0)
+    for wait_s in (0, 0.05):
+        with pytest.raises(Locked):
+            await other.floor.take(wait_s=wait_s)
+    await one.floor.release()
+    await waiting
+    await other.floor.take(wait_s=0)
+
+
+async def test_the_last_one_within_releases_it(house):
+    one, may_leave = house.agent("assistant"), asyncio.Event()
+
+    async def speak():
+        async with one.floor():
+            await may_leave.wait()
+
+    speaking = asyncio.create_task(speak())
+    await soon(lambda: one.floor.is_held)
+    async with one.floor():
+        pass
+    assert one.floor.is_held
+    may_leave.set()
+    await speaking
+    assert not one.floor.is_held
+
+
+async def test_who_comes_while_the_last_word_is_played_keeps_it(house):
+    one = house.agent("assistant")
+
+    async def speak():
+        async with one.floor():
+            one.plays.clear()
+
+    speaking = asyncio.create_task(speak())
+    await soon(lambda: one.floor.is_held and not one.plays.is_set())
+    await asyncio.sleep(0)
+    async with one.floor():
+        one.plays.set()
+        await speaking
+        assert one.floor.is_held
+    assert not one.floor.is_held

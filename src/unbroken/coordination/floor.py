@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Self, TypeVar
 
 from unbroken import names
 from unbroken.coordination.floor_holding import FloorHolding
 from unbroken.coordination.floor_said import FloorSaid, content_of, context_of
 from unbroken.coordination.lease import LockFence
-from unbroken.errors import LeaseLost, Locked, OldFence, UnbrokenError
+from unbroken.errors import LeaseLost, Locked, OldFence
 
 T = TypeVar("T")
 
@@ -23,6 +23,7 @@ class Floor:
     def __init__(self, holding: FloorHolding, played: Callable[[], Awaitable[None]]) -> None:
         self._holding, self._played = holding, played
         self._received = 0
+        self._within = 0  # how many tasks are in `async with`
 
     # Reads, of memory.
 
@@ -52,13 +53,16 @@ class Floor:
 
     @asynccontextmanager
     async def __call__(self, *, wait_s: float | None = None) -> AsyncIterator[Self]:
-        """For `async with`: `take`, and at the end `release`, unless it was passed on within.
-        Nothing within is cancelled when the floor is lost; it is not heard."""
+        """For `async with`: `take`, and at the end `release`, unless it was passed on within. Of
+        several tasks within the last one releases it. Nothing within is cancelled when the floor
+        is lost; it is not heard."""
         await self.take(wait_s=wait_s)
+        self._within += 1
         try:
             yield self
         finally:
-            await self.release()
+            self._within -= 1
+            await self._end(lambda: not self._within)
 
     async def take(self, *, wait_s: float | None = None) -> Self:
         """On return this agent may speak, and no other that uses the floor. It waits for as long
@@ -97,15 +101,17 @@ class Floor:
 
     async def release(self) -> None:
         """What is being said is said to its end; then this agent is silent, and any role may take
-        the floor. Nothing happens if it is not held."""
-        if not self.is_held:
-            return
+        the floor. If it was lost meanwhile it does not come back. Nothing happens if it is not
+        held, and was not to come back."""
+        await self._end(lambda: True)
+
+    async def _end(self, is_over: Callable[[], bool]) -> None:
         try:
-            await self._played()
+            if self.is_held and is_over():
+                await self._played()
         finally:
-            with suppress(UnbrokenError):  # others wait a little longer then
-                await self._holding.say(FloorSaid(fence=self.fence.number))
-            await self._holding.leave()
+            if is_over():
+                await self._holding.free()
 
     async def _receive(self, kind: type[T]) -> T:
         while True:

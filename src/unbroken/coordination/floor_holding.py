@@ -14,7 +14,8 @@ blocks nobody for so long: its lock ends with its term.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Self
 
 import msgspec
@@ -68,10 +69,10 @@ class FloorLease(Lock):
         """Renew it no more; it is released behind our back."""
         self._stop()
 
-    def _not_granted(self, error: BaseException) -> None:
+    def _not_granted(self, _error: BaseException) -> None:
         """Where nothing is known the same one is asked for again."""
-        if not isinstance(error, ArchiveUnavailable):
-            super()._not_granted(error)
+        if not isinstance(_error, ArchiveUnavailable):
+            super()._not_granted(_error)
 
     def _lose(self, cause: UnbrokenError | None) -> None:
         if self._lost is None:
@@ -134,10 +135,12 @@ class FloorHolding:
 
     async def take(self, wait_s: float | None) -> None:
         """It is held. Raises as `Floor.take`."""
-        async with self._taking:
+        time = asyncio.get_running_loop().time
+        until = None if wait_s is None else time() + wait_s
+        async with self._turn(until):
             if not self.is_held:
                 try:
-                    await self._take(wait_s)
+                    await self._take(until)
                 finally:
                     self._forget()
 
@@ -145,6 +148,20 @@ class FloorHolding:
         """Under the lock that is held. Raises LeaseLost, OldFence, TooLarge,
         ArchiveUnavailable."""
         await self._say(self.lease, said)
+
+    async def free(self) -> None:
+        """Silent from this moment on, and it is nobody's, as far as the service can be told: also
+        if it was lost before, and was to be had again."""
+        lease = self._lease
+        self._let_go()
+        was_to_come = await self._regain_no_more()
+        with suppress(UnbrokenError, TimeoutError):  # others wait a little longer then
+            if lease is not None and lease.is_ours:
+                await self._say(lease, FloorSaid(fence=lease.fence.number))
+            elif was_to_come and self.said.role == self.role:
+                await self._disown()
+        if lease is not None:
+            await lease.close()
 
     async def leave(self) -> None:
         """Silent from this moment on, and the lock is released."""
@@ -158,14 +175,24 @@ class FloorHolding:
         await asyncio.wait({self._regain()}, timeout=RESUME_S)
 
     async def aclose(self) -> None:
-        if self._regaining:
-            self._regaining.cancel()
-            await asyncio.wait({self._regaining})
+        await self._regain_no_more()
         await self.leave()
 
-    async def _take(self, wait_s: float | None) -> None:
+    @asynccontextmanager
+    async def _turn(self, until: float | None) -> AsyncIterator[None]:
+        """One of our tasks asks at a time. Raises Locked behind `until`."""
+        try:
+            async with asyncio.timeout_at(until):
+                await self._taking.acquire()
+        except TimeoutError:
+            raise Locked("another task waits for the floor") from None
+        try:
+            yield
+        finally:
+            self._taking.release()
+
+    async def _take(self, until: float | None) -> None:
         time = asyncio.get_running_loop().time
-        until = None if wait_s is None else time() + wait_s
         overdue: FloorSaid | None = None
         while True:
             left_s = None if until is None else max(0.0, until - time())
@@ -269,6 +296,28 @@ class FloorHolding:
             self._regaining = asyncio.create_task(self._again(), name="unbroken floor again")
         return self._regaining
 
+    async def _regain_no_more(self) -> bool:
+        """Whether it was to be had again."""
+        if self._regaining is None or self._regaining.done():
+            return False
+        self._regaining.cancel()
+        await asyncio.wait({self._regaining})
+        return True
+
+    async def _disown(self) -> None:
+        """It is said to be our role's, which wants it no more. Nothing is heard meanwhile."""
+        until = asyncio.get_running_loop().time() + RESUME_S
+        async with asyncio.timeout_at(until), self._turn(until):
+            try:
+                lease = await self._leased(RESUME_S)
+            finally:
+                self._forget()
+            try:
+                if (await self._before(lease)).role == self.role:
+                    await self._say(lease, FloorSaid(fence=lease.fence.number))
+            finally:
+                await lease.close()
+
     async def _again(self) -> None:
         """As long as it is our role's, try to have it."""
         try:
@@ -282,7 +331,7 @@ class FloorHolding:
             try:
                 async with self._taking:
                     if not self.is_held:
-                        await self._take(RESUME_S)
+                        await self._take(asyncio.get_running_loop().time() + RESUME_S)
             except (Locked, ArchiveUnavailable, Conflict):
                 await asyncio.sleep(AGAIN_S)
             except UnbrokenError as error:  # the session is another agent's, or over

@@ -134,7 +134,7 @@ class LeaseHolder:
         """False: ask again soon."""
         raise NotImplementedError
 
-    def _not_granted(self, error: BaseException) -> None:
+    def _not_granted(self, _error: BaseException) -> None:
         """As far as is known: it may have been granted all the same."""
         self._release()
 
