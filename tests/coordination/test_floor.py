@@ -78,6 +78,7 @@ class Agent:
     def __init__(self, house, role, session):
         self.room = MemoryState(OWNER, house.shared)
         self.held, self.cuts, self.plays = {}, 0, asyncio.Event()
+        self.is_fenced = False
         self.plays.set()
         self.holding = FloorHolding(
             self.room,
@@ -92,6 +93,7 @@ class Agent:
             ),
             held=self.held,
             silenced=self.cut,
+            is_over=lambda: self.is_fenced,
         )
         self.floor = Floor(self.holding, self.played)
         self.following = asyncio.create_task(self.holding.follow())
@@ -341,6 +343,7 @@ async def test_a_term_that_is_over_takes_it_no_more(house):
     one = house.agent("assistant")
     await one.floor.take()
     house.wire.error = CallTaken("term 1 is over")
+    one.is_fenced = True
     one.holding._lease._lose(None)
     await soon(one.holding._regaining.done)
     with pytest.raises(CallTaken):

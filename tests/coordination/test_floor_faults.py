@@ -6,7 +6,10 @@ import pytest
 
 from tests.coordination.test_floor import HANG_S, house, soon
 from unbroken.coordination import floor_holding, holding
-from unbroken.errors import ArchiveUnavailable, Locked
+from unbroken.coordination.changes import StateChange
+from unbroken.coordination.floor_said import KEY
+from unbroken.coordination.stream import StateSnapshot
+from unbroken.errors import ArchiveUnavailable, CallTaken, LeaseLost, Locked, NotFound, Unauthorized
 
 __all__ = ["house"]
 
@@ -16,6 +19,7 @@ pytestmark = pytest.mark.timeout(HANG_S)
 @pytest.fixture(autouse=True)
 def _soon_again(monkeypatch):
     monkeypatch.setattr(holding, "RELEASE_AGAIN_S", 0.01)
+    monkeypatch.setattr(floor_holding, "REFUSED_S", 0.01)
 
 
 def lost(done, times):
@@ -186,3 +190,56 @@ async def test_who_comes_while_the_last_word_is_played_keeps_it(house):
         await speaking
         assert one.floor.is_held
     assert not one.floor.is_held
+
+
+async def test_a_store_that_went_back_says_whose_the_floor_is(house):
+    one = house.agent("assistant")
+    await soon(one.holding._known.is_set)
+    one.following.cancel()
+    now = StateSnapshot(9, [StateChange(KEY, 8, b'{"role": "barker"}', 0)])
+    restored = StateSnapshot(5, [StateChange(KEY, 4, b'{"role": "assistant"}', 0)])
+    seen = []
+
+    async def watch(_prefix):
+        for told in (now, restored, StateChange(KEY, 6, b'{"role": "supervisor"}', 0)):
+            yield told
+            seen.append(one.floor.holder)
+        await asyncio.Event().wait()
+
+    one.room.watch = watch
+    one.following = asyncio.create_task(one.holding.follow())
+    await soon(lambda: len(seen) == 3)
+    assert seen == ["barker", "assistant", "supervisor"]
+
+
+@pytest.mark.parametrize("refusal", [NotFound("no session"), CallTaken("term 2 is over")])
+async def test_a_store_that_does_not_know_the_term_yet_is_asked_again(house, refusal):
+    one = house.agent("assistant")
+    await one.floor.take()
+    house.wire.error = refusal
+    asked = house.wire.asked
+    one.holding._lease._lose(LeaseLost("no such lease"))
+    await soon(lambda: house.wire.asked > asked + 2)
+    house.wire.error = None
+    await soon(lambda: one.floor.is_held)
+
+
+async def test_what_is_no_outage_ends_no_watch(house, caplog):
+    one, other = house.agent("assistant"), house.agent("supervisor")
+    watch, refused = other.room.watch, []
+
+    async def refusing(prefix):
+        if len(refused) < 2:
+            refused.append(prefix)
+            raise Unauthorized("another key")
+        async for told in watch(prefix):
+            yield told
+
+    other.following.cancel()
+    other.room.watch = refusing
+    other.following = asyncio.create_task(other.holding.follow())
+    receiving = asyncio.create_task(other.floor.receive(int))
+    await one.floor.take()
+    await one.floor.pass_to("supervisor", 1)
+    assert await receiving == 1
+    assert "another key" in caplog.text

@@ -67,8 +67,9 @@ class Floor:
     async def take(self, *, wait_s: float | None = None) -> Self:
         """On return this agent may speak, and no other that uses the floor. It waits for as long
         as it takes, over outages too, or raises behind `wait_s`: Locked, ArchiveUnavailable, or
-        Conflict while the service does not know the session. Raises CallTaken. For a role that has
-        died, or has not come yet though the floor was passed to it, it waits ten seconds."""
+        Conflict or NotFound while the service does not know the session. Raises CallTaken. For a
+        role that has died, or has not come yet though the floor was passed to it, it waits ten
+        seconds."""
         await self._holding.take(wait_s)
         return self
 

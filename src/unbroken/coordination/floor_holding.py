@@ -32,6 +32,7 @@ from unbroken.errors import (
     Conflict,
     LeaseLost,
     Locked,
+    NotFound,
     UnbrokenError,
 )
 
@@ -40,6 +41,7 @@ log = logging.getLogger(__name__)
 TTL_S = TTL_S_MAX
 CLAIM_S = 10.0  # so long the floor waits for the role whose it is
 AGAIN_S = 1.0  # between two tries while the service is away, or does not know us yet
+REFUSED_S = 5.0  # ...and where it refuses what may not be refused for good
 RESUME_S = 2.0  # so long a start waits for the floor that an earlier term had
 
 
@@ -83,7 +85,8 @@ class FloorLease(Lock):
 
 
 class FloorHolding:
-    """What one role's agent knows and has of the floor. `silenced` is called when it is lost."""
+    """What one role's agent knows and has of the floor. `silenced` is called when it is lost;
+    `is_over` says whether the call is another agent's, or has ended."""
 
     def __init__(
         self,
@@ -95,12 +98,13 @@ class FloorHolding:
         ask: Callable[[], LeaseAsk],
         held: HeldLocks,
         silenced: Callable[[], None],
+        is_over: Callable[[], bool],
     ) -> None:
         self.role = role
         self.said = FloorSaid()
         self._room, self._wire, self._env = room, wire, env
-        self._ask, self._held, self._silenced = ask, held, silenced
-        self._version = 0
+        self._ask, self._held, self._silenced, self._is_over = ask, held, silenced, is_over
+        self._version, self._has_snapshot = 0, False
         self._lease: FloorLease | None = None
         self._unsure: LeaseAsk | None = None  # asked for; whether it was granted is not known
         self._taking = asyncio.Lock()
@@ -122,9 +126,20 @@ class FloorHolding:
 
     async def follow(self) -> None:
         """Until cancelled: know whose the floor is."""
+        while True:
+            try:
+                await self._follow()
+            except UnbrokenError as error:  # no outage: a key that is being changed, say
+                log.warning("whose the floor is, is not known: %s", error)
+            await asyncio.sleep(REFUSED_S)
+
+    async def _follow(self) -> None:
         async for told in self._room.watch(KEY):
             if isinstance(told, StateSnapshot):
                 found = next((change for change in told.changes if change.key == KEY), None)
+                if self._has_snapshot:  # a restored store may be behind what was known
+                    self._version = told.revision
+                self._has_snapshot = True
                 self._hear(floor_said.told(found), told.revision)
             elif told.key == KEY:
                 self._hear(floor_said.told(told), told.version)
@@ -198,7 +213,7 @@ class FloorHolding:
             left_s = None if until is None else max(0.0, until - time())
             try:
                 others = await self._granted(left_s, overdue)
-            except (ArchiveUnavailable, Conflict):
+            except (ArchiveUnavailable, Conflict, NotFound):
                 if left_s == 0.0:
                     raise
                 await asyncio.sleep(AGAIN_S if left_s is None else min(AGAIN_S, left_s))
@@ -332,8 +347,11 @@ class FloorHolding:
                 async with self._taking:
                     if not self.is_held:
                         await self._take(asyncio.get_running_loop().time() + RESUME_S)
-            except (Locked, ArchiveUnavailable, Conflict):
+            except (Locked, ArchiveUnavailable, Conflict, NotFound):
                 await asyncio.sleep(AGAIN_S)
-            except UnbrokenError as error:  # the session is another agent's, or over
-                log.warning("the floor is not taken again: %s", error)
-                return
+            except UnbrokenError as error:
+                if self._is_over():
+                    return
+                # a restored store, say, that our keeper has not told of this term yet
+                log.warning("the floor is not taken again yet: %s", error)
+                await asyncio.sleep(REFUSED_S)

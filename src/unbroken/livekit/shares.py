@@ -139,6 +139,7 @@ class Shares:
             ask=lambda: self._ask(Pool(LOCK, lock_name(self._ctx.job.room.name)), 1, TTL_S),
             held=locks_of(live),
             silenced=hooks.silenced,
+            is_over=lambda: live.is_fenced or live.is_ended,
         )
         hooks.fence.may_speak = lambda: holding.is_held
         self._floor = Floor(holding, lambda: _said(live, hooks))
