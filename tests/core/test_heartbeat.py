@@ -145,9 +145,10 @@ def test_twenty_agents_at_once_start_one_keeper(tmp_path, keepers):
         agent.stdin.close()
         agent.stdout.close()
     end = time.monotonic() + HANG_S
-    while not spool.env.is_locked(spool.keeper_lock):
+    while "keeper started" not in _read(Path(spool.keeper_log), "keeper.log").decode():
         assert time.monotonic() < end
         time.sleep(0.01)
+    assert spool.env.is_locked(spool.keeper_lock)
     assert Path(spool.keeper_log).read_text().count("keeper started") == 1
     assert len(keepers()) == 1
 
