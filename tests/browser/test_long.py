@@ -101,7 +101,8 @@ async def test_all_is_reached_few_are_drawn_and_only_what_is_new_is_fetched(arch
         assert await turns.count() <= DRAWN_MAX
         assert not await person.is_too_wide()
         await scroll_to_end(page)
-    assert [answer.headers["content-encoding"] for answer in asked] == ["gzip"] * len(asked)
+    whole = [answer for answer in asked if answer.status != 304]  # asked again before it was drawn
+    assert [answer.headers["content-encoding"] for answer in whole] == ["gzip"] * len(whole)
     assert await page.title() == "line 0. · unbroken"
 
     asked.clear()

@@ -21,6 +21,7 @@ BUSY_S = 4.0  # the same for one that does not listen
 ALONE_S = 8.0  # so long nobody may come to a call that is over
 LOOK_S = 0.02
 ASK_S = 0.2  # the service, while a holder is awaited
+FOLLOW_S = 2.0  # the service, while anything else is
 
 
 class Holder(NamedTuple):
@@ -53,6 +54,7 @@ class Drive:
         self._guest: Guest
         self._holder = self._first = Holder(0, "", 0)
         self._begun = 0  # so many lines were said when the caller last said something
+        self._followed = 0.0  # when the service was last asked who has the session
 
     async def run(self) -> Outcome:
         self._room = await asyncio.to_thread(self._house.create_room, self._shape.name)
@@ -71,17 +73,27 @@ class Drive:
 
     async def _meet(self) -> None:
         """Until there is a holder that is not the one before, has started, and hears."""
-        await self._until(self._met, "the next holder", every_s=ASK_S)
+        before = self._holder.term
 
-    async def _met(self) -> bool:
+        async def is_met() -> bool:
+            await self._find()
+            return self._holder.term > before
+
+        await self._until(is_met, "the next holder", every_s=ASK_S)
+
+    async def _follow(self) -> None:
+        """Of two first agents on a slow machine one goes, and the other has the session."""
+        if time.monotonic() - self._followed > FOLLOW_S:
+            await self._find()
+            self._followed = time.monotonic()
+
+    async def _find(self) -> None:
         session = await self._session()
         if not session or session["term"] <= self._holder.term:
-            return False
+            return
         pid = self._pid(session["agent_identity"])
-        if pid is None or not await self._guest.reaches(session["agent_identity"]):
-            return False
-        self._holder = Holder(pid, session["agent_identity"], session["term"])
-        return True
+        if pid is not None and await self._guest.reaches(session["agent_identity"]):
+            self._holder = Holder(pid, session["agent_identity"], session["term"])
 
     async def _kill(self) -> Outcome:
         """At the shape's moment, in what was said since the caller's last words."""
@@ -187,6 +199,7 @@ class Drive:
             async with asyncio.timeout(WAIT_S):
                 while not (found := await condition()):
                     await asyncio.sleep(every_s)
+                    await self._follow()
                 return found
         except TimeoutError:
             raise AssertionError(f"waited {WAIT_S} s for {what}\n{await self._seen()}") from None
