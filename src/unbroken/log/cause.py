@@ -16,6 +16,12 @@ NOBODY_WAITS = frozenset({EMPTY, SERVER_SHUTDOWN})
 NO_CRASH = (RELEASED, EMPTY, SERVER_SHUTDOWN, STORE_RESTORED)  # not for a reason of its agent's own
 ENDED = "ended"  # the call is over: nobody goes on with it
 
+# Why a session is over that nobody came back to.
+PEOPLE_LEFT = "people_left"
+ABANDONED = "abandoned"
+ROOM_CLOSED = "room_closed"
+NOBODY_CAME_BACK = frozenset({PEOPLE_LEFT, ABANDONED, ROOM_CLOSED})
+
 # The note of an agent that has hung up: its session is over when it has left, however it leaves.
 # Null takes it back.
 ENDING = "unbroken.ending"

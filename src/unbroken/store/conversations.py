@@ -278,4 +278,5 @@ def _session(row: Row) -> SessionRow:
         end_reason=row["end_reason"],
         degraded=row["degraded"],
         orphaned_at_us=row["orphaned_at"],
+        is_due=row["next_dispatch_at"] is not None,
     )

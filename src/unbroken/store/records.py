@@ -10,7 +10,7 @@ import msgspec
 
 from unbroken.archive.port import HostAnswer, StoredEntry
 from unbroken.dispatch import Said
-from unbroken.log.cause import EMPTY
+from unbroken.log.cause import NOBODY_CAME_BACK
 from unbroken.log.entries import Recovered
 from unbroken.store.search import Piece
 
@@ -80,6 +80,14 @@ class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
     end_reason: str | None
     degraded: str | None = None  # what is wrong on its holder's host
     orphaned_at_us: int | None = None  # since when it has been without an agent
+    is_due: bool = False  # an agent is asked for: people wait
+
+    @property
+    def left_at_us(self) -> int | None:
+        """When it was without an agent and, as was found then or later, without people."""
+        if self.phase == "ended":
+            return self.orphaned_at_us if self.end_reason in NOBODY_CAME_BACK else None
+        return None if self.is_due else self.orphaned_at_us
 
 
 class CallRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,8 +103,9 @@ class CallRow(msgspec.Struct, frozen=True, kw_only=True):
     def left_at_us(self) -> int | None:
         """When its last people had left; None: they are there, or ended it otherwise."""
         agents = [session for session in self.sessions if session.agent_name is not None]
-        left = [s.orphaned_at_us for s in agents if s.cause == EMPTY and s.orphaned_at_us]
-        return max(left) if left and len(left) == len(agents) else None
+        open_ones = [s for s in agents if s.phase != "ended" or s.end_reason in NOBODY_CAME_BACK]
+        left = [s.left_at_us for s in open_ones if s.left_at_us is not None]
+        return max(left) if left and len(left) == len(open_ones) else None
 
 
 class Room(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from unbroken.archive.port import Archive, Taken
+from unbroken.log.cause import NOBODY_WAITS
 from unbroken.store.port import Store
 from unbroken.store.records import Watched
 from unbroken.testing.holders import TTL_MS, Clock, Holder, entry
@@ -18,6 +19,11 @@ async def orphan(archive: Archive, cause: str, room: str = "room") -> tuple[Hold
     taken = await holder.take(room)
     await holder.append(1, final=cause)
     return holder, taken
+
+
+async def _left_at_us(store: Store, taken: Taken) -> int | None:
+    (call,) = await store.conversations.list_calls(taken.conversation_id)
+    return call.left_at_us
 
 
 class WatchContract:
@@ -198,6 +204,39 @@ class WatchContract:
         (call,) = await store.conversations.list_calls(taken.conversation_id)
         assert (call.end_reason, call.sessions[0].phase) == ("people_left", "ended")
         assert (await holder.append(1, entry())).outcome == "ended"
+
+    @pytest.mark.parametrize("cause", ["empty", "server_shutdown", "killed", "left"])
+    async def test_people_have_left_when_there_is_nobody_to_wait_for(
+        self, store: Store, archive: Archive, clock: Clock, cause: str
+    ) -> None:
+        holder, taken = await orphan(archive, cause)
+        if cause not in NOBODY_WAITS:
+            assert await _left_at_us(store, taken) is None
+            await store.watch.stand_by(taken.session_id, taken.term)
+        left_us = await _left_at_us(store, taken)
+        assert left_us is not None
+        clock.advance(601)
+        ended = await store.watch.end(taken.session_id, taken.term, holder.id, reason="people_left")
+        assert ended
+        assert await _left_at_us(store, taken) == left_us
+
+    async def test_who_waited_until_the_call_was_given_up_had_not_left(
+        self, store: Store, archive: Archive
+    ) -> None:
+        holder, taken = await orphan(archive, "killed")
+        assert await store.watch.end(taken.session_id, taken.term, holder.id, reason="gave_up")
+        assert await _left_at_us(store, taken) is None
+
+    async def test_a_role_that_has_ended_itself_does_not_say_who_is_there(
+        self, store: Store, archive: Archive
+    ) -> None:
+        one, two = Holder(archive), Holder(archive)
+        taken = await one.take()
+        await two.take(role="supervisor")
+        await one.append(1, entry(b'{"reason":"done"}', kind="ended"))
+        assert await _left_at_us(store, taken) is None
+        await two.append(1, final="empty")
+        assert await _left_at_us(store, taken) is not None
 
     async def test_a_session_that_was_taken_meanwhile_is_not_ended(
         self, store: Store, archive: Archive, clock: Clock

@@ -5,7 +5,7 @@ from uuid import UUID
 import structlog
 
 from unbroken.errors import RoomServerUnavailable
-from unbroken.log.cause import EMPTY
+from unbroken.log.cause import ABANDONED, EMPTY, PEOPLE_LEFT, ROOM_CLOSED
 from unbroken.service.livekit_rooms import LiveRoom
 from unbroken.service.parts import ServiceParts
 from unbroken.service.watch.rounds import Rounds, is_room_of, pages
@@ -37,7 +37,7 @@ class Ends:
     async def _end_abandoned(self) -> bool:
         """A page of those for whom nobody came back; whether there may be more."""
         found = await self._store.watch.list_abandoned(orphaned_s=self._rejoin_s)
-        why = {s.session_id: "people_left" if s.cause == EMPTY else "abandoned" for s in found}
+        why = {s.session_id: PEOPLE_LEFT if s.cause == EMPTY else ABANDONED for s in found}
         ended = [await self._end(session, why[session.session_id]) for session in found]
         return any(ended)
 
@@ -49,7 +49,7 @@ class Ends:
             for session in page:
                 room = rooms.get(session.call.room_name)
                 if room is None or not is_room_of(room, session.call, is_expected=True):
-                    await self._end(session, "room_closed")
+                    await self._end(session, ROOM_CLOSED)
 
     async def _closing(self, after: UUID) -> list[Watched]:
         return await self._store.watch.list_closing(orphaned_s=ROOM_GONE_S, after=after)

@@ -94,12 +94,12 @@ where session_id = :session_id and term = :term and holder = :holder and phase <
 
 -- name: get_session
 select session_id, call_id, role, agent_name, agent_identity, phase, term, last_seq, opened_at, cause, end_reason,
-  degraded, orphaned_at
+  degraded, orphaned_at, next_dispatch_at
 from sessions where session_id = :session_id and tenant = :tenant;
 
 -- name: list_sessions
 select session_id, call_id, role, agent_name, agent_identity, phase, term, last_seq, opened_at, cause, end_reason,
-  degraded, orphaned_at
+  degraded, orphaned_at, next_dispatch_at
 from sessions where call_id = :call_id order by session_id limit :limit;
 
 -- name: get_session_of_identity
