@@ -18,6 +18,7 @@ class Replica:
 
     def __init__(self, name: str) -> None:
         self.name, self.is_mute, self.asked = name, False, []
+        self.status = b"200 OK"
 
     async def serve(self, reader, writer):
         while head := await reader.readuntil(b"\r\n\r\n"):
@@ -28,7 +29,8 @@ class Replica:
             if self.is_mute:
                 await asyncio.sleep(HANG_S)
             said = self.name.encode()
-            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(said), said))
+            head = b"HTTP/1.1 %s\r\ncontent-length: %d\r\n\r\n" % (self.status, len(said))
+            writer.write(head + said)
             await writer.drain()
 
 
@@ -102,6 +104,19 @@ async def test_what_got_no_answer_is_asked_elsewhere_only_by_who_asks_again():
             assert len(one.asked) == 1
             assert two.asked == []
             assert await answer_of(client, "POST", b"words") == "two"
+
+
+async def test_who_is_told_that_it_cannot_answer_now_asks_elsewhere_the_next_time():
+    async with (
+        replicas("one", "two") as (one, two, urls, _),
+        http_client(",".join(urls), key=None, timeout_s=HANG_S) as client,
+    ):
+        one.status = b"404 Not Found"
+        assert await answer_of(client) == "one"  # an answer as any other
+        one.status = b"503 Service Unavailable"
+        assert await answer_of(client) == "one"
+        assert await answer_of(client) == "two"
+    assert (len(one.asked), len(two.asked)) == (2, 1)
 
 
 async def test_many_that_fail_at_once_move_on_by_one():

@@ -84,6 +84,6 @@ async def test_what_is_neither_in_the_backup_nor_kept_is_a_gap_with_a_name(
         await later(keeper, env, is_shipped)
     found = await store.sessions.verify(session_id)
     assert (found.is_whole, found.entries) == (True, 6)
-    (told,) = [r for r in caplog.records if "nobody has what it lacks" in r.message]
+    (told,) = [r for r in caplog.records if "has not what it lacks" in r.message]
     assert (told.entries, told.session_id) == (3, str(session_id))
     await second.close("left")

@@ -99,6 +99,17 @@ async def test_nobody_is_told_where_nobody_comes(spool, store, monkeypatch):
     assert job.reasons == [turning_away.FULL]
 
 
+async def test_who_cannot_look_who_is_there_leaves_all_the_same(spool, store, monkeypatch):
+    async def cannot(_joining):
+        raise OSError("LiveKit is away")
+
+    monkeypatch.setattr(joining.Joining, "people_who_come", cannot)
+    session = Saying()
+    job = await turned_away(spool, store, session)
+    assert session.said == []
+    assert job.reasons == [turning_away.FULL]
+
+
 async def fails():
     raise RuntimeError("no voice")
 

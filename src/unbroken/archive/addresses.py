@@ -11,6 +11,7 @@ import httpx
 
 from unbroken.errors import SettingsInvalid
 
+AWAY = (502, 503, 504)  # it is there, and what it needs is not; another one may have it
 SCHEMES = ("http", "https")
 PORT_MAX = 65_535
 CONNECT_S = 1.0  # a host that does not answer at all costs one such wait, and not the whole request
@@ -49,7 +50,8 @@ class Addresses(httpx.AsyncBaseTransport):
     """Sends to one of several addresses what is meant for the first of them.
 
     A request that reached nobody goes to the next address at once. One that got no answer is not
-    sent again here, for it may have been done: who asks again asks the next address.
+    sent again here, for it may have been done: who asks again asks the next address. So does who
+    was told that the service cannot answer now.
     """
 
     def __init__(self, named: Sequence[str], *, verify: ssl.SSLContext | bool) -> None:
@@ -71,11 +73,18 @@ class Addresses(httpx.AsyncBaseTransport):
     async def _send(self, request: httpx.Request) -> httpx.Response:
         at = self._at
         try:
-            return await self._sending.handle_async_request(self._meant_for(at, request))
+            answer = await self._sending.handle_async_request(self._meant_for(at, request))
         except BaseException:  # also who waits no longer: the next one asks elsewhere
-            if self._at == at:  # of many that failed here one moves on
-                self._at = (at + 1) % len(self._places)
+            self._leave(at)
             raise
+        if answer.status_code in AWAY:
+            self._leave(at)
+        return answer
+
+    def _leave(self, at: int) -> None:
+        """Of many that failed there one moves on."""
+        if self._at == at:
+            self._at = (at + 1) % len(self._places)
 
     def _meant_for(self, at: int, request: httpx.Request) -> httpx.Request:
         place, first = self._places[at], self._places[0].raw_path.rstrip(b"/")

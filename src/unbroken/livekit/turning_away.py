@@ -37,22 +37,29 @@ async def joined(
     try:
         return await joining.join()
     except LimitReached as error:
-        if len(await joining.people_who_come()):
-            await _say_so(session, ctx, error, options)
-        shut_down(ctx, FULL)
+        log.warning("turned away", extra={"room": ctx.room.name, "why": error.said})
+        try:
+            await _tell(joining, session, ctx, error, options)
+        finally:
+            shut_down(ctx, FULL)
         raise
 
 
-async def _say_so(
-    session: AgentSession[Any], ctx: JobContext, error: LimitReached, options: dict[str, Any]
+async def _tell(
+    joining: Joins[Any],
+    session: AgentSession[Any],
+    ctx: JobContext,
+    error: LimitReached,
+    options: dict[str, Any],
 ) -> None:
-    """Say the sentence of `error` in the room with the voice of `session`, and hear nobody
-    meanwhile. Never raises; a session without a voice says nothing, and the job's log does.
+    """Say the sentence of `error` to who is in the room, with the voice of `session`, and hear
+    nobody meanwhile. Never raises; a session without a voice says nothing.
 
     Nothing of it is in a journal: the call was never ours.
     """
-    log.warning("turned away", extra={"room": ctx.room.name, "why": error.said})
     try:
+        if not len(await joining.people_who_come()):
+            return
         async with asyncio.timeout(SAY_S):
             await session.start(Agent(instructions=""), room=ctx.room, **options)
             session.input.set_audio_enabled(False)

@@ -50,8 +50,7 @@ def missing(read: UsualConversation, kept: KeptConversation) -> list[UsualMessag
     there, here = _names(m.said for m in kept.messages), _names(read.messages)
     if _place(there, here) is not None:
         return []
-    known = next(n for n in range(len(here), -1, -NAME_BYTES) if there.endswith(here[:n]))
-    return list(read.messages[known // NAME_BYTES :])
+    return list(read.messages[_overlap(_parts(there), _parts(here)) :])
 
 
 def differences(read: UsualConversation, kept: KeptConversation) -> Iterator[str]:
@@ -98,6 +97,29 @@ def _take(left: Counter[bytes], name: bytes) -> bool:
 
 def _names(messages: Sequence[UsualMessage] | Iterator[UsualMessage]) -> bytes:
     return b"".join(message.name for message in messages)
+
+
+def _parts(names: bytes) -> list[bytes]:
+    return [names[at : at + NAME_BYTES] for at in range(0, len(names), NAME_BYTES)]
+
+
+def _overlap(there: Sequence[bytes], here: Sequence[bytes]) -> int:
+    """How many of the first of `here` are the last of `there`, at the most. Knuth, Morris and
+    Pratt: what is read once is not read again, however much repeats itself."""
+    fall = [0] * len(here)  # of each beginning of `here`: how much of it is also its end
+    for at in range(1, len(here)):
+        fall[at] = _longer(fall[at - 1], here[at], here, fall)
+    known = 0
+    for name in there:
+        known = _longer(known, name, here, fall)
+    return known
+
+
+def _longer(known: int, name: bytes, here: Sequence[bytes], fall: Sequence[int]) -> int:
+    """What is known when `name` comes behind it."""
+    while known and (known == len(here) or here[known] != name):
+        known = fall[known - 1]
+    return known + (known < len(here) and here[known] == name)
 
 
 def _place(there: bytes, here: bytes) -> int | None:

@@ -29,17 +29,23 @@ def admit_room(tx: Transaction, room: OpenedRoom, *, limits: CallLimits, lease_i
 
 
 def admit_call(
-    tx: Transaction, name: str, call_id: UUID, *, goes_on: bool, limits: CallLimits
+    tx: Transaction,
+    name: str,
+    call_id: UUID,
+    *,
+    goes_on: bool,
+    has_begun: bool,
+    limits: CallLimits,
 ) -> None:
     """An agent has taken a session of the call: it has the places of its room, or its own. One that
-    `goes_on` is never refused. Raises LimitReached."""
+    `goes_on`, or `has_begun` without the service, is never refused. Raises LimitReached."""
     for pool, limit in limits.pools(_user_of_call(tx, call_id)):
         place = {"pool": pool.text, "call_id": call_id}
         if tx.one("has_place", **place):
             continue
         if not goes_on and tx.one("give_place", **place, room_name=name, ttl=WITH_CALL_US):
             continue
-        most = LEASES_MAX if goes_on else limit
+        most = LEASES_MAX if goes_on or has_begun else limit
         _grant(tx, _ask(pool, most, name, call_id, WITH_CALL_US), call_id=call_id)
 
 

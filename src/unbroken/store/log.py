@@ -78,7 +78,7 @@ class StoredArchive:
             )
         if grant["missing"]:
             about = {"session_id": str(grant["session_id"]), "entries": grant["missing"]}
-            log.error("the store went back, and nobody has what it lacks", extra=about)
+            log.error("the store went back, and this host has not what it lacks", extra=about)
         start = LogPlace(session_id=grant["session_id"], holder=request.holder, seq=0, chain=b"")
         return _taken(grant, await self._read(start, is_held=False), store)
 

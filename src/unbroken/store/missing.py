@@ -1,4 +1,4 @@
-"""What a store that went back lacks, and nobody has any more: named in the log, never passed over.
+"""What a store that went back lacks, and its host has no more: named in the log, never passed over.
 
 Theory of operation. A holder that is granted again knows behind how many entries its own began. Its
 keeper asks when the journals of earlier holders have nothing more to ship, so what the log lacks

@@ -71,8 +71,8 @@ def take(
     call, role = _place(tx, request)
     if role == SAVED:
         raise InvalidInput(f"the role {SAVED} is the service's own")
-    goes_on = bool(request.is_begun or request.granted_term)
-    goes_on = goes_on or admission.goes_on(tx, call["call_id"])
+    has_begun = bool(request.is_begun or request.granted_term)
+    goes_on = admission.goes_on(tx, call["call_id"])
     taken = tx.one(
         "take",
         session_id=request.new_session_id,
@@ -87,8 +87,9 @@ def take(
     )
     if taken is None:
         return _refused(tx, call, role)
-    about = (tx, request.room_name, call["call_id"])
-    admission.admit_call(*about, goes_on=goes_on, limits=limits)
+    if request.agent_name is not None:  # without one it is no agent, and keeps no caller's place
+        about = (tx, request.room_name, call["call_id"])
+        admission.admit_call(*about, goes_on=goes_on, has_begun=has_begun, limits=limits)
     said.note(tx, taken["session_id"], request.said)
     tx.one("reopen_call", call_id=call["call_id"])
     tx.one("count_term_crashes", **dict(taken), window=CRASH_WINDOW_US, no_crash=NO_CRASH)

@@ -132,6 +132,26 @@ class AdmissionContract:
         await take(store, "two", one, is_begun=True)
         assert await held(store) == 2
 
+    async def test_a_call_that_began_while_it_was_away_has_the_place_of_its_room(
+        self, store: Store
+    ) -> None:
+        one = at_most(1)
+        await store.rooms.admit(OpenedRoom("one"), limits=one)
+        await take(store, "one", one, is_begun=True)
+        assert await held(store) == 1
+
+    async def test_what_is_no_agent_has_no_place_and_keeps_none(self, store: Store) -> None:
+        one, saved = at_most(1), {"role": "backend", "agent_name": None, "is_begun": True}
+        await take(store, "two", one, **saved)
+        await take(store, "one", one, **saved)
+        assert await held(store) == 0
+        agent, taken = await take(store, "one", one)
+        with pytest.raises(LimitReached):  # what was saved before is no call that goes on
+            await take(store, "two", one)
+        await store.watch.end(taken.session_id, taken.term, agent.id, reason="done")
+        assert await held(store) == 0
+        await take(store, "two", one)
+
     async def test_several_roles_of_a_call_are_one_call(self, store: Store) -> None:
         one = at_most(1)
         first, taken = await take(store, "one", one)

@@ -74,12 +74,13 @@ select call_id, conversation_id, room_name, started_at, ended_at, end_reason, is
 where call_id = :call_id and tenant = :tenant;
 
 -- name: end_call
--- When no session of it is open any more; its places are free then.
+-- When no session of it is open any more. Its places are free when no agent has one.
 update calls set ended_at = :now, end_reason = :reason
 where call_id = :call_id and ended_at is null
   and not exists (select 1 from sessions s where s.call_id = :call_id and s.phase <> 'ended');
 delete from leases where tenant = :tenant and call_id = :call_id
-  and exists (select 1 from calls c where c.call_id = :call_id and c.ended_at is not null);
+  and not exists (select 1 from sessions s
+                  where s.call_id = :call_id and s.phase <> 'ended' and s.agent_name is not null);
 
 -- name: reopen_call
 -- A session of it goes on: the store that ended it had gone back.
