@@ -198,11 +198,25 @@ async def test_what_a_service_has_open_is_left_alone(tmp_path, source, database,
             await copied(source, target)
 
 
-async def test_a_postgresql_that_a_service_has_open_is_left_alone(tmp_path, source, database):
-    async with opened(database):
+@pytest.mark.parametrize("name", ["", "?application_name=prod"])
+async def test_a_postgresql_that_a_service_has_open_is_left_alone(tmp_path, source, database, name):
+    async with opened(database + name):
         for of, to in ((source, database), (database, tmp_path / "back")):
             with pytest.raises(SettingsInvalid, match="is connected with the database"):
                 await copied(of, to)
+
+
+async def test_who_connects_while_it_is_copied_is_seen_when_all_is_compared(
+    tmp_path, source, database
+):
+    await copied(source, database)
+    async with open_copy(database, str(tmp_path / "back"), Host(), lambda *_: None) as copy:
+        await copy.begin()
+        await copy.run()
+        async with opened(f"{database}?application_name=prod"):
+            with pytest.raises(SettingsInvalid, match="a service or another copy is connected"):
+                await copy.compare()
+        await copy.compare()
 
 
 async def test_other_tables_are_left_alone(tmp_path, source, database):

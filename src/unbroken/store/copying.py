@@ -8,7 +8,15 @@ service takes half of it for all. Statements are made of the columns that both s
 no other copy of them.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from typing import Any, NamedTuple, TypeAlias
 
 from unbroken.errors import Conflict, SettingsInvalid
@@ -40,12 +48,14 @@ class Column(NamedTuple):
 
 
 class Side(NamedTuple):
-    """An opened database. `patience` is run before what may take long."""
+    """An opened database. `patience` is run before what may take long. `check_alone` raises
+    SettingsInvalid if a service is connected with it; None: nobody else can open it."""
 
     database: Database
     name: str
     tables: Mapping[str, tuple[Column, ...]]
     patience: str | None = None
+    check_alone: Callable[[], Awaitable[None]] | None = None
 
 
 class Table:
@@ -163,12 +173,17 @@ class Copy:
                 ) from error
 
     async def compare(self) -> None:
-        """Each row is the same on both sides, and as many are there. Raises Conflict."""
+        """Each row is the same on both sides, and as many are there. Raises Conflict, and
+        SettingsInvalid if a service has connected meanwhile: a table that was compared may be
+        another one by now."""
         async for table, put, gone in self._differing():
             keys = _shown_keys(table, put) or "/".join(map(_shown, gone[0]))
             raise Conflict(
                 f"{table.name} differs at {keys}: {self._source.name} was changed meanwhile"
             )
+        for side in (self._source, self._target):
+            if side.check_alone is not None:
+                await side.check_alone()
 
     async def verified(self) -> AsyncIterator[Verified]:
         """The log of each session of the target, its chain and its lines; not its large parts."""

@@ -25,8 +25,8 @@ OPTIONS: dict[str, Any] = {  # whatever the URL says wins
     "keepalives_idle": 10,
     "keepalives_interval": 3,
     "keepalives_count": 3,
-    "application_name": "unbroken",
 }
+OURS = "unbroken"  # how the names of our connections begin, so that a copy sees them
 
 
 class InTransaction(NamedTuple):
@@ -39,7 +39,7 @@ class Connecting:
 
     def __init__(self, url: str, env: Env) -> None:
         try:
-            self._options = OPTIONS | psycopg.conninfo.conninfo_to_dict(url)
+            self._options = OPTIONS | _named(psycopg.conninfo.conninfo_to_dict(url))
         except psycopg.ProgrammingError:
             raise bad_url() from None
         self._connection: Connection | None = None
@@ -98,3 +98,9 @@ def _begun(connection: Connection, statements: str) -> InTransaction:
 def bad_url() -> SettingsInvalid:
     """What the driver says may hold the password."""
     return SettingsInvalid("the database's URL is none")
+
+
+def _named(options: dict[str, Any]) -> dict[str, Any]:
+    given = options.get("application_name", "")
+    name = given if given.startswith(OURS) else f"{OURS} {given}".rstrip()
+    return options | {"application_name": name}

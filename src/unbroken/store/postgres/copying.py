@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -13,6 +14,8 @@ from unbroken.store.copying import Column, Made, Side
 from unbroken.store.postgres import indexing, migrating
 from unbroken.store.postgres.connecting import Connecting, bad_url
 from unbroken.store.postgres.database import PostgresDatabase
+
+LOOKS, LOOK_S = 20, 0.1  # who has just left is seen for a moment
 
 # How a value is read and written as a number, a text or bytes.
 _AS: Mapping[str, tuple[str, str]] = {
@@ -59,15 +62,19 @@ async def _opened(url: str, env: Env, *, may_be_empty: bool) -> AsyncIterator[Si
     if before not in (0, now):
         raise SettingsInvalid(f"{name} has tables of version {before}, this one has {now}")
     async with PostgresDatabase.open(named, env, is_copy=True) as database:
-        await _check_alone(database, name, own)
+        check_alone = partial(_check_alone, database, name, own)
+        await check_alone()
         rows = await database.read(lambda tx: tx.all("list_copied"))
-        yield Side(database, name, _tables(rows), "set local statement_timeout = 0")
+        yield Side(database, name, _tables(rows), "set local statement_timeout = 0", check_alone)
 
 
 async def _check_alone(database: PostgresDatabase, name: str, own: str) -> None:
-    (found,) = await database.read(lambda tx: tx.all("count_others", own=own))
-    if found["count"]:
-        raise SettingsInvalid(f"a service or another copy is connected with {name}: stop it first")
+    for _ in range(LOOKS):
+        (found,) = await database.read(lambda tx: tx.all("count_others", own=own))
+        if not found["count"]:
+            return
+        await asyncio.sleep(LOOK_S)
+    raise SettingsInvalid(f"a service or another copy is connected with {name}: stop it first")
 
 
 def _tables(rows: list[Mapping[str, Any]]) -> dict[str, tuple[Column, ...]]:
