@@ -66,6 +66,12 @@ async def hangs(*_: Any) -> Any:
     await asyncio.sleep(3_600)
 
 
+async def awaits_what_was_cancelled(*_: Any) -> Any:
+    work = asyncio.ensure_future(hangs())
+    work.cancel()
+    await work
+
+
 def a_voice() -> Roomless:
     return Roomless(llm=ScriptedLLM(RULES))
 
@@ -79,7 +85,7 @@ async def test_a_sentence_is_said_to_its_end(killed, spool, store):
     await session.aclose()
 
 
-@pytest.mark.parametrize("planner", [raises, hangs, lambda _: "silent"])
+@pytest.mark.parametrize("planner", [raises, hangs, awaits_what_was_cancelled, lambda _: "silent"])
 async def test_a_planner_that_fails_is_named_and_the_default_plan_used(
     killed, spool, store, monkeypatch, planner
 ):
@@ -92,7 +98,7 @@ async def test_a_planner_that_fails_is_named_and_the_default_plan_used(
     await session.aclose()
 
 
-@pytest.mark.parametrize("run", [raises, hangs])
+@pytest.mark.parametrize("run", [raises, hangs, awaits_what_was_cancelled])
 async def test_a_custom_plan_that_fails_or_hangs_costs_itself(
     killed, spool, store, monkeypatch, run
 ):

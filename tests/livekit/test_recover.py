@@ -103,12 +103,24 @@ async def hangs(*_: Any) -> Any:
     await asyncio.sleep(3_600)
 
 
+async def awaits_what_was_cancelled(*_: Any) -> Any:
+    work = asyncio.ensure_future(hangs())
+    work.cancel()
+    await work
+
+
+def is_cancelled(*_: Any) -> Any:
+    raise asyncio.CancelledError
+
+
 @pytest.mark.parametrize(
     ("planner", "why"),
     [
         (raises, "ValueError: the application's own"),
         (fails, "ValueError: the application's own"),
         (hangs, "TimeoutError"),
+        (awaits_what_was_cancelled, "CancelledError"),
+        (is_cancelled, "CancelledError"),
         (lambda _: None, "it gave no plan, but NoneType"),
         (lambda _: Answer, "it gave no plan, but StructMeta"),
     ],
@@ -129,13 +141,18 @@ async def test_a_plan_of_the_applications_own_is_taken():
     assert await recover.planned(FACTS, None) == (Resume(), None)
 
 
-@pytest.mark.parametrize("run", [raises, fails])
-async def test_a_custom_plan_that_fails_is_replaced_by_the_default_plan(session, run):
+@pytest.mark.parametrize(
+    ("run", "why"),
+    [
+        (raises, "ValueError: the application's own"),
+        (fails, "ValueError: the application's own"),
+        (awaits_what_was_cancelled, "CancelledError"),
+        (is_cancelled, "CancelledError"),
+    ],
+)
+async def test_a_custom_plan_that_fails_is_replaced_by_the_default_plan(session, run, why):
     words = await recover.perform(Custom(run), session, FACTS)
-    assert words == (
-        "degraded: the custom plan failed (ValueError: the application's own), "
-        "the default plan was used"
-    )
+    assert words == f"degraded: the custom plan failed ({why}), the default plan was used"
     await until(lambda: said(session), "said")
     assert said(session) == [("assistant", "And two.")]
 
@@ -169,6 +186,14 @@ async def test_a_custom_plan_ends_with_a_start_that_is_called_off(session):
     await asyncio.wait_for(ended.wait(), 10)
     with pytest.raises(asyncio.CancelledError):
         await performing
+
+
+async def test_a_start_that_is_called_off_while_a_plan_is_made_ends():
+    making = asyncio.ensure_future(recover.planned(FACTS, hangs))
+    await asyncio.sleep(0.01)
+    making.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await making
 
 
 async def test_a_question_behind_which_something_was_said_is_answered(session):

@@ -17,7 +17,7 @@ from livekit.agents import AgentSession, JobContext, ToolExecutionUpdatedEvent
 from livekit.agents.beta import EndCallTool
 
 from unbroken.live.live import Live
-from unbroken.livekit.guard import guarded
+from unbroken.livekit.guard import guarded, is_called_off
 from unbroken.log.cause import ENDING
 from unbroken.log.entries import Noted
 
@@ -76,7 +76,7 @@ class HangingUp:
     def _noting(self, act: Callable[P, T], note: Callable[..., None]) -> Callable[P, T]:
         @functools.wraps(act)
         def noted(*args: P.args, **kwargs: P.kwargs) -> T:
-            if not _is_cleaning_up():
+            if not is_called_off():  # a cancelled task puts away what it had; it does not decide
                 note(*args, **kwargs)
             return act(*args, **kwargs)
 
@@ -147,12 +147,3 @@ def shut_down(ctx: JobContext, reason: str) -> bool:
         log.exception("the job would not shut down")
         return False
     return True
-
-
-def _is_cleaning_up() -> bool:
-    """A task that was cancelled puts away what it had; it does not decide."""
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:  # called from a thread
-        return False
-    return task is not None and task.cancelling() > 0

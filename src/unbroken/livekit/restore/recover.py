@@ -24,6 +24,7 @@ from unbroken.archive.port import Taken
 from unbroken.env import Env
 from unbroken.live.live import Live
 from unbroken.livekit import fragile, tasks
+from unbroken.livekit.guard import raise_if_called_off
 from unbroken.livekit.restore import called_again, restore
 from unbroken.livekit.saying import by_voice_or_model
 from unbroken.log.mark import Mark
@@ -47,6 +48,7 @@ Planner: TypeAlias = Callable[[Facts], Plan | Awaitable[Plan]]
 
 PLAN_S = 5.0  # so long `start` waits for an application's plan to be made, and to be carried out
 NOT_AS_PLANNED = "unbroken.not_as_planned"  # the note of what a custom plan came to
+FAILURES = (Exception, asyncio.CancelledError)  # of what is awaited, unless we are called off
 _running: set[asyncio.Future[Any]] = set()  # custom plans that take longer
 
 
@@ -84,7 +86,8 @@ async def put_back(
     """The agent to go on with. A fault of ours costs what was not put back yet."""
     try:
         return await restored.put_back(session)
-    except Exception as error:
+    except FAILURES as error:
+        raise_if_called_off(error)
         log.exception("not all was put back")
         problems["restore"] = f"degraded: it broke off: {_words(error)}"
         return first
@@ -106,7 +109,8 @@ async def planned(facts: Facts, planner: Planner | None) -> tuple[Plan, str | No
         if isinstance(plan, get_args(Plan)):
             return plan, None
         why = f"it gave no plan, but {type(plan).__name__}"
-    except Exception as error:
+    except FAILURES as error:
+        raise_if_called_off(error)
         log.exception("on_recovery failed, the default plan is used")
         why = _words(error)
     return default_plan(facts), f"degraded: on_recovery failed ({why}), the default plan was used"
@@ -185,7 +189,8 @@ async def _run(
         raise
     if not work.done():
         return f"degraded: the custom plan had not ended after {PLAN_S:g} s"
-    if work.cancelled() or (error := work.exception()) is None:
+    error = asyncio.CancelledError() if work.cancelled() else work.exception()
+    if error is None:
         return None
     await perform(default_plan(facts), session, facts)
     return f"degraded: the custom plan failed ({_words(error)}), the default plan was used"
@@ -212,7 +217,8 @@ async def forget_the_start(session: AgentSession[Any], known: set[str]) -> None:
     are there that were. Where that fails some of it stays."""
     try:
         await _forget_the_start(session, known)
-    except Exception:
+    except FAILURES as error:
+        raise_if_called_off(error)
         log.exception("what LiveKit adds at a start stays in the history")
 
 
