@@ -11,6 +11,8 @@ from tests.core.conftest import store
 from tests.livekit.job import Job, QuietHost, Roomless, call_in, shipped
 from tests.livekit.realtime import Realtime
 from tests.livekit.speaking import Speaker, said, until
+from unbroken.livekit import fragile
+from unbroken.livekit.participants import Participants
 from unbroken.livekit.restore import recover, restore
 from unbroken.livekit.saying import GO_ON
 from unbroken.log.mark import Mark, Speech
@@ -23,7 +25,7 @@ FLYING = Mark(Speech("Host", "One. And two.", "One. And", 900))
 
 
 class Host(Agent):
-    def __init__(self) -> None:
+    def __init__(self, name: str = "") -> None:
         super().__init__(instructions="x")
 
 
@@ -36,7 +38,7 @@ def env():
 async def killed(spool, store):
     """A call whose agent was killed in a sentence."""
     job, session = Job(), Roomless(llm=ScriptedLLM(RULES))
-    call = await call_in(job, spool, store.archive).start(session, agent=Host())
+    call = await call_in(job, spool, store.archive).start(session, agent=Host("ann"))
     await session.generate_reply(user_input="hello")
     call.live.mark(FLYING)
     for task in call._tasks:
@@ -53,7 +55,7 @@ async def gone_on(spool, store, session, planner=None):
     if planner:
         call.on_recovery(planner)
     async with asyncio.timeout(30):
-        await call.start(session, agent=Host())
+        await call.start(session, agent=Host("ann"))
     assert not call.is_new
     return call
 
@@ -136,6 +138,11 @@ BREAKING = [
     (restore.plan, "repairs", "in flight", "degraded: "),
     (restore.Restored, "_put_back_options", "restore", "degraded: it broke off: "),
     (restore.Restored, "_current", "restore", "degraded: it broke off: "),
+    (restore, "again", "restore", "degraded: it broke off: "),
+    (restore.Restored, "_live_digests", "restore", "degraded: not compared: "),
+    (restore.arguments, "differences", "arguments of Host", "degraded: cannot be compared: "),
+    (Participants, "difference", "participants", "degraded: cannot be compared: "),
+    (fragile, "awaited", "listening to", "degraded: cannot be read: "),
 ]
 
 

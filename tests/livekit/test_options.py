@@ -10,6 +10,7 @@ from tests.agents.scripted import ScriptedLLM
 from tests.livekit.holders import Holder
 from unbroken.livekit import hooks
 from unbroken.livekit.state import models, options
+from unbroken.recovery.report import NOT_COMPARED
 
 KNOWN = {"api_key": "k", "api_secret": "s"}
 RULES = [("", "You said {heard}.")]
@@ -177,6 +178,64 @@ async def test_a_setting_that_cannot_be_put_back_is_named_and_costs_no_other(sta
     assert after.session.stt.language == "ar"
     without = await start.after(first)
     assert without.report["options"] == "degraded: not as it was: stt.language, tts.voice"
+
+
+class Unconnected(Speaks):
+    """Says nothing of itself before it is connected, and has a setting that equals nothing."""
+
+    connected = False
+
+    def update_options(self, *, voice=None, odd=None) -> None:
+        super().update_options(voice=voice)
+
+    @property
+    def odd(self):
+        return Odd()
+
+    @property
+    def model(self):
+        if not self.connected:
+            raise RuntimeError("not connected")
+        return "sonic"
+
+
+class Odd:
+    def __eq__(self, other):
+        raise ValueError("ambiguous")
+
+    __hash__ = None
+
+
+async def test_a_model_that_says_nothing_of_itself_stops_no_start(start):
+    first = await start(tts=Unconnected())
+    first.session.tts.update_options(voice="bob")
+    await first.say("hi")
+    after = await start.after(first, tts=Unconnected())
+    assert after.session.tts._opts["voice"] == "bob"
+    assert after.report["options"] == "exact"
+
+
+async def test_a_model_that_is_named_only_later_is_not_taken_for_the_one_before(start):
+    first = await start(tts=Unconnected())
+    first.session.tts.connected = True
+    await first.say("hi")
+    after = await start.after(first, tts=Unconnected())
+    assert after.report["options"] == "degraded: not as it was: models of Agent"
+
+
+def test_settings_of_a_model_whose_signature_nobody_knows_are_none():
+    class Native(Speaks):
+        update_options = dict.update
+
+    assert models.settings(Native()) == {}
+
+
+async def test_options_that_cannot_be_read_stop_no_start(start, monkeypatch):
+    monkeypatch.setattr(options, "read", None)
+    first = await start()
+    await first.say("hi")
+    after = await start.after(first)
+    assert after.report["options"] == f"missing: {NOT_COMPARED}"
 
 
 async def test_options_of_an_agent_that_is_not_here_wait_for_it(start):

@@ -39,3 +39,7 @@ def raise_if_called_off(error: BaseException) -> None:
     """Raises `error` where it is the CancelledError by which the running task itself ends."""
     if isinstance(error, asyncio.CancelledError) and is_called_off():
         raise error
+
+
+def words_of(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -6,6 +6,7 @@ away another one of the call may stand in, who is listened to until the caller i
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -17,9 +18,11 @@ from unbroken.live.live import Live
 from unbroken.livekit import fragile
 from unbroken.livekit import room as rooms
 from unbroken.livekit.callers import Callers
-from unbroken.livekit.guard import guarded
+from unbroken.livekit.guard import guarded, words_of
 from unbroken.livekit.restore.restore import Restored
 from unbroken.log.entries import ListenedTo
+
+log = logging.getLogger(__name__)
 
 FIELD = "listening to"
 NOBODY = ListenedTo(None)
@@ -63,13 +66,19 @@ class Listening:
         self._room.on("participant_disconnected", self._left)
 
     def judge(self, restored: Restored) -> None:
-        """Whether the agent listens as the last holder did."""
-        with contextlib.suppress(RuntimeError):  # started without a room
+        """Whether the agent listens as the last holder did. Never raises: where nobody can tell,
+        that is said."""
+        try:
             now, wanted = fragile.awaited(self._session), self._wanted()
-            if wanted or self._has_let_go:
-                is_it = now == wanted if wanted else now not in self._callers.were_here
-                why = None if is_it else f"it listens to {now or 'whoever comes'}"
-                restored.judge(FIELD, why)
+        except RuntimeError:  # started without a room
+            return
+        except Exception as error:
+            log.exception("it is not known whom the agent listens to")
+            restored.judge(FIELD, f"cannot be read: {words_of(error)}")
+            return
+        if wanted or self._has_let_go:
+            is_it = now == wanted if wanted else now not in self._callers.were_here
+            restored.judge(FIELD, None if is_it else f"it listens to {now or 'whoever comes'}")
 
     def _wanted(self) -> str | None:
         """The caller; who stood in, while only that one is in the room."""

@@ -39,8 +39,13 @@ class Making:
         self._factories = factories.with_class_of(first, known)
         self.on_made: Callable[[str, Agent], None] = lambda _key, _agent: None
         self._open: list[str] = []  # keys of those that are being made, the innermost last
-        hooks.name(first, self._key_of_first(first))
-        self.made: dict[str, Agent] = {hooks.key_of(first): first}
+        self._first = first
+        self.made: dict[str, Agent] = {}
+
+    def begin(self) -> None:
+        """The agent that the job began with is there."""
+        self._hooks.name(self._first, self._key_of_first(self._first))
+        self.made[self._hooks.key_of(self._first)] = self._first
 
     def agent(self, key: str) -> Agent:
         """Raises NotMade."""

@@ -24,7 +24,7 @@ from unbroken.archive.port import Taken
 from unbroken.env import Env
 from unbroken.live.live import Live
 from unbroken.livekit import fragile, tasks
-from unbroken.livekit.guard import raise_if_called_off
+from unbroken.livekit.guard import raise_if_called_off, words_of
 from unbroken.livekit.restore import called_again, restore
 from unbroken.livekit.saying import by_voice_or_model
 from unbroken.log.mark import Mark
@@ -76,7 +76,7 @@ def in_flight(env: Env, live: Live, flying: Mark | None, gap: Gap, problems: Pro
         restore.repair(env, live, flying, facts)
     except Exception as error:
         log.exception("what was in flight is not restored")
-        problems["in flight"] = f"degraded: {_words(error)}"
+        problems["in flight"] = f"degraded: {words_of(error)}"
     return facts
 
 
@@ -89,7 +89,7 @@ async def put_back(
     except FAILURES as error:
         raise_if_called_off(error)
         log.exception("not all was put back")
-        problems["restore"] = f"degraded: it broke off: {_words(error)}"
+        problems["restore"] = f"degraded: it broke off: {words_of(error)}"
         return first
 
 
@@ -112,7 +112,7 @@ async def planned(facts: Facts, planner: Planner | None) -> tuple[Plan, str | No
     except FAILURES as error:
         raise_if_called_off(error)
         log.exception("on_recovery failed, the default plan is used")
-        why = _words(error)
+        why = words_of(error)
     return default_plan(facts), f"degraded: on_recovery failed ({why}), the default plan was used"
 
 
@@ -145,7 +145,7 @@ def _answer(session: AgentSession[Any], facts: Facts) -> str | None:
         session.generate_reply(chat_ctx=ChatContext(asked) if asked else NOT_GIVEN)
     except Exception as error:
         log.exception("nobody answers")
-        return f"degraded: nobody answers ({_words(error)})"
+        return f"degraded: nobody answers ({words_of(error)})"
     return None
 
 
@@ -172,7 +172,7 @@ def _say(session: AgentSession[Any], text: str, *, is_aside: bool = False) -> st
         by_voice_or_model(session.say, session.generate_reply, text, of_say=of_say)
     except Exception as error:
         log.exception("nothing here can speak")
-        return f"degraded: nothing was said ({_words(error)})"
+        return f"degraded: nothing was said ({words_of(error)})"
     return None
 
 
@@ -193,7 +193,7 @@ async def _run(
     if error is None:
         return None
     await perform(default_plan(facts), session, facts)
-    return f"degraded: the custom plan failed ({_words(error)}), the default plan was used"
+    return f"degraded: the custom plan failed ({words_of(error)}), the default plan was used"
 
 
 async def _awaited(run: Callable[[], Awaitable[None]]) -> None:
@@ -206,10 +206,6 @@ def _ran(work: asyncio.Future[Any]) -> None:
     _running.discard(work)
     if not work.cancelled() and (error := work.exception()):
         log.error("the custom plan failed", exc_info=error)
-
-
-def _words(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 async def forget_the_start(session: AgentSession[Any], known: set[str]) -> None:

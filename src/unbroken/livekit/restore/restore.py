@@ -13,7 +13,8 @@ compares what stands in the objects with what the log has, and uses reasons only
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -23,6 +24,7 @@ from livekit.agents.llm import ChatItem, RealtimeModel
 from unbroken import typed
 from unbroken.env import Env
 from unbroken.live.live import Live
+from unbroken.livekit.guard import words_of
 from unbroken.livekit.hooks import Hooks
 from unbroken.livekit.restore.making import Making, NotMade
 from unbroken.livekit.restore.reading import read
@@ -45,7 +47,7 @@ from unbroken.log import entries, mark
 from unbroken.log.attributes import Attributes
 from unbroken.log.session import CONTEXT_OF, Session
 from unbroken.recovery import plan
-from unbroken.recovery.again import again
+from unbroken.recovery.again import Again, again
 from unbroken.recovery.plan import Facts
 from unbroken.recovery.report import EXACT, Expected, expected, report
 from unbroken.typed import Decoder, Ours
@@ -81,7 +83,7 @@ class Restored:
         self._made = self._making.made
         self._making.on_made = self._put_back_early
         self._first = first
-        self._again = again(live.session)
+        self._again = Again(root=None)
         self._at: int | None = None  # as of when state is put back
         self._session: Any = None  # into which
         self._shares = objects.shares({})
@@ -126,6 +128,8 @@ class Restored:
     async def put_back(self, session: AgentSession[Any]) -> Agent:
         """Put everything into the objects; returns the agent that was current."""
         self._put_back_history(session)
+        self._making.begin()
+        self._again = again(self.session)
         self._begin(session)
         self._put_back_userdata(session, self._making.held)
         for key, agent in tuple(self._made.items()):
@@ -310,27 +314,37 @@ class Restored:
             self._not_put_back[field] = why
 
     def _compare(self, session: AgentSession[Any], expected: Expected) -> dict[str, str]:
-        """Never raises: what cannot be read is not exact."""
-        key = self._hooks.key_of(session.current_agent)
-        live = fields.digests(fields.Now(session, self._made, key, self.session))
-        reasons = self._not_put_back | self.session.holes
+        """Never raises: what cannot be read or compared is not exact, and costs no other field."""
         compared = self._others()
-        found = report(expected, live, reasons, self._judged | compared)
         others = {f: f"degraded: {why}" if why else EXACT for f, why in compared.items()}
-        return others | found | self._rest(session)
+        try:
+            live = self._live_digests(session)
+            reasons = self._not_put_back | self.session.holes
+            found = report(expected, live, reasons, self._judged | compared)
+            return others | found | self._rest(session)
+        except Exception as error:
+            log.exception("not all was compared")
+            names = dict.fromkeys(expected.folded, "degraded: not compared")
+            return names | others | {"restore": f"degraded: not compared: {words_of(error)}"}
+
+    def _live_digests(self, session: AgentSession[Any]) -> dict[str, str]:
+        key = self._hooks.key_of(session.current_agent)
+        return fields.digests(fields.Now(session, self._made, key, self.session))
 
     def _others(self) -> dict[str, str | None]:
         """What its owners compare: how it differs, by field."""
-        compared = dict(self._compared)
-        for field, owner in self._hooks.claims.owners.items():
-            if field in self.session.digests:
-                compared[field] = owner.difference()
-        for key, agent in self._made.items():
-            made = self.session.made.get(key)
-            if made and arguments.are_any(made):
-                now = arguments.entry_of(agent, key, lambda a: self._hooks.known_key(a) or "")
-                compared[arguments.OF + key] = arguments.differences(made, now)
-        return compared
+        owners = self._hooks.claims.owners.items()
+        known = {f: owner.difference for f, owner in owners if f in self.session.digests}
+        made = (key for key in self._made if arguments.are_any(self._made_with(key)))
+        known |= {arguments.OF + key: partial(self._arguments_differ, key) for key in made}
+        return self._compared | {field: _difference(field, tell) for field, tell in known.items()}
+
+    def _arguments_differ(self, key: str) -> str | None:
+        now = arguments.entry_of(self._made[key], key, lambda a: self._hooks.known_key(a) or "")
+        return arguments.differences(self._made_with(key), now)
+
+    def _made_with(self, key: str) -> entries.AgentMade:
+        return self.session.made.get(key) or entries.AgentMade(key, "")
 
     def _rest(self, session: AgentSession[Any]) -> dict[str, str]:
         """What no digest is of."""
@@ -345,6 +359,14 @@ class Restored:
             found["tools"] = words if unknown else EXACT
         models = (session.llm, session.current_agent.llm)
         return found | (NEVER if any(isinstance(m, RealtimeModel) for m in models) else {})
+
+
+def _difference(field: str, tell: Callable[[], str | None]) -> str | None:
+    try:
+        return tell()
+    except Exception as error:
+        log.exception("not compared", extra={"field": field})
+        return f"cannot be compared: {words_of(error)}"
 
 
 def repair(env: Env, live: Live, flying: mark.Mark | None, facts: Facts) -> None:

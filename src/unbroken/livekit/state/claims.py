@@ -37,8 +37,10 @@ class Claims:
         self._seen: tuple[object, ...] = ()  # by the last digests, and how many entries there were
         self._appended = 0
 
+    @guarded
     def begin(self, agents: Mapping[str, Agent]) -> None:
-        """Options are compared with how they are now."""
+        """Options are compared with how they are now; with how they are first read, if they cannot
+        be read yet."""
         self._options = options.read(self._session, agents)
 
     @guarded

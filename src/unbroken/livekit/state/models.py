@@ -24,7 +24,7 @@ COLLECTS = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 def names(session: AgentSession[Any], agent: Agent) -> JSON:
     """Of the agent's own models, or the session's."""
     used = {kind: getattr(agent, kind) or getattr(session, kind) for kind in KINDS}
-    return {kind: f"{model.provider}/{model.model}" for kind, model in used.items() if model}
+    return {kind: _name(model) for kind, model in used.items() if model}
 
 
 def of_session(session: AgentSession[Any]) -> Iterator[tuple[str, Any]]:
@@ -40,13 +40,8 @@ def of_agent(agent: Agent) -> Iterator[tuple[str, Any]]:
 def settings(model: Any) -> dict[str, JSON]:
     """What `update_options` can change and the model shows, where it is plain data; None where
     nothing was told."""
-    found = {}
-    kind: Any = type(model)
-    for name in _settable(kind):
-        value = fragile.setting(model, name)
-        if (json := plain(value)) == value:
-            found[name] = json
-    return found
+    shown = ((name, fragile.setting(model, name)) for name in _settable(type(model)))
+    return {name: plain(value) for name, value in shown if _is_plain(value)}
 
 
 def put_back(model: Any, name: str, value: JSON) -> None:
@@ -54,10 +49,28 @@ def put_back(model: Any, name: str, value: JSON) -> None:
     model.update_options(**{name: value})
 
 
+def _name(model: Any) -> str:
+    """Of one that cannot say it, perhaps because it is not connected yet, its class."""
+    try:
+        return f"{model.provider}/{model.model}"
+    except Exception:  # noqa: BLE001 - a property of somebody's plugin
+        return type(model).__name__
+
+
+def _is_plain(value: object) -> bool:
+    try:
+        return bool(plain(value) == value)
+    except Exception:  # noqa: BLE001 - an equality of somebody's plugin
+        return False
+
+
 @functools.lru_cache(CLASSES)
 def _settable(kind: type) -> tuple[str, ...]:
     update = getattr(kind, "update_options", None)
     if update is None:
         return ()
-    parameters = list(inspect.signature(update).parameters.values())[1:]
+    try:
+        parameters = list(inspect.signature(update).parameters.values())[1:]
+    except (TypeError, ValueError):  # of one that is not written in Python
+        return ()
     return tuple(p.name for p in parameters if p.kind not in COLLECTS and not SECRET.search(p.name))

@@ -87,10 +87,10 @@ def _told(switch: Callable[..., None], changed: Callable[[], None]) -> Callable[
 def _is_back(session: Session, name: str, value: JSON, agents: Mapping[str, Agent]) -> bool:
     if name.startswith(OF_AN_AGENT):
         return True
-    if name.startswith(MODELS_OF):
-        agent = agents.get(name.removeprefix(MODELS_OF))
-        return agent is None or models.names(session, agent) == value
     try:
+        if name.startswith(MODELS_OF):
+            agent = agents.get(name.removeprefix(MODELS_OF))
+            return agent is None or models.names(session, agent) == value
         if (option := OPTIONS.get(name)) is not None:
             return _option_is_back(option, session, value)
         if (key := _agent_in(name)) is None:
