@@ -154,6 +154,7 @@ async def test_what_breaks_costs_itself(killed, spool, store, monkeypatch, break
     call = await gone_on(spool, store, session)
     told = call.live.session.recovered.report
     assert told[field] == words + "ValueError: nobody expects this"
+    assert call.restored.report == told
     assert [item for item in said(session) if item[0] == "user"] == [("user", "hello")]
     await session.aclose()
 

@@ -73,7 +73,8 @@ class Restored:
     ) -> None:
         self.session = live.session
         self.facts = facts
-        self._report: dict[str, str] | None = None
+        self._report: dict[str, str] = {}
+        self._is_compared = False
         self._not_put_back: dict[str, str] = {}  # by field: why
         self._history: list[ChatItem] = []
         self._judged: dict[str, str | None] = {}  # fields that were compared as they were put back
@@ -98,12 +99,12 @@ class Restored:
         """Field by field what came back: `exact`, `degraded: why` or `missing: why`.
 
         `exact` is what was compared: what the last holder had (its digest) with the log, and the
-        log with what stands in the objects when this is first asked for.
+        log with what stands in the objects when this is first asked for. It is empty until all is
+        put back; from the end of `start` on it is what the log has.
         """
-        if self._report is None:
-            if self._put_into is None:
-                return {}
-            self._report = self._compare(*self._put_into)
+        if self._put_into and not self._is_compared:
+            self._is_compared = True
+            self._report |= self._compare(*self._put_into)
         return self._report
 
     def judge(self, field: str, why: str | None) -> None:
