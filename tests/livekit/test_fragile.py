@@ -179,6 +179,12 @@ async def test_awaited(session):
     session._room_io = None
 
 
+async def test_expressive(session):
+    assert fragile.expressive(session) is False
+    session.update_options(expressive={"tts_instructions_append": "Softly."})
+    assert fragile.expressive(session) == {"tts_instructions_append": "Softly."}
+
+
 def test_setting():
     known = {"api_key": "k", "api_secret": "s"}
     model = inference.TTS("cartesia/sonic-3", voice="amy", **known)

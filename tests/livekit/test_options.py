@@ -1,10 +1,12 @@
 """What an application switches between two turns is switched again in the successor."""
 
 import asyncio
+from functools import partial
 
 import pytest
 from livekit.agents import Agent, AgentSession, stt, tts
-from livekit.agents.inference import TTS
+from livekit.agents.beta import Instructions
+from livekit.agents.inference import TTS, VAD
 
 from tests.agents.scripted import ScriptedLLM
 from tests.livekit.holders import Holder
@@ -75,6 +77,10 @@ def dies(holder):
     holder.hooks.scan = lambda: None
 
 
+DIRECTIONS = {
+    "tts_instructions_template": Instructions("Whisper. {tts.markup.llm_instructions}", text="No."),
+    "speech_steering": {"disfluencies": False},
+}
 SWITCHES = {
     "transcription off": lambda s: s.output.set_transcription_enabled(False),
     "ears off": lambda s: s.input.set_audio_enabled(False),
@@ -82,9 +88,16 @@ SWITCHES = {
     "voice off": lambda s: s.output.set_audio_enabled(False),
     "push to talk": lambda s: s.update_options(turn_detection="manual"),
     "patience": lambda s: s.update_options(endpointing_opts={"max_delay": 9.0}),
+    "expression": lambda s: s.update_options(expressive=True),
+    "directions": lambda s: s.update_options(expressive=DIRECTIONS),
     "words": lambda s: s.update_options(keyterms=["Ada", "Lovelace"]),
 }
 CHANGES = {
+    "the agent's expression": lambda s: s.current_agent.update_options(expressive=False),
+    "the agent's directions": lambda s: s.current_agent.update_options(expressive=DIRECTIONS),
+    "no voice": lambda s: s.current_agent.update_options(tts=None),
+    "no vad": lambda s: s.current_agent.update_options(vad=None),
+    "vad": lambda s: s.vad.update_options(min_silence_duration=0.4),
     "no interruptions": lambda s: s.options.interruption.update(enabled=False),
     "away": lambda s: setattr(s.options, "user_away_timeout", 60.0),
     "steps": lambda s: setattr(s.options, "max_tool_steps", 7),
@@ -236,6 +249,17 @@ async def test_options_that_cannot_be_read_stop_no_start(start, monkeypatch):
     await first.say("hi")
     after = await start.after(first)
     assert after.report["options"] == f"missing: {NOT_COMPARED}"
+
+
+@pytest.mark.parametrize(
+    "swap", [{"tts": Speaks}, {"vad": partial(VAD, model="silero")}], ids=["tts", "vad"]
+)
+async def test_a_model_that_was_given_to_an_agent_is_not_taken_for_the_sessions(start, swap):
+    first = await start(tts=Speaks())
+    first.agent.update_options(**{kind: make() for kind, make in swap.items()})
+    await first.say("hi")
+    after = await start.after(first, tts=Speaks())
+    assert after.report["options"] == "degraded: not as it was: models of Agent"
 
 
 async def test_options_of_an_agent_that_is_not_here_wait_for_it(start):

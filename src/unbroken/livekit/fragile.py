@@ -344,6 +344,12 @@ def awaited(session: AgentSession[Any]) -> str | None:
     return linked.identity if linked else session.room_io._participant_identity
 
 
+def expressive(session: AgentSession[Any]) -> Any:
+    """What `update_options(expressive=…)` or the constructor told the session; False where this
+    LiveKit has no such option."""
+    return getattr(session, "_expressive", False)
+
+
 def setting(model: object, name: str) -> Any:
     """What a model was told by `update_options(name=…)`, where it keeps it as LiveKit's plugins do:
     in its options, or as an attribute; None: it does not show it, or was told nothing."""

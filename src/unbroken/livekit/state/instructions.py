@@ -1,6 +1,7 @@
 """An agent's instructions: text, or LiveKit's object with variants for speech and for writing."""
 
 import inspect
+from typing import Any
 
 from livekit.agents import Agent
 from livekit.agents.beta import Instructions
@@ -14,7 +15,11 @@ PARTS = tuple(inspect.signature(Instructions).parameters)  # common, audio, text
 
 def read(agent: Agent) -> JSON:
     """What a model is told in each case: text alone where that is the same in all."""
-    told = agent.instructions
+    return written(agent.instructions)
+
+
+def written(told: Any) -> JSON:
+    """Instructions, or text as it is, for the log."""
     if not isinstance(told, Instructions):
         return told
     parts = {name: part for name in PARTS if (part := getattr(told, name))}
@@ -24,10 +29,14 @@ def read(agent: Agent) -> JSON:
 async def put_back(agent: Agent, changed: JSON) -> None:
     """Those that a running call had given to the agent."""
     if read(agent) != changed:
-        told: str | Instructions = str(changed)
-        if isinstance(changed, dict):
-            told = Instructions(**{name: changed[name] for name in PARTS if name in changed})
-        await agent.update_instructions(told)  # type: ignore[arg-type]  # it takes both
+        await agent.update_instructions(again(changed))
+
+
+def again(written: JSON) -> Any:
+    """What was `written`: text, or LiveKit's object."""
+    if not isinstance(written, dict):
+        return str(written)
+    return Instructions(**{name: written[name] for name in PARTS if name in written})
 
 
 def newer(agent: Agent, first: JSON) -> str | None:

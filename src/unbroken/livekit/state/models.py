@@ -11,20 +11,31 @@ from collections.abc import Iterator
 from typing import Any
 
 from livekit.agents import Agent, AgentSession
+from livekit.agents.utils import is_given
 
 from unbroken.livekit import fragile
 from unbroken.log.entries import JSON, plain
 
-KINDS = ("stt", "llm", "tts")
+KINDS = ("stt", "vad", "llm", "tts")
+OWN = "own "  # before the name of a model that the agent brings itself
 CLASSES = 64
 SECRET = re.compile(r"(^|_)(key|token|secret|password)$")  # no credentials in the log
 COLLECTS = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def names(session: AgentSession[Any], agent: Agent) -> JSON:
-    """Of the agent's own models, or the session's."""
-    used = {kind: getattr(agent, kind) or getattr(session, kind) for kind in KINDS}
-    return {kind: _name(model) for kind, model in used.items() if model}
+    """Of the agent's own models, or the session's; None for one that the agent does without."""
+    own = {kind: getattr(agent, kind) for kind in KINDS if is_given(getattr(agent, kind))}
+    found: dict[str, JSON] = {kind: _name(model) for kind, model in of_session(session)}
+    return found | {kind: OWN + _name(model) if model else None for kind, model in own.items()}
+
+
+def switch_off(agent: Agent, named: JSON) -> None:
+    """Those without which the agent was `named`; raises what LiveKit raises."""
+    gone = [kind for kind in KINDS if isinstance(named, dict) and named.get(kind, "") is None]
+    without: dict[str, Any] = {kind: None for kind in gone if getattr(agent, kind) is not None}
+    if without:
+        agent.update_options(**without)
 
 
 def of_session(session: AgentSession[Any]) -> Iterator[tuple[str, Any]]:
@@ -40,7 +51,8 @@ def of_agent(agent: Agent) -> Iterator[tuple[str, Any]]:
 def settings(model: Any) -> dict[str, JSON]:
     """What `update_options` can change and the model shows, where it is plain data; None where
     nothing was told."""
-    shown = ((name, fragile.setting(model, name)) for name in _settable(type(model)))
+    kind: type = type(model)
+    shown = ((name, fragile.setting(model, name)) for name in _settable(kind))
     return {name: plain(value) for name, value in shown if _is_plain(value)}
 
 

@@ -12,7 +12,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 from livekit.agents import Agent, AgentSession
+from livekit.agents.utils import is_given
 
+from unbroken.livekit import fragile
 from unbroken.livekit.state import instructions, models, tools
 from unbroken.log.entries import JSON, plain
 from unbroken.log.session import Session as Saved
@@ -24,12 +26,13 @@ MODELS_OF = "models of "
 OF = " of "
 OF_AN_AGENT = (instructions.OF, tools.OF)  # fields of their own
 PLAIN = ("max_tool_steps", "user_away_timeout", "min_consecutive_speech_delay")
+TEMPLATE = "tts_instructions_template"  # of expressive options
 OBJECT = "object "  # before the name of what cannot be written down
 
 
 class Option(NamedTuple):
-    read: Callable[[Session], JSON]
-    put_back: Callable[[Session, Any], None]
+    read: Callable[[Any], JSON]  # of the session, or of an agent
+    put_back: Callable[[Any, Any], None]
 
 
 def read(session: Session, agents: Mapping[str, Agent]) -> dict[str, JSON]:
@@ -90,22 +93,32 @@ def _is_back(session: Session, name: str, value: JSON, agents: Mapping[str, Agen
     try:
         if name.startswith(MODELS_OF):
             agent = agents.get(name.removeprefix(MODELS_OF))
-            return agent is None or models.names(session, agent) == value
+            return agent is None or _models_are_back(session, agent, value)
         if (option := OPTIONS.get(name)) is not None:
             return _option_is_back(option, session, value)
         if (key := _agent_in(name)) is None:
             return _setting_is_back(dict(models.of_session(session)), name, value)
-        owned = models.of_agent(agents[key]) if key in agents else None
-        return owned is None or _setting_is_back(dict(owned), name.partition(OF)[0], value)
+        return key not in agents or _agents_own_is_back(agents[key], name.partition(OF)[0], value)
     except Exception:
         log.exception("option not put back", extra={"option": name})
         return False
 
 
-def _option_is_back(option: Option, session: Session, value: JSON) -> bool:
-    if option.read(session) != value:
-        option.put_back(session, value)
-    return bool(option.read(session) == value)
+def _option_is_back(option: Option, of: Any, value: JSON) -> bool:
+    if option.read(of) != value:
+        option.put_back(of, value)
+    return bool(option.read(of) == value)
+
+
+def _models_are_back(session: Session, agent: Agent, value: JSON) -> bool:
+    models.switch_off(agent, value)
+    return bool(models.names(session, agent) == value)
+
+
+def _agents_own_is_back(agent: Agent, name: str, value: JSON) -> bool:
+    if (option := AGENTS_OPTIONS.get(name)) is not None:
+        return _option_is_back(option, agent, value)
+    return _setting_is_back(dict(models.of_agent(agent)), name, value)
 
 
 def _setting_is_back(owned: Mapping[str, Any], name: str, value: JSON) -> bool:
@@ -128,8 +141,9 @@ def _of_session(session: Session) -> dict[str, JSON]:
 
 
 def _of_agent(session: Session, key: str, agent: Agent) -> dict[str, JSON]:
-    own = _settings(models.of_agent(agent), OF + key)
-    return own | {MODELS_OF + key: models.names(session, agent)}
+    own = {name + OF + key: option.read(agent) for name, option in AGENTS_OPTIONS.items()}
+    settings = _settings(models.of_agent(agent), OF + key)
+    return own | settings | {MODELS_OF + key: models.names(session, agent)}
 
 
 def _settings(owned: Iterable[tuple[str, Any]], of: str) -> dict[str, JSON]:
@@ -158,6 +172,22 @@ def _json(value: object) -> JSON:
         return plain(value)
 
 
+def _expressive(told: Any) -> JSON:
+    """Whether a model says how it is spoken; what it is told may be an object. None: not given."""
+    if not isinstance(told, dict):
+        return bool(told) if is_given(told) else None
+    return _json(
+        {**told, TEMPLATE: instructions.written(told[TEMPLATE])} if TEMPLATE in told else told
+    )
+
+
+def _express(of: Any, saved: JSON) -> None:
+    if isinstance(saved, dict) and TEMPLATE in saved:
+        saved = {**saved, TEMPLATE: instructions.again(saved[TEMPLATE])}
+    if saved is not None:
+        of.update_options(expressive=saved)
+
+
 def _plain(name: str) -> Option:
     """One that LiveKit reads anew each time."""
     return Option(
@@ -172,6 +202,7 @@ OPTIONS: dict[str, Option] = {
     ),
     "turn detection": Option(_turn_detection, _detect_turns),
     "keyterms": Option(lambda s: s.keyterms, lambda s, terms: s.update_options(keyterms=terms)),
+    "expressive": Option(lambda s: _expressive(fragile.expressive(s)), _express),
     "audio input": Option(
         lambda s: s.input.audio_enabled, lambda s, on: s.input.set_audio_enabled(on)
     ),
@@ -193,4 +224,7 @@ OPTIONS: dict[str, Option] = {
         lambda s, to: s.options.preemptive_generation.update(to),
     ),
     **{name.replace("_", " "): _plain(name) for name in PLAIN},
+}
+AGENTS_OPTIONS: dict[str, Option] = {
+    "expressive": Option(lambda agent: _expressive(agent.expressive), _express)
 }
