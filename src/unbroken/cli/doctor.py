@@ -21,7 +21,7 @@ import typer
 from unbroken.archive.destination import Destination
 from unbroken.cli import advice, folders, health, ports
 from unbroken.cli.parts import livekit_server
-from unbroken.cli.refusal import Refusal
+from unbroken.cli.refusal import Refusal, refusal_of
 from unbroken.cli.remains import keeper_of
 from unbroken.cli.variables import misspelt
 from unbroken.env import Host
@@ -104,17 +104,26 @@ def _checks(port: int, livekit_port: int) -> Iterator[Check]:
     unbroken = f"{version('unbroken')}, Python {platform.python_version()}"
     yield "unbroken", lambda: unbroken, ""
     yield "livekit-agents", _livekit_agents, "pip install 'unbroken[all]'."
-    yield "livekit-server", _livekit_server, "install it, or name it in UNBROKEN_LIVEKIT_SERVER."
+    yield _livekit()
     yield "data folder", lambda: _folder(data), "set UNBROKEN_DATA to a folder of your own."
-    yield "spool", lambda: _folder(spool), "set UNBROKEN_SPOOL to a folder of your own."
+    mend_spool = "set UNBROKEN_SPOOL to a folder of your own."
+    yield "spool", lambda: _folder(spool), mend_spool
     for sentence in misspelt(os.environ):
         yield "setting", partial(_refuse, sentence), "rename it, or unset it."
-    yield "keeper", lambda: _keeper(spool), ""
+    yield "keeper", lambda: _keeper(spool), mend_spool
     runs = folders.runs_on(data)
     if runs:
         yield "unbroken up", lambda: f"runs ({runs})", ""
         port = _port_in(runs) or port
     yield from _network(port, livekit_port, is_up=bool(runs))
+
+
+def _livekit() -> Check:
+    """Of the server that is named, else of the program that would be started."""
+    if url := os.environ.get("LIVEKIT_URL"):
+        return "livekit-server", partial(_other_livekit, url), "start it, or unset LIVEKIT_URL."
+    fix = "install it, or name it in UNBROKEN_LIVEKIT_SERVER."
+    return "livekit-server", _livekit_server, fix
 
 
 def _network(port: int, livekit_port: int, *, is_up: bool) -> Iterator[Check]:
@@ -153,8 +162,6 @@ def _livekit_agents() -> str:
 
 
 def _livekit_server() -> str:
-    if url := os.environ.get("LIVEKIT_URL"):
-        return _other_livekit(url)
     program = livekit_server(os.environ)
     try:
         said = subprocess.run(
@@ -183,10 +190,14 @@ def _folder(folder: Path) -> str:
 
 def _keeper(spool: Path) -> str:
     """Who ships the spool, and what waits for it."""
-    waiting = len(list(spool.glob("*.journal"))) if spool.is_dir() else 0
-    journals = f"{waiting} journal{'' if waiting == 1 else 's'} in the spool"
     host = Host()
-    if not host.is_locked(Spool(host, str(spool)).keeper_lock):
+    try:
+        waiting = len(list(spool.glob("*.journal"))) if spool.is_dir() else 0
+        is_kept = host.is_locked(Spool(host, str(spool)).keeper_lock)
+    except OSError as error:
+        raise refusal_of(error, f"Looking into {spool}") from error
+    journals = f"{waiting} journal{'' if waiting == 1 else 's'} in the spool"
+    if not is_kept:
         return f"none runs, the first agent starts one; {journals}"
     pid = keeper_of(spool)
     return f"{f'process {pid}' if pid else 'one under a supervisor'} ships; {journals}"
