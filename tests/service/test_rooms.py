@@ -109,6 +109,17 @@ async def test_our_agent_is_on_its_way(client, livekit, name):
     assert [d.agent_name for d in dispatches] == ["concierge"]
 
 
+async def test_the_agent_of_the_settings_is_the_one_that_is_asked_for(settings, livekit, name):
+    named = settings.model_copy(update={"agent_name": "notary"})
+    async with opened(named) as client:
+        await open_room(client, name)
+        waiting = (await client.get(f"{ROOMS}/{name}")).json()["waiting"]
+    assert waiting["agent_name"] == "notary"
+    assert '"notary"' in waiting["because"]
+    dispatches = await livekit.agent_dispatch.list_dispatch(name)
+    assert [d.agent_name for d in dispatches] == ["notary"]
+
+
 async def test_a_room_without_its_agent_gets_another(client, livekit, clock, name):
     await open_room(client, name)
     (first,) = await livekit.agent_dispatch.list_dispatch(name)
