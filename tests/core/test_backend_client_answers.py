@@ -11,6 +11,7 @@ from tests.core.test_archive_http import STRANGE as STRANGE_TO_KEEPERS
 from tests.core.test_archive_http import said, server
 from tests.core.told import Told
 from unbroken import BackendClient, backend_client
+from unbroken.archive.http import ask
 from unbroken.errors import (
     ArchiveUnavailable,
     Conflict,
@@ -131,12 +132,30 @@ async def test_a_whole_answer_has_one_deadline(asking, monkeypatch):
         assert time.monotonic() - began < 60
 
 
-async def test_an_agent_that_joins_does_not_wait_for_a_slow_service(asking):
+async def test_an_agent_that_joins_does_not_wait_for_a_slow_service(asking, monkeypatch):
+    """For JOINING_S, which is less than half a second, and no more."""
+    assert backend_client.JOINING_S < 0.5
+    allowed = []
+
+    async def counted(*words, within_s, **what):
+        allowed.append(within_s)
+        return await ask(*words, within_s=within_s, **what)
+
+    monkeypatch.setattr(backend_client, "ask", counted)
     async with server(said(200, b" " * 10_000), pause_s=0.05) as url:
-        one, began = asking(url), time.monotonic()
+        one = asking(url)
         first = await one.agent_joined("r")
-        assert time.monotonic() - began < 50 * backend_client.JOINING_S
+        assert allowed == [backend_client.JOINING_S]
         assert await one.agent_joined("r") == first
+
+
+async def test_an_agent_that_joins_waits_as_long_as_it_says(asking, monkeypatch):
+    """What is allowed is what is waited for: with no time, no service is too quick."""
+    answer = said(200, b'{"conversation_id": "theirs"}')
+    async with server(answer) as url:
+        assert await asking(url).agent_joined("r") == "theirs"
+        monkeypatch.setattr(backend_client, "JOINING_S", 0.0)
+        assert await asking(url).agent_joined("r") != "theirs"
 
 
 async def test_an_answer_without_end_costs_no_memory(asking, monkeypatch):
