@@ -13,7 +13,7 @@ from unbroken.archive.port import NUMBER_MAX, WireEntry, WireMark
 from unbroken.errors import ArchiveUnavailable, InvalidInput
 from unbroken.log import entries
 from unbroken.log.session import fold
-from unbroken.store import projection
+from unbroken.store import appending, projection
 from unbroken.store.appending import SIDE_ENTRIES_MAX
 from unbroken.testing.holders import Holder, entry, item, numbered, payloads
 
@@ -334,3 +334,19 @@ async def test_the_side_lane_is_bounded(store, archive):
     side = await store.archive.side_entries(taken.session_id, limit=2 * SIDE_ENTRIES_MAX)
     assert len(side) == SIDE_ENTRIES_MAX
     assert side[-1].entry.seq == SIDE_ENTRIES_MAX
+
+
+async def test_the_side_lane_is_bounded_in_bytes(store, archive, monkeypatch):
+    """What comes when it is full is answered, and not kept: one batch at most goes over."""
+    bytes_max, note = 10_000, b"x" * 3_000
+    monkeypatch.setitem(appending._SIDE_BOUNDS, "side_bytes_max", bytes_max)
+    owner, late = Holder(archive), Holder(archive)
+    late.taken = taken = await owner.take()
+    for seq in range(1, 9):
+        answer = await late.append(seq, entry(note), term=0)
+        assert answer.outcome == "fenced"
+    side = await store.archive.side_entries(taken.session_id, limit=100)
+    kept = sum(len(one.entry.payload) for one in side)
+    assert bytes_max <= kept < bytes_max + len(note)
+    assert [one.entry.seq for one in side] == [1, 2, 3, 4]
+    assert (await owner.append(1, entry(note))).outcome == "acked"

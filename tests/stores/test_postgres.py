@@ -2,10 +2,13 @@
 
 import pytest
 
+from tests.stores.test_hostile import test_the_side_lane_is_bounded_in_bytes
 from unbroken import testing
 from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.store.postgres import PostgresStore
 from unbroken.testing.holders import LISTENED_S
+
+__all__ = ["test_the_side_lane_is_bounded_in_bytes"]
 
 
 @pytest.fixture
