@@ -9,7 +9,7 @@ from livekit.agents import Agent, RunContext, function_tool
 from livekit.agents.llm import ChatContext
 
 from agents.core.order import Offer, Order
-from agents.persona import INSTRUCTIONS
+from agents.persona import DESK_GREETINGS, DESK_INSTRUCTIONS
 from agents.tools.booking_book import Booking, BookingBook, path_from
 from agents.tools.caller import call_by_name, tell_booked, tell_name
 from agents.tools.notes import keep_note, read_notes
@@ -30,14 +30,16 @@ class Bookings(Agent):
 
     def __init__(self, back: Agent, *, chat_ctx: ChatContext | None = None) -> None:
         super().__init__(
-            instructions=INSTRUCTIONS,
+            instructions=DESK_INSTRUCTIONS,
             chat_ctx=chat_ctx,
             tools=[keep_note, read_notes, call_by_name, tell_name, tell_booked],
         )
         self._back = back
 
     async def on_enter(self) -> None:
-        self.session.say(next_question(self.session.userdata, self.session.history))
+        """Say who speaks now, and what is asked next."""
+        history = self.session.history
+        self.session.say(f"{_greeting(history)} {next_question(self.session.userdata, history)}")
 
     @function_tool
     async def change_booking(self, context: RunContext[Order], request: str) -> str:
@@ -84,6 +86,12 @@ class Bookings(Agent):
         known.merge(self.chat_ctx, exclude_function_call=True, exclude_instructions=True)
         await self._back.update_chat_ctx(known)
         return self._back
+
+
+def _greeting(history: ChatContext) -> str:
+    """By how much the caller has said so far: who comes twice is not greeted in the same words."""
+    turns = sum(item.type == "message" and item.role == "user" for item in history.items)
+    return DESK_GREETINGS[turns % len(DESK_GREETINGS)]
 
 
 async def _book(offer: Offer, name: str | None) -> Booking:

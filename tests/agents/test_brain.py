@@ -12,6 +12,7 @@ from agents.brain.llm import WrittenLLM
 from agents.core.agent import VoiceAssistantAgent
 from agents.core.bookings import Bookings
 from agents.core.order import Order
+from agents.persona import DESK_GREETINGS
 from agents.tools.notes import keep_note, read_notes
 from tests.agents.test_conversation import bookings, job, say
 
@@ -76,6 +77,22 @@ async def test_a_wish_in_one_sentence_is_offered_at_once():
     async with talking() as session:
         answer = await say(session, "My name is Ann, a table tomorrow at half past seven for four")
         assert answer.endswith("A table for 4 tomorrow at 7:30 pm, for Ann. Shall I book it?")
+
+
+async def test_one_hears_that_the_bookings_desk_has_the_call():
+    """It says so when it takes over, in other words the next time; then the first is back."""
+    wish, manners = "A table for two on Friday at 8 under the name of Smith", []
+    async with talking() as session:
+        first = session.current_agent.instructions
+        for _ in range(2):
+            heard = await say(session, wish)
+            manners += [words for words in DESK_GREETINGS if words in heard]
+            assert heard.endswith(f"{manners[-1]} A table for 2 on Friday at 8 pm, for Smith."
+                                  " Shall I book it?")  # fmt: skip
+            assert session.current_agent.instructions != first
+            assert await say(session, "Never mind.") == replies.NOTHING_BOOKED
+            assert session.current_agent.instructions == first
+    assert len(set(manners)) == 2
 
 
 @pytest.mark.parametrize(
