@@ -333,7 +333,7 @@ LANGUAGE = Shape(
     talk=(("In French, please.", "Bien sûr"),),
     killed="right behind it",
     at=listening,
-    back="language and instructions; not what `tts.update_options` was told",
+    back="language, instructions, and the voice that `tts.update_options` was told",
     told="nothing, until it is asked",
     then=(("Merci.", "D'accord"),),
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 from livekit.agents import Agent, AgentSession
 
-from tests.e2e.shapes.shape import State
+from tests.e2e.shapes.shape import State, Tone
 
 DEPTH_MAX = 6
 PARTS = ("agent", "instructions", "tools", "attributes", "userdata", "options")
@@ -58,6 +58,7 @@ def _options(session: AgentSession[Any]) -> dict[str, Any]:
         "audio input": session.input.audio_enabled,
         "audio output": session.output.audio_enabled,
         "transcription": session.output.transcription_enabled,
+        "voice": session.tts.voice if isinstance(session.tts, Tone) else None,
     }
 
 
