@@ -7,7 +7,9 @@ import pytest
 from livekit.agents import Agent, AgentSession, RunContext, function_tool
 
 from tests.agents.scripted import ScriptedLLM
+from tests.livekit import awaiting
 from tests.livekit.holders import Holder
+from tests.livekit.speaking import flying
 from unbroken import current_effect, effect
 from unbroken.errors import EffectUnknown
 
@@ -41,7 +43,7 @@ class Desk(Agent):
 
     def __init__(self, *, fails: int = 0, waits: bool = False) -> None:
         super().__init__(instructions="desk")
-        self.fails, self.waits = fails, waits
+        self.fails, self.waits, self.released = fails, waits, asyncio.Event()
         self.keys: list[str] = []
 
     @function_tool
@@ -53,7 +55,7 @@ class Desk(Agent):
             day: which
         """
         self.keys.append(current_effect().key)
-        await asyncio.sleep(3_600 if self.waits else 0.02)
+        await (self.released.wait() if self.waits else asyncio.sleep(0.02))
         if len(self.keys) <= self.fails:
             raise ValueError("not yet")
         return f"booked {day}"
@@ -79,7 +81,7 @@ async def holder_of(env, spool, desk, model) -> Holder:
     return await Holder.first(env, spool, desk, RULES, session=session)
 
 
-def outcomes(holder: Holder) -> list[str]:
+def outcomes(holder: Any) -> list[str]:
     items = holder.session.history.items
     return [item.output for item in items if item.type == "function_call_output"]
 
@@ -124,6 +126,24 @@ async def test_one_that_was_done_before_a_kill_is_not_done_again_in_its_turn(env
     assert outcomes(after) == ["booked monday"] * 2
     await after.close()
     await holder.session.aclose()
+
+
+async def test_one_that_a_kill_cut_and_a_model_loops_over_is_one_booking_of_one_key(env, spool):
+    dying, desk = Desk(waits=True), Desk()
+    first = await awaiting.Holder(env, spool, RULES).begin(dying)
+    await first.hear("book monday")
+    (key,) = dying.keys
+    assert first.log().tools.popitem()[1].status is None
+    after = awaiting.Holder(env, spool, RULES, first.entries(), session_id=first.session_id)
+    after.session._llm = model = Looping(3)
+    await after.take(desk, (), flying(first))
+    await after.session.generate_reply()
+    assert model.left == 0
+    assert desk.keys == [key]  # the system knows by it whether that was booked
+    assert outcomes(after)[-3:] == ["booked monday"] * 3
+    dying.released.set()
+    for holder in (after, first):
+        await holder.close()
 
 
 async def test_one_that_is_done_meanwhile_shares_its_failure(env, spool):
