@@ -1,6 +1,7 @@
 """An agent that hung up is not gone back to, however it did so and however its job ends."""
 
 import asyncio
+from uuid import UUID
 
 import pytest
 from livekit import rtc
@@ -11,6 +12,7 @@ from tests.agents.scripted import ScriptedLLM
 from tests.core.conftest import store
 from tests.core.faults import FaultyHost
 from tests.livekit.job import ROOM, Job, QuietHost, Roomless, call_in, died, killed, shipped
+from unbroken.backend_client import LLMMessage
 from unbroken.journal.spool import Spool
 from unbroken.live.live import by_room
 from unbroken.livekit import last_words
@@ -229,6 +231,22 @@ async def test_what_shutdown_callbacks_write_is_in_the_log(talk):
     kinds = [e.kind for e in await talk.archive.entries(session.bytes)]
     assert kinds[-3:] == ["note", "item", "ended"]
     assert await talk.archive.side_entries(session, limit=9) == []
+
+
+async def test_what_comes_behind_the_end_while_the_entrypoint_is_open_is_kept(talk):
+    await talk.call.end("done")
+    await shipped(talk.spool, talk.archive)  # that it hung up, and nothing behind it
+    talk.call.note("summary", {"said": "much"})
+    talk.call.conversation_history.append(LLMMessage(role="assistant", content="One more thing."))
+    await talk.end("done")
+    session = talk.call.session_id
+    kinds = [e.kind for e in await talk.archive.entries(session.bytes)]
+    assert {"note", "item"} <= set(kinds[-5:])
+    assert kinds[-1] == "ended"
+    assert await talk.archive.side_entries(session, limit=9) == []
+    conversation = UUID(talk.call.conversation_id)
+    said = await talk.store.conversations.list_messages(conversation, limit=9)
+    assert [message.content for message in said] == ["One more thing."]
 
 
 async def test_people_who_wait_for_the_next_agent_wait_for_no_slow_callback(talk, monkeypatch):
