@@ -71,7 +71,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a cancelled task hangs up",
-        file="livekit/hanging_up.py",
+        file="livekit/guard.py",
         old="return task is not None and task.cancelling() > 0",
         new="return False",
         promise="A task that was cancelled puts away what it had.",
