@@ -4,16 +4,13 @@ import asyncio
 import contextlib
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 
-from tests.service.servers import free_port
-
-PROGRAM = [sys.executable, "-c", "import unbroken.service as s; s.run()"]
+from tests.service.servers import SERVE, free_port
 
 
 class ServiceProcess:
@@ -53,7 +50,7 @@ class ServiceProcess:
             "LIVEKIT_URL": "ws://127.0.0.1:9",
         } | self._variables
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(PROGRAM, env=environ, stdout=log, stderr=log)
+            self.process = subprocess.Popen(SERVE, env=environ, stdout=log, stderr=log)
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)

@@ -33,7 +33,7 @@ def test_a_wrong_setting_is_one_sentence(tmp_path):
     environ = {"UNBROKEN_DATA": str(tmp_path), "UNBROKEN_REJOIN_S": "soon"}
     code, told = said("serve", environ=environ)
     assert (code, told.count("\n")) == (2, 1)
-    assert "rejoin_s" in told
+    assert "UNBROKEN_REJOIN_S" in told
 
 
 def test_the_doctor_names_what_is_bad_with_its_fix_and_makes_nothing(tmp_path):

@@ -17,6 +17,7 @@ import pytest
 KEY, SECRET = "devkey", "secretsecretsecretsecretsecretsecret"
 CHECKOUT = Path(__file__).parents[2]
 START_S = 60  # a loaded machine takes 20
+SERVE = [sys.executable, "-m", "unbroken", "serve"]
 
 
 def free_port(kind=socket.SOCK_STREAM) -> int:
@@ -94,8 +95,7 @@ def service_process(
         "LIVEKIT_API_KEY": KEY,
         "LIVEKIT_API_SECRET": SECRET,
     }
-    program = [sys.executable, "-c", "import unbroken.service as s; s.run()"]
-    with running(program, folder / "service.log", **environ, **variables) as process:
+    with running(SERVE, folder / "service.log", **environ, **variables) as process:
         await_answer(f"http://127.0.0.1:{port}/healthz")
         yield process, f"http://127.0.0.1:{port}"
 

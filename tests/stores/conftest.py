@@ -3,6 +3,7 @@
 import pytest
 
 from unbroken.blobs.object_store import ObjectBlobs
+from unbroken.store.postgres import PostgresStore
 from unbroken.store.sqlite import SqliteStore
 from unbroken.testing.holders import LISTENED_S, Clock, Heard
 
@@ -16,6 +17,14 @@ def clock() -> Clock:
 async def store(tmp_path, clock):
     blobs = ObjectBlobs.in_folder(tmp_path / "blobs")
     async with SqliteStore.open(tmp_path / "unbroken.sqlite", blobs, clock) as store:
+        clock.advance(LISTENED_S)
+        yield store
+
+
+@pytest.fixture
+async def postgres_store(tmp_path, clock, database):
+    blobs = ObjectBlobs.in_folder(tmp_path / "blobs")
+    async with PostgresStore.open(database, blobs, clock) as store:
         clock.advance(LISTENED_S)
         yield store
 

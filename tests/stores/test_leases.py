@@ -5,13 +5,10 @@ from types import SimpleNamespace
 import pytest
 
 from unbroken import testing
-from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.coordination.lease import LOCK, Pool
 from unbroken.coordination.memory_leases import MemoryLeases
 from unbroken.coordination.rate import window
 from unbroken.errors import Corrupt
-from unbroken.store.postgres import PostgresStore
-from unbroken.testing.holders import LISTENED_S
 from unbroken.testing.leases import TTL_S, granted
 
 
@@ -21,11 +18,8 @@ class TestSqliteLeases(testing.StoredLeasesContract):
 
 class TestPostgresLeases(testing.StoredLeasesContract):
     @pytest.fixture
-    async def store(self, tmp_path, clock, database):
-        blobs = ObjectBlobs.in_folder(tmp_path / "blobs")
-        async with PostgresStore.open(database, blobs, clock) as store:
-            clock.advance(LISTENED_S)
-            yield store
+    def store(self, postgres_store):
+        return postgres_store
 
 
 class TestMemoryLeases(testing.LeasesContract):

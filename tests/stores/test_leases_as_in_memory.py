@@ -5,12 +5,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.coordination.lease import LOCK, SLOT, Lease, LeaseAsk, Pool
 from unbroken.coordination.memory_leases import MemoryLeases
 from unbroken.coordination.rate import window
 from unbroken.errors import Conflict, LeaseLost
-from unbroken.store.postgres import PostgresStore
 from unbroken.testing.holders import Clock, Host
 
 IDS = [Host().new_id() for _ in range(6)]
@@ -102,12 +100,5 @@ async def test_sqlite_grants_what_memory_grants(store, clock, steps):
 
 @settings(MANY, max_examples=12)
 @given(st.lists(STEPS, min_size=15, max_size=40))
-async def test_postgres_grants_what_memory_grants(of_postgres, clock, steps):
-    await check(of_postgres, clock, steps)
-
-
-@pytest.fixture
-async def of_postgres(tmp_path, clock, database):
-    blobs = ObjectBlobs.in_folder(tmp_path / "blobs")
-    async with PostgresStore.open(database, blobs, clock) as store:
-        yield store
+async def test_postgres_grants_what_memory_grants(postgres_store, clock, steps):
+    await check(postgres_store, clock, steps)

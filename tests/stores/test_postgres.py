@@ -4,19 +4,13 @@ import pytest
 
 from tests.stores.test_hostile import test_the_side_lane_is_bounded_in_bytes
 from unbroken import testing
-from unbroken.blobs.object_store import ObjectBlobs
-from unbroken.store.postgres import PostgresStore
-from unbroken.testing.holders import LISTENED_S
 
 __all__ = ["test_the_side_lane_is_bounded_in_bytes"]
 
 
 @pytest.fixture
-async def store(tmp_path, clock, database):
-    blobs = ObjectBlobs.in_folder(tmp_path / "blobs")
-    async with PostgresStore.open(database, blobs, clock) as store:
-        clock.advance(LISTENED_S)
-        yield store
+def store(postgres_store):
+    return postgres_store
 
 
 class TestPostgresArchive(testing.StoreArchiveContract):

@@ -37,16 +37,11 @@ def serve(
     *, host: Host = None, port: Port = None, database: Database = None, blobs: Blobs = None
 ) -> None:
     """Keep conversations and answer questions about them. Settings: UNBROKEN_*, LIVEKIT_*."""
-    from pydantic import ValidationError  # noqa: PLC0415  the web framework takes a second
-
-    from unbroken import service  # noqa: PLC0415
+    from unbroken.service.server import run  # noqa: PLC0415  the web framework takes a second
+    from unbroken.service.settings import read_settings  # noqa: PLC0415
 
     given: dict[str, Any] = {"host": host, "port": port, "database": database, "blobs": blobs}
     try:
-        settings = service.Settings(**{k: v for k, v in given.items() if v is not None})
-        service.run(settings)
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise Refusal(f"A setting is wrong: {wrong}.") from error
+        run(read_settings(**{k: v for k, v in given.items() if v is not None}))
     except SettingsInvalid as error:
         raise Refusal(f"{error}.") from error
