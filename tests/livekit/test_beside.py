@@ -10,7 +10,7 @@ from tests.livekit.holders import SETTLE_S, Holder
 from tests.livekit.test_contexts import RULES, Call
 from unbroken.backend_client import LLMMessage
 from unbroken.livekit.history import History
-from unbroken.livekit.state.lists import WRITTEN_WHOLE
+from unbroken.livekit.state.whole import WRITTEN_WHOLE
 
 ANNOUNCED = "The shop closes at six."
 

@@ -9,7 +9,7 @@ from livekit.agents.llm import AgentConfigUpdate, AgentHandoff
 from tests.agents.scripted import ScriptedLLM
 from tests.livekit.holders import Holder
 from tests.livekit.test_log_equality import Conversation
-from unbroken.livekit.state.lists import WRITTEN_WHOLE
+from unbroken.livekit.state.whole import WRITTEN_WHOLE
 from unbroken.log.entries import ContextChanged, ItemsRemoved
 
 RULES = [("till", {"tool": "to_till", "arguments": {}}), ("", "You said {heard}.")]

@@ -12,7 +12,7 @@ from unbroken.live.live import Live
 from unbroken.live.mirror import Mirror, Put
 from unbroken.live.tracked import DEPTH, ROLL, WINDOW, Recent, Tracked
 from unbroken.livekit.state import fields, items
-from unbroken.livekit.state.lists import WRITTEN_WHOLE
+from unbroken.livekit.state.whole import WRITTEN_WHOLE
 from unbroken.log.entries import ItemPut
 
 _moments = count(1)

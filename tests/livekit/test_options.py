@@ -2,6 +2,7 @@
 
 import asyncio
 from functools import partial
+from itertools import count
 
 import pytest
 from livekit.agents import Agent, AgentSession, stt, tts
@@ -10,8 +11,12 @@ from livekit.agents.inference import TTS, VAD
 
 from tests.agents.scripted import ScriptedLLM
 from tests.livekit.holders import Holder
+from unbroken.errors import JournalUnwritable
 from unbroken.livekit import hooks
 from unbroken.livekit.state import models, options
+from unbroken.livekit.state.whole import WRITTEN_WHOLE
+from unbroken.log.entries import OptionsChanged
+from unbroken.log.session import fold
 from unbroken.recovery.report import NOT_COMPARED
 
 KNOWN = {"api_key": "k", "api_secret": "s"}
@@ -273,6 +278,137 @@ async def test_options_of_an_agent_that_is_not_here_wait_for_it(start):
     await first.say("hi")
     after = await start.after(first)
     assert after.report["options"] == "exact"
+
+
+WRONG = {
+    "options": {"turn detection": "manual", "keyterms": ["nobody"]},
+    "instructions of Agent": {"instructions of Agent": "You are somebody else."},
+    "tools of Agent": {"tools of Agent": ["nothing"]},
+}
+
+
+@pytest.mark.parametrize("field", WRONG)
+async def test_what_the_log_has_otherwise_is_written_whole_at_once_and_counted(start, field):
+    first = await start()
+    await first.say("hi")
+    first.live.record(OptionsChanged(WRONG[field]))
+    logged = first.logged()
+    assert not logged.differing
+    assert logged.notes[WRITTEN_WHOLE] == {"count": 1, "field": field}
+    assert all(logged.options[name] != wrong for name, wrong in WRONG[field].items())
+    await first.say("and more")
+    assert first.logged().notes[WRITTEN_WHOLE]["count"] == 1
+    after = await start.after(first)
+    assert after.report[field] == "exact"
+
+
+async def test_what_a_newer_version_brings_is_not_written_into_the_log(start):
+    first = await start(tts=Speaks())
+    first.session.tts.update_options(voice="bob")
+    await first.say("hi")
+    after = await start.after(first, Agent(instructions="New."))  # and nobody who speaks
+    await after.say("more")
+    logged = after.logged()
+    assert WRITTEN_WHOLE not in logged.notes
+    assert logged.options == {"tts.voice": "bob"}
+
+
+def fails_at_first(read):
+    reads = count()
+
+    def not_yet(*of):
+        if not next(reads):
+            raise RuntimeError("not connected")
+        return read(*of)
+
+    return not_yet
+
+
+async def test_what_a_start_could_not_read_stays_in_the_log_as_it_was(start, monkeypatch):
+    first = await start(tts=Speaks())
+    first.session.tts.update_options(voice="bob")
+    await first.say("hi")
+    monkeypatch.setattr(options, "read", fails_at_first(options.read))
+    after = await start.after(first, Agent(instructions="New."))  # and nobody who speaks
+    await after.say("more")
+    logged = after.logged()
+    assert logged.options == {"tts.voice": "bob"}
+    assert logged.folded("instructions of Agent") == "x"
+    assert WRITTEN_WHOLE not in logged.notes
+
+
+TERMS = [f"keyterm {n}" for n in range(20_000)]
+
+
+async def test_more_keyterms_than_an_entry_holds_are_neither_safe_nor_exact(start):
+    first = await start()
+    first.session.update_options(keyterms=["Ada"])
+    first.session.update_options(keyterms=TERMS, endpointing_opts={"max_delay": 9.0})
+    await first.say("hi")
+    assert not await first.live.durable("process", timeout_s=0.05)
+    assert "options is not stored as it is: keyterms: " in first.live.lag.degraded
+    logged = first.logged()
+    assert (logged.options["keyterms"], logged.skipped) == (["Ada"], [])
+    assert WRITTEN_WHOLE not in logged.notes
+    after = await start.after(first)
+    assert after.report["options"] == "degraded: not recorded as it was"
+    assert after.session.options.endpointing_overrides["max_delay"] == 9.0
+    first.session.update_options(keyterms=["Lovelace"])
+    assert await first.live.durable("process")
+    assert first.logged().options["keyterms"] == ["Lovelace"]
+    assert not first.logged().differing
+
+
+async def test_keyterms_that_were_never_stored_are_not_exact_either(start):
+    first = await start()
+    first.session.update_options(keyterms=TERMS)
+    await first.say("hi")
+    after = await start.after(first)
+    assert after.report["options"] == "degraded: not recorded as it was"
+
+
+async def written_again(first, lost=None):
+    """The log, once a switch is in it again: entry `lost` is not."""
+    async with asyncio.timeout(60):
+        while WRITTEN_WHOLE not in first.live.session.notes:
+            await asyncio.sleep(0.01)
+    logged = fold([entry for n, entry in enumerate(first.entries(), 1) if n != lost])
+    assert logged.options == {"turn detection": "manual"}
+    assert logged.notes[WRITTEN_WHOLE] == {"count": 1, "field": "options"}
+    assert not logged.differing
+
+
+async def test_a_switch_that_a_full_disk_lost_is_written_again(start, monkeypatch):
+    monkeypatch.setattr(hooks, "LOOK_S", 0.02)
+    first = await start()
+    await first.say("hi")
+    append, refused = first.live.journal.append, []
+
+    def refuse_once(kind, *given, **also):
+        if not refused:
+            refused.append(kind)
+            raise JournalUnwritable("the disk takes nothing")
+        return append(kind, *given, **also)
+
+    monkeypatch.setattr(first.live.journal, "append", refuse_once)
+    first.session.update_options(turn_detection="manual")
+    assert (refused, first.live.lost) == (["options_changed"], 1)
+    await written_again(first)
+    after = await start.after(first)
+    assert after.session.turn_detection == "manual"
+    assert after.report["options"] == "exact"
+
+
+async def test_a_switch_that_is_lost_behind_its_digest_is_written_again(start, monkeypatch):
+    monkeypatch.setattr(hooks, "LOOK_S", 0.02)
+    first = await start()
+    await first.say("hi")
+    n = first.live.journal.appended + 1
+    first.session.update_options(turn_detection="manual")
+    first.hooks.scan()
+    assert first.entries()[n - 1][0] == "options_changed"
+    first.live.ack.lose(n)
+    await written_again(first, lost=n)
 
 
 def test_settings_of_livekits_own_model_can_be_read_and_told():

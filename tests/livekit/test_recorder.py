@@ -16,6 +16,7 @@ from unbroken.journal.frames import ENTRY
 from unbroken.live.live import Live
 from unbroken.livekit.state import objects, userdata
 from unbroken.livekit.state.recorder import WRITTEN_MAX, Recorders
+from unbroken.livekit.state.whole import WRITTEN_WHOLE
 from unbroken.log.entries import PAYLOAD_BYTES_MAX, ItemsRemoved
 from unbroken.log.session import Session, fold
 from unbroken.typed import Decoder
@@ -200,8 +201,9 @@ async def test_what_was_lost_is_written_anew(keep):
     kept.scan()
     kept.live._unstored.add(kept.live.journal.appended, "it could not be stored")
     kept.scan()
-    kind, payload = (await kept.entries())[-1]
-    assert fold([(kind, payload)]).userdata == kept.data
+    logged = fold((await kept.entries())[-2:])
+    assert logged.userdata == kept.data
+    assert logged.notes[WRITTEN_WHOLE] == {"count": 1, "field": "userdata"}
     count = len(await kept.entries())
     kept.scan()
     assert len(await kept.entries()) == count
@@ -213,5 +215,6 @@ async def test_all_is_written_again_from_time_to_time(keep):
         kept.data["n"] = k
         kept.scan()
     entries = await kept.entries()
+    assert WRITTEN_WHOLE not in (await kept.logged()).notes
     whole = [payload for _, payload in entries if b"stays" in payload]
     assert (len(entries), len(whole)) == (WRITTEN_MAX + 2, 2)

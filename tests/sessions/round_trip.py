@@ -41,7 +41,7 @@ from unbroken.livekit.hooks import Hooks
 from unbroken.livekit.restore import recover, restore
 from unbroken.livekit.restore.start import Start, known_items
 from unbroken.livekit.state import factories
-from unbroken.livekit.state.lists import WRITTEN_WHOLE
+from unbroken.livekit.state.whole import WRITTEN_WHOLE
 from unbroken.log import mark
 from unbroken.log.entries import JSON, text_of
 from unbroken.log.mark import Mark, Speech

@@ -104,7 +104,6 @@ class Hooks:
         """From here on everything reaches the log. `agent` is the one that starts."""
         self.meet(agent)
         self._agent = agent
-        self.claims.begin({self.key_of(agent): agent})
         options.tell(self._session, self._look)
         self._beat()
         self._replies.attach()
@@ -217,7 +216,7 @@ class Hooks:
         if agent := self._agent:
             key = self._keys[agent]
             self.claims.scan_options({key: agent})
-            is_recorded = self._lists.look(key, agent)
+            is_recorded = self._lists.look(key, agent) and not self.claims.are_owed
             with self._together():  # what changed, and its digest
                 if self._has_changed() or self._pace.is_owed or not is_recorded:
                     self._scan()

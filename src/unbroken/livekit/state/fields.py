@@ -5,7 +5,7 @@ name is equal to what the fold of the log has for it, or the state is not what i
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
@@ -71,13 +71,18 @@ def of_others(owners: Mapping[str, Owner]) -> dict[str, str]:
 
 
 def of_options(
-    read: Mapping[str, JSON], saved: Session, agents: Mapping[str, Agent]
+    read: Mapping[str, JSON],
+    saved: Session,
+    agents: Mapping[str, Agent],
+    refused: Collection[str] = (),
 ) -> dict[str, str]:
-    """The digests of what `options.read` has just read; none of nothing."""
+    """The digests of what `options.read` has just read; none of nothing. `refused` are the names
+    of what was changed, and no entry can hold."""
     if not read:
         return {}
     own = {name: value for name, value in read.items() if name.startswith(options.OF_AN_AGENT)}
-    own["options"] = options.changed(read, saved, agents)
+    changed = {n: read[n] for n in refused if n in read and n not in own}
+    own["options"] = options.changed(read, saved, agents) | changed
     return {field: digest.of(value) for field, value in own.items()}
 
 

@@ -1,6 +1,5 @@
 """The session's history and the contexts of its agents, recorded as they change."""
 
-import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,13 +8,11 @@ from livekit.agents.llm import ChatItem
 
 from unbroken.live.live import Live
 from unbroken.live.mirror import Mirror, Put
+from unbroken.livekit.state import whole
 from unbroken.log import digest
-from unbroken.log.entries import ContextChanged, ItemsRemoved, Noted
+from unbroken.log.entries import ContextChanged, ItemsRemoved
 from unbroken.log.session import CONTEXT_OF
 
-log = logging.getLogger(__name__)
-
-WRITTEN_WHOLE = "unbroken.written_whole"  # the note of a list that was not recorded as it is
 IN_VAIN = "the log cannot hold it as it is"  # an id that stands in it twice, say
 
 
@@ -37,7 +34,6 @@ class Lists:
         self._mirror = mirror
         self._put = put
         self._in_vain: set[str] = set()  # fields that were written whole, and differ all the same
-        self._written_whole = 0
 
     @property
     def version(self) -> int:
@@ -96,16 +92,14 @@ class Lists:
     def _write_whole(self, field: str, items: list[ChatItem]) -> None:
         key = field.removeprefix(CONTEXT_OF)
         is_history = key == field
-        whole = (
+        changes = (
             self._mirror.whole_history(items)
             if is_history
             else self._mirror.whole_context(key, items)
         )
-        for change in whole:
+        for change in changes:
             self._live.record(change)
-        self._written_whole += 1
-        self._live.record(Noted(WRITTEN_WHOLE, {"count": self._written_whole, "field": field}))
-        log.warning("%s was not recorded as it is: written whole", field)
+        whole.note(self._live, field)
 
     def _judge(self, field: str, of_live: str) -> None:
         """Whether it is as it is in the log now. What is not is not tried again until it is."""

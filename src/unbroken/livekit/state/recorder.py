@@ -6,6 +6,7 @@ from itertools import islice
 
 from unbroken.live.live import Live
 from unbroken.livekit.guard import guarded
+from unbroken.livekit.state import whole
 from unbroken.livekit.state.kept import Kept
 from unbroken.livekit.state.objects import Reading
 from unbroken.log import digest
@@ -55,12 +56,16 @@ class Recorder:
             self._name(refused)
 
     def _record(self, kind: str, now: JSON, refused: dict[str, str]) -> None:
-        held = self._held()
-        if held.type is None or len(self._written) >= WRITTEN_MAX or self._is_lost():
+        held, is_lost = self._held(), self._is_lost()
+        if held.type is None or len(self._written) >= WRITTEN_MAX or is_lost:
             self._written.clear()
-            if self._write(kind, refused, value=now):
+            is_whole = self._write(kind, refused, value=now)
+            if not is_whole:
+                self._write(kind, refused, value={} if isinstance(now, dict) else None)
+            if is_lost:
+                whole.note(self._live, self._field)
+            if is_whole:
                 return
-            self._write(kind, refused, value={} if isinstance(now, dict) else None)
         groups = self._groups(kind, diff_by_field(self._held().value, now), now, refused)
         if groups or refused != held.refused or kind != held.type:
             changes = tuple(change for group in groups for change in group)
