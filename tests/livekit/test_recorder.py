@@ -13,7 +13,7 @@ from tests.core.shapes import VALUES, Everything
 from tests.core.shapes import is_same as is_the_same
 from unbroken.journal import JournalReader
 from unbroken.journal.frames import ENTRY
-from unbroken.live.live import Live
+from unbroken.live.live import LEVELS, Live
 from unbroken.livekit.state import objects, userdata
 from unbroken.livekit.state.recorder import WRITTEN_MAX, Recorders
 from unbroken.livekit.state.whole import WRITTEN_WHOLE
@@ -158,6 +158,43 @@ async def test_what_no_entry_can_hold_is_not_safe_until_one_can(keep):
     assert kept.live.lag.degraded is None
     assert (await kept.logged()).userdata == kept.data
     assert put_back({"rows": []}, await kept.logged())[1] is None
+
+
+def nested(levels):
+    value: list[Any] = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
+MANY = [[n] for n in range(65_537)]  # plain numbers alone cost less, and may be more
+
+
+@pytest.mark.parametrize("field", ["userdata", "attributes of Desk"])
+@pytest.mark.parametrize(
+    ("part", "why"),
+    [
+        (MANY, "it is more than 65,536 values"),
+        (nested(101), "it is nested more than 100 levels deep"),
+        (LARGE, f"small parts of more than {PAYLOAD_BYTES_MAX} bytes"),
+    ],
+    ids=["values", "levels", "bytes"],
+)
+async def test_whatever_is_in_no_entry_is_not_safe_until_it_is(keep, field, part, why):
+    kept = keep({"rows": ["a"], "step": 1})
+    kept.recorder = Recorders(kept.live).of(field)
+    kept.scan()
+    kept.data |= {"rows": part, "step": 2}
+    kept.scan()
+    for level in LEVELS:
+        assert not await kept.live.durable(level, timeout_s=0.05)
+    assert f"{field} is not stored as it is: rows: {why}" in kept.live.lag.degraded
+    assert (await kept.logged()).folded(field) == {"rows": ["a"], "step": 2}
+    kept.data["rows"] = part[1:2]
+    kept.scan()
+    assert await kept.live.durable("process")
+    assert "is not stored" not in str(kept.live.lag.degraded)
+    assert (await kept.logged()).folded(field) == kept.data
 
 
 async def test_an_entry_of_its_own_is_as_safe_as_ever_beside_state_that_is_too_large(keep):
