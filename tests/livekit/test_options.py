@@ -367,6 +367,18 @@ async def test_keyterms_that_were_never_stored_are_not_exact_either(start):
     assert after.report["options"] == "degraded: not recorded as it was"
 
 
+async def test_keyterms_that_were_never_stored_are_not_exact_behind_a_failed_read(
+    start, monkeypatch
+):
+    first = await start()
+    first.session.update_options(keyterms=TERMS)
+    await first.say("hi")
+    monkeypatch.setattr(options, "read", fails_at_first(options.read))
+    first.hooks.scan()
+    dies(first)
+    assert first.logged().differing == {"options"}
+
+
 async def written_again(first, lost=None):
     """The log, once a switch is in it again: entry `lost` is not."""
     async with asyncio.timeout(60):

@@ -67,9 +67,9 @@ class Claims:
         if is_same and not are_owed:
             return  # nothing is other than it was the last time
         self._options.mend(self._read)
-        read = fields.of_options(self._read, saved, agents, self._options.refused)
-        known = read | state | others | self._lists.digests(agents)
-        live = fields.digests(fields.Now(self._session, agents, current, saved), known)
+        now = fields.Now(self._session, agents, current, saved, self._options.refused)
+        read = fields.of_options(self._read, now)
+        live = fields.digests(now, read | state | others | self._lists.digests(agents))
         if are_owed:
             self._losses = self._live.lost
         if news := {k: v for k, v in live.items() if are_owed or saved.is_news(k, v)}:

@@ -31,12 +31,14 @@ class Owner(Protocol):
 
 
 class Now(NamedTuple):
-    """The live objects: the agents that are read, by key, and the key of the current one."""
+    """The live objects: the agents that are read, by key, and the key of the current one;
+    `refused` are the names of what was switched, and no entry can hold."""
 
     session: AgentSession[Any]
     agents: Mapping[str, Agent]
     agent: str
     saved: Session
+    refused: Collection[str] = ()
 
 
 Reader: TypeAlias = Callable[[Now], Mapping[str, JSON]]  # the values, by field
@@ -70,19 +72,12 @@ def of_others(owners: Mapping[str, Owner]) -> dict[str, str]:
     return found
 
 
-def of_options(
-    read: Mapping[str, JSON],
-    saved: Session,
-    agents: Mapping[str, Agent],
-    refused: Collection[str] = (),
-) -> dict[str, str]:
-    """The digests of what `options.read` has just read; none of nothing. `refused` are the names
-    of what was changed, and no entry can hold."""
+def of_options(read: Mapping[str, JSON], now: Now) -> dict[str, str]:
+    """The digests of what `options.read` has just read; none of nothing."""
     if not read:
         return {}
     own = {name: value for name, value in read.items() if name.startswith(options.OF_AN_AGENT)}
-    changed = {n: read[n] for n in refused if n in read and n not in own}
-    own["options"] = options.changed(read, saved, agents) | changed
+    own["options"] = _changed(read, now)
     return {field: digest.of(value) for field, value in own.items()}
 
 
@@ -93,8 +88,14 @@ def kind_of(field: str) -> str:
 
 
 def _options(now: Now) -> dict[str, JSON]:
-    read = options.read(now.session, now.agents)
-    return {"options": options.changed(read, now.saved, now.agents)}
+    return {"options": _changed(options.read(now.session, now.agents), now)}
+
+
+def _changed(read: Mapping[str, JSON], now: Now) -> dict[str, JSON]:
+    """Of the options `read` those that were changed, whether the log can say so or not."""
+    of_session = (name for name in now.refused if not name.startswith(options.OF_AN_AGENT))
+    refused = {name: read[name] for name in of_session if name in read}
+    return options.changed(read, now.saved, now.agents) | refused
 
 
 READERS: dict[str, Reader] = {  # by the field that is read, or how its fields begin
