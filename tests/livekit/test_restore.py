@@ -187,6 +187,7 @@ async def test_what_cannot_be_changed_again_is_named(first, env, spool, store):
     await first.session.current_agent.update_tools([*first.session.current_agent.tools, look])
     await first.say("hi")
     first.live.record(OptionsChanged({"of the future": 1, "keyterms": {"not": "a list"}}))
+    first.hooks.scan = lambda: None  # that would write them as they are
     await died(first, store)
     successor = await Successor(env, spool, store.archive).take()
     report = successor.restored.report
