@@ -1,7 +1,6 @@
 """Whose call it is: a stranger in the room of somebody who has left is given nothing of it."""
 
 import asyncio
-import functools
 
 import pytest
 from livekit.agents import Agent
@@ -10,7 +9,6 @@ from tests.agents.scripted import ScriptedLLM
 from tests.core.conftest import store
 from tests.livekit.job import CONVERSATION, Job, Person, QuietHost, Roomless, call_in, shipped
 from unbroken import CallTaken
-from unbroken.archive import taking
 from unbroken.journal.spool import Spool
 from unbroken.livekit import callers, joining
 
@@ -30,7 +28,6 @@ def soon(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def however_busy(monkeypatch):
-    monkeypatch.setattr(joining, "take", functools.partial(taking.take, wait_s=60))
     monkeypatch.setattr(joining, "PATIENT_S", 60)
 
 

@@ -9,9 +9,7 @@ from tests.agents.scripted import ScriptedLLM
 from tests.core.conftest import store
 from tests.livekit.holders import Holder
 from tests.livekit.job import Job, QuietHost, Roomless, call_in, killed
-from unbroken.archive import taking
 from unbroken.journal.spool import Spool
-from unbroken.livekit import joining
 from unbroken.log.session import Session
 
 __all__ = ["store"]
@@ -56,9 +54,8 @@ async def test_what_an_agent_was_made_with_is_compared(env, spool, before, now, 
 
 
 @pytest.fixture
-def calls(tmp_path, store, monkeypatch):
+def calls(tmp_path, store):
     """Calls of one room, by the people in it; each but the first goes on with the one before."""
-    monkeypatch.setattr(joining, "take", functools.partial(taking.take, wait_s=60))
     spool = Spool.open(QuietHost(), str(tmp_path / "spool"))
 
     async def start(job):
