@@ -7,28 +7,31 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
+UNBROKEN = (sys.executable, "-m", "unbroken")
 ANY_PORT = ("--port", "0", "--livekit-port", "0", "--media-port", "0")
 
 
 class Command:
     """A started `unbroken` command; its output is read line by line."""
 
-    def __init__(self, *words: str, environ: dict[str, str]) -> None:
+    def __init__(
+        self, *words: str, environ: dict[str, str], program: Sequence[str], cwd: Path
+    ) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "unbroken", *words],
+            [*program, *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             env={**os.environ, **environ},
-            cwd=ROOT,
+            cwd=cwd,
         )
         self.seen: list[str] = []
 
@@ -93,9 +96,11 @@ def livekit_server() -> str:
 
 
 @contextmanager
-def running(*words: str, environ: dict[str, str]) -> Iterator[Command]:
+def running(
+    *words: str, environ: dict[str, str], program: Sequence[str] = UNBROKEN, cwd: Path = ROOT
+) -> Iterator[Command]:
     """A command that is over when the block ends, whatever happened in it."""
-    command = Command(*words, environ=environ)
+    command = Command(*words, environ=environ, program=program, cwd=cwd)
     try:
         yield command
     finally:
@@ -108,7 +113,7 @@ def running(*words: str, environ: dict[str, str]) -> Iterator[Command]:
 def said(*words: str, environ: dict[str, str]) -> tuple[int, str]:
     """Exit code and output of a command that ends by itself."""
     done = subprocess.run(
-        [sys.executable, "-m", "unbroken", *words],
+        [*UNBROKEN, *words],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
