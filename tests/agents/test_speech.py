@@ -8,6 +8,7 @@ import pytest
 from livekit.agents import stt
 from livekit.agents.stt import SpeechEventType
 
+from agents.brain.stories import STORIES
 from agents.speech.hibari import (
     ONSET_S,
     SILENT_PEAK,
@@ -47,6 +48,11 @@ async def events_of(ears: MoonshineSTT, samples: np.ndarray) -> list[stt.SpeechE
 def finals(events: Sequence[stt.SpeechEvent]) -> list[str]:
     kind = SpeechEventType.FINAL_TRANSCRIPT
     return [event.alternatives[0].text for event in events if event.type == kind]
+
+
+@pytest.mark.parametrize("story", STORIES)
+async def test_a_story_takes_about_forty_seconds(voice: HibariTTS, story: str) -> None:
+    assert 35 <= len(await spoken(voice, story)) / VOICE_RATE <= 55
 
 
 async def test_what_the_voice_says_is_understood(voice: HibariTTS, ears: MoonshineSTT) -> None:

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.browser import seeded
 from tests.browser.visitor import SIZES, at_sizes
@@ -62,6 +62,23 @@ async def test_when_livekit_is_away_it_is_not_the_service(come, size):
     await expect(page.get_by_test_id("try-saying")).to_contain_text("Try saying")
     await person.start_button.click()
     await expect(page.get_by_test_id("error")).to_contain_text("LiveKit does not answer")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_media_server_that_nobody_reaches_is_named(come, size):
+    person = await come(viewport=size)
+    page = person.page
+
+    async def elsewhere(route: Route) -> None:
+        opened = await (await route.fetch()).json()
+        await route.fulfill(json=opened | {"url": "ws://127.0.0.1:9"})
+
+    await page.route("**/api/v1/rooms", elsewhere)
+    await person.open("/")
+    await person.start_button.click()
+    error = page.get_by_test_id("error")
+    await expect(error).to_contain_text("The media server does not answer")
+    assert not await person.is_too_wide()
 
 
 @pytest.mark.parametrize("size", SIZES)
