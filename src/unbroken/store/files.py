@@ -9,6 +9,8 @@ from unbroken.store.transaction import Database
 
 
 class StoredFiles:
+    """What was put is found by its id, with the size and hash of its bytes."""
+
     def __init__(self, database: Database) -> None:
         self._database = database
 

@@ -26,6 +26,8 @@ from unbroken.store.transaction import Database, Row, Transaction
 
 
 class StoredLeases:
+    """Each grant is one guarded statement: it is made whole, or has changed nothing."""
+
     def __init__(self, database: Database) -> None:
         self._database = database
 

@@ -6,6 +6,8 @@ from unbroken.store.transaction import Database
 
 
 class StoredLocks:
+    """Each name has one holder at a time, and nobody waits for one whose hold is over."""
+
     def __init__(self, database: Database) -> None:
         self._database = database
 

@@ -13,6 +13,8 @@ _END = ((1 << 63) - 1, UUID(bytes=b"\xff" * 16))
 
 
 class StoredReports:
+    """A report that is damaged is listed as that, and hides none of its neighbours."""
+
     def __init__(self, database: Database) -> None:
         self._database = database
 

@@ -7,6 +7,8 @@ KEPT_US = 48 * 3_600_000_000  # twice the promised day: a retry may be late, and
 
 
 class StoredRequests:
+    """A key keeps the first answer that it was given, for at least a day."""
+
     def __init__(self, database: Database) -> None:
         self._database = database
 

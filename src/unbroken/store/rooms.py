@@ -26,6 +26,8 @@ FINALIZED = "finalized"  # why a session ended
 
 
 class StoredRooms:
+    """What is told of a session from outside it stands in its log."""
+
     def __init__(self, database: Database, env: Env) -> None:
         self._database = database
         self._env = env

@@ -19,6 +19,8 @@ ORDER_VALID_US = 30_000_000  # nobody expects an older one to be carried out
 
 
 class StoredSessions:
+    """An order is for the living holder of a session, and is refused if it has none."""
+
     def __init__(self, database: Database, blobs: Blobs, env: Env) -> None:
         self._database = database
         self._blobs = blobs

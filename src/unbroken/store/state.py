@@ -25,6 +25,8 @@ Next: TypeAlias = Callable[[Row | None], bytes | None]  # what comes after what 
 
 
 class StoredState:
+    """A change is made whole, with its revision, or not at all; nobody else's is lost by it."""
+
     def __init__(self, database: Database) -> None:
         self._database = database
 

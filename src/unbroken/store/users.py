@@ -7,6 +7,8 @@ from unbroken.store.transaction import Database
 
 
 class StoredUsers:
+    """The name and context that were put last; what is damaged is named, and never given out."""
+
     def __init__(self, database: Database) -> None:
         self._database = database
 

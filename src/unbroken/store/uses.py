@@ -16,6 +16,8 @@ DOOMED_MAX = 1_000  # of those that somebody left, at once
 
 
 class StoredUses:
+    """No blob that somebody puts or refers to is doomed, whatever happens at the same moment."""
+
     def __init__(self, database: Database) -> None:
         self._database = database
 

@@ -11,6 +11,8 @@ LISTED_MAX = 1_000
 
 
 class StoredWaiting:
+    """Of all services one looks at a room that waits, and one asks for its agent."""
+
     def __init__(self, database: Database) -> None:
         self._database = database
 

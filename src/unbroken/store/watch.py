@@ -16,6 +16,8 @@ ROOMS_MAX = 1_000  # looked at in one round
 
 
 class StoredWatch:
+    """An orphan is claimed by one watcher, and is due again if that one dies."""
+
     def __init__(self, database: Database) -> None:
         self._database = database
 
