@@ -61,12 +61,12 @@ def test_a_wrong_url_is_one_sentence_without_its_password(environ, url, text):
 
 def test_tables_of_a_newer_version_are_one_sentence(environ, database):
     with psycopg.connect(database) as connection:
-        connection.execute("update schema_version set version = version + 1")
+        connection.execute("update schema_version set after_version = after_version + 1")
     try:
         assert "newer version of unbroken" in refused(environ, database)
     finally:
         with psycopg.connect(database) as connection:
-            connection.execute("update schema_version set version = version - 1")
+            connection.execute("update schema_version set after_version = after_version - 1")
 
 
 def test_a_read_only_database_is_one_sentence(environ, postgres):

@@ -2,6 +2,7 @@
 
 import sqlite3
 
+import psycopg
 import pytest
 
 from tests.cli.conftest import said
@@ -51,6 +52,19 @@ def test_a_postgresql_is_brought_forward(tmp_path, postgres):
     assert migrated(environ) == (0, would.replace("would go", "went"))
     done = f"The tables have version {len(OF_POSTGRES)}: nothing to do.\n"
     assert migrated(environ) == (0, done)
+
+
+def test_what_older_services_do_not_bear_waits_until_they_are_gone(tmp_path, postgres):
+    url = postgres.make_database("to_replace")
+    environ = {"UNBROKEN_DATA": str(tmp_path), "UNBROKEN_DATABASE": url}
+    migrated(environ)
+    done = f"The tables have version {len(OF_POSTGRES)}: nothing to do.\n"
+    with psycopg.connect(url, application_name="unbroken 1.0"):
+        assert migrated(environ) == (0, done)
+        code, told = migrated(environ, "--after")
+        assert (code, told.count("\n")) == (2, 1)
+        assert "another version is still connected (unbroken 1.0)" in told
+    assert migrated(environ, "--after") == (0, done)
 
 
 def test_a_database_that_is_away_is_one_sentence_without_its_password(tmp_path):

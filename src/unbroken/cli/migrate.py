@@ -1,7 +1,7 @@
 """`unbroken migrate`: bring the tables to this version, before its services start."""
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -10,10 +10,15 @@ from unbroken.env import Host
 from unbroken.errors import SettingsInvalid
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+After = Annotated[
+    bool,
+    typer.Option("--after", help="Also what services of the version before do not bear."),
+]
 
 
-def migrate(*, dry_run: DryRun = False) -> None:
-    """Bring the tables to this version; a service does it at its start, too. Settings: UNBROKEN_*.
+def migrate(*, dry_run: DryRun = False, after: After = False) -> None:
+    """Bring the tables to this version, while services of the version before go on. What they
+    would not bear waits for --after, when all of them are gone. Settings: UNBROKEN_*.
 
     Exit code 0: they are, or would be. 2: they cannot be.
     """
@@ -21,10 +26,20 @@ def migrate(*, dry_run: DryRun = False) -> None:
     from unbroken.service.storing import migrate as bring_forward  # noqa: PLC0415
 
     try:
-        before, now = asyncio.run(bring_forward(read_settings(), Host(), is_dry=dry_run))
+        asked = bring_forward(read_settings(), Host(), is_dry=dry_run, is_last=after)
+        _tell(asyncio.run(asked), is_dry=dry_run)
     except SettingsInvalid as error:
         raise Refusal(f"{error}.") from error
-    if before == now:
-        print(f"The tables have version {now}: nothing to do.")
-    else:
-        print(f"The tables {'would go' if dry_run else 'went'} from version {before} to {now}.")
+
+
+def _tell(done: Any, *, is_dry: bool) -> None:
+    if done.before != done.now:
+        verb = "would go" if is_dry else "went"
+        print(f"The tables {verb} from version {done.before} to {done.now}.")
+    elif not done.after:
+        print(f"The tables have version {done.now}: nothing to do.")
+    if done.after and done.before:
+        verb = "would be" if is_dry else "were"
+        print(f"{done.after} {verb} made that no older service bears.")
+    if done.left:
+        print(f"{done.left} more with --after, when no older service runs.")

@@ -14,6 +14,7 @@ from unbroken.service.settings import NO_POSTGRES, POSTGRES, Settings
 from unbroken.store import sqlite
 from unbroken.store.copying import Copy, Side, Tell
 from unbroken.store.port import Store
+from unbroken.store.records import Migrated
 from unbroken.store.sqlite import SqliteStore, versions
 
 FILE = "unbroken.sqlite"
@@ -50,23 +51,26 @@ async def read_store(settings: Settings, env: Env) -> AsyncIterator[Store]:
         yield store
 
 
-async def migrate(settings: Settings, env: Env, *, is_dry: bool) -> tuple[int, int]:
-    """The version of the tables before, and the one that they have now; `is_dry`: that they would
-    have. All of it or nothing; services may go on. Raises SettingsInvalid."""
+async def migrate(settings: Settings, env: Env, *, is_dry: bool, is_last: bool) -> Migrated:
+    """Bring the tables to this version; `is_dry`: only say so. Services of the version before may
+    go on, and with `is_last` none of them may be there: then what they do not bear is done, too.
+    A file, which one service has, has nothing of that. All of it or nothing. Raises
+    SettingsInvalid."""
     if settings.database is not None:
-        return await _migrate_postgres(settings.database.get_secret_value(), env, is_dry=is_dry)
+        url = settings.database.get_secret_value()
+        return await _migrate_postgres(url, env, is_dry=is_dry, is_last=is_last)
     path = settings.data / FILE
-    before = await asyncio.to_thread(versions, path)
-    if not is_dry and before[0] < before[1]:
+    before, now = await asyncio.to_thread(versions, path)
+    if not is_dry and before < now:
         async with open_store(settings, env):
             pass
-    return before
+    return Migrated(before, now)
 
 
-async def _migrate_postgres(url: str, env: Env, *, is_dry: bool) -> tuple[int, int]:
+async def _migrate_postgres(url: str, env: Env, *, is_dry: bool, is_last: bool) -> Migrated:
     with _needing_extra():
         from unbroken.store.postgres import migrate  # noqa: PLC0415  its driver is an extra
-    return await asyncio.to_thread(lambda: migrate(url, env, is_dry=is_dry))
+    return await asyncio.to_thread(lambda: migrate(url, env, is_dry=is_dry, is_last=is_last))
 
 
 def _postgres(url: str, blobs: Blobs, env: Env) -> AbstractAsyncContextManager[Store]:

@@ -1,7 +1,8 @@
 """Named SQL, read from `store/sql/<dialect>/*.sql`, and what is the same in all from `sql/common`.
 
 A name stands for one or several statements, run in order; it begins at a line `-- name: word`
-and ends at the next one. Migrations are whole files, numbered from 1 without a gap.
+and ends at the next one. Migrations are whole files, numbered from 1 without a gap. Those that end
+in `AFTER` are made when no service of the version before runs any more; it bears the others.
 """
 
 import functools
@@ -14,6 +15,7 @@ _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 _ROW = re.compile(r"values (\((?:\?, )*\?\))")
 
 COMMON = "common"
+AFTER = ".after.sql"
 ROWS_MAX = 64  # of one statement; fewer are the powers of two below, so that few are prepared
 
 IsComplete: TypeAlias = Callable[[str], bool]  # whether a text ends where a statement does
@@ -28,11 +30,13 @@ def load(dialect: str, is_complete: IsComplete) -> dict[str, tuple[str, ...]]:
     return queries
 
 
-def migrations(dialect: str, is_complete: IsComplete) -> list[tuple[str, ...]]:
-    """The statements of each migration, in order."""
+def migrations(
+    dialect: str, is_complete: IsComplete, *, is_after: bool = False
+) -> list[tuple[str, ...]]:
+    """The statements of each migration of one half, in order."""
     folder = resources.files("unbroken.store") / "sql" / dialect / "migrations"
     files = sorted(folder.iterdir(), key=lambda f: f.name)
-    texts = (file.read_text(encoding="utf-8") for file in files)
+    texts = (f.read_text(encoding="utf-8") for f in files if f.name.endswith(AFTER) == is_after)
     return [tuple(statements(text, is_complete)) for text in texts]
 
 

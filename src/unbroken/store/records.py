@@ -21,6 +21,16 @@ FIRST_ID = UUID(int=0)  # where a list in the order of ids begins
 Spot: TypeAlias = tuple[int, UUID, bytes]
 
 
+class Migrated(msgspec.Struct, frozen=True):
+    """The version of the tables before and now. Beside them `after` migrations were made that no
+    service of an earlier version bears; `left` still wait until none of those runs."""
+
+    before: int
+    now: int
+    after: int = 0
+    left: int = 0
+
+
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """A line of the transcript as the store projects it."""
 

@@ -11,6 +11,7 @@ from unbroken.store.postgres import migrating
 from unbroken.store.postgres.connecting import Connecting
 from unbroken.store.postgres.copying import open_source, open_target
 from unbroken.store.postgres.database import PostgresDatabase
+from unbroken.store.records import Migrated
 
 __all__ = ["PostgresStore", "migrate", "open_source", "open_target"]
 
@@ -26,7 +27,6 @@ class PostgresStore(Facets):
             yield cls(database, blobs, env)
 
 
-def migrate(url: str, env: Env, *, is_dry: bool) -> tuple[int, int]:
-    """The version of the tables before, and the one that they have now; `is_dry`: that they would
-    have. All of it or nothing; blocks. Raises SettingsInvalid."""
-    return migrating.migrate(Connecting(url, env), is_dry=is_dry)
+def migrate(url: str, env: Env, *, is_dry: bool, is_last: bool) -> Migrated:
+    """As `migrating.migrate`; blocks. Raises SettingsInvalid."""
+    return migrating.migrate(Connecting(url, env), is_dry=is_dry, is_last=is_last)

@@ -15,6 +15,7 @@ from psycopg.rows import dict_row
 from unbroken.env import Env
 from unbroken.errors import ArchiveUnavailable, SettingsInvalid
 from unbroken.pause import Pause
+from unbroken.store.postgres.statements import AFTERWARDS, MIGRATIONS
 from unbroken.store.postgres.transaction import Connection
 from unbroken.store.transaction import Row
 
@@ -27,6 +28,8 @@ OPTIONS: dict[str, Any] = {  # whatever the URL says wins
     "keepalives_count": 3,
 }
 OURS = "unbroken"  # how the names of our connections begin, so that a copy sees them
+# Which version of the tables it knows: `unbroken migrate --after` looks for others.
+VERSION = f"{len(MIGRATIONS)}.{len(AFTERWARDS)}"
 
 
 class InTransaction(NamedTuple):
@@ -100,7 +103,10 @@ def bad_url() -> SettingsInvalid:
     return SettingsInvalid("the database's URL is none")
 
 
+def name_of(what: str) -> str:
+    """How connections are named, in `pg_stat_activity`; `what`: theirs, beyond the version."""
+    return f"{OURS} {VERSION} {what}".rstrip()
+
+
 def _named(options: dict[str, Any]) -> dict[str, Any]:
-    given = options.get("application_name", "")
-    name = given if given.startswith(OURS) else f"{OURS} {given}".rstrip()
-    return options | {"application_name": name}
+    return options | {"application_name": name_of(options.get("application_name", ""))}

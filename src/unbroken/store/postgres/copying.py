@@ -48,14 +48,13 @@ async def open_target(url: str, env: Env) -> AsyncIterator[Side]:
 
 @asynccontextmanager
 async def _opened(url: str, env: Env, *, may_be_empty: bool) -> AsyncIterator[Side]:
-    own = f"unbroken copy {env.new_id()}"
+    own = f"copy {env.new_id()}"
     try:
         named = psycopg.conninfo.make_conninfo(url, application_name=own)
     except psycopg.ProgrammingError:
         raise bad_url() from None
-    before, now = await asyncio.to_thread(
-        lambda: migrating.migrate(Connecting(named, env), is_dry=True)
-    )
+    found = await asyncio.to_thread(lambda: migrating.migrate(Connecting(named, env), is_dry=True))
+    before, now = found.before, len(migrating.OURS.before)
     name = _named(named)
     if not before and not may_be_empty:
         raise SettingsInvalid(f"there are no tables in {name}")

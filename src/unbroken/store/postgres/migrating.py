@@ -1,27 +1,60 @@
-"""The tables: made, and brought forward by numbered migrations, never back."""
+"""The tables: made, and brought forward by numbered migrations, never back.
+
+Theory of operation. Services of two versions run side by side while they are replaced one by one.
+So migrations have two halves, each with a number of its own: what the older ones bear (columns with
+a default, tables, indices), and what they do not (what is dropped, or becomes stricter). A service
+makes the first half at its start, and refuses tables only if the second one went beyond it.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import psycopg
 from psycopg import errors as sql
 
 from unbroken.errors import SettingsInvalid
-from unbroken.store.postgres.connecting import Connecting
+from unbroken.store.postgres.connecting import VERSION, Connecting
 from unbroken.store.postgres.errors import first_line
-from unbroken.store.postgres.statements import MIGRATIONS
+from unbroken.store.postgres.statements import AFTERWARDS, MIGRATIONS, QUERIES
 from unbroken.store.postgres.transaction import Connection
+from unbroken.store.records import Migrated
 
 LOCK = 0x756E6272  # of whoever writes, migrations too: they wait for each other
 OLDEST = 150_000  # PostgreSQL 15
 WAIT_S = 60
+(_OTHERS,) = QUERIES["list_other_versions"]
 _BEGIN = f"begin; set local lock_timeout = '{WAIT_S}s'; select pg_advisory_xact_lock({LOCK})"
 
 
-def migrate(connecting: Connecting, *, is_dry: bool = False) -> tuple[int, int]:
-    """The version of the tables before, and the one that they have now; `is_dry`: would have.
+class Halves(NamedTuple):
+    """Migrations in order. A service of the version before bears those that come `before`, and may
+    be started on them, too; `after` are made when none of it runs any more."""
 
-    All of it or nothing. Raises SettingsInvalid.
+    before: Sequence[Sequence[str]]
+    after: Sequence[Sequence[str]]
+
+
+class _Versions(NamedTuple):
+    """How many of each half have been made."""
+
+    before: int
+    after: int
+
+
+OURS = Halves(MIGRATIONS, AFTERWARDS)
+
+
+def migrate(
+    connecting: Connecting, *, is_dry: bool = False, is_last: bool = False, halves: Halves = OURS
+) -> Migrated:
+    """Make what comes before; with `is_last`, and where there are no tables yet, what comes after
+    as well. `is_dry`: only say so. All of it or nothing.
+
+    Raises SettingsInvalid, also where what a newer version does after its services have come was
+    made already, and with `is_last` while a service of another version is connected.
     """
     try:
-        return _migrated(connecting, is_dry=is_dry)
+        return _migrated(connecting, halves, is_dry=is_dry, is_last=is_last)
     except sql.InsufficientPrivilege as error:
         raise SettingsInvalid(
             f"the database's user may not make its tables: {first_line(error)}"
@@ -32,21 +65,29 @@ def migrate(connecting: Connecting, *, is_dry: bool = False) -> tuple[int, int]:
         connecting.close()
 
 
-def _migrated(connecting: Connecting, *, is_dry: bool) -> tuple[int, int]:
+def _migrated(connecting: Connecting, halves: Halves, *, is_dry: bool, is_last: bool) -> Migrated:
     connection = connecting.begin("begin read only").connection
     _check(connection)
     connection.execute("rollback")
     connection = connecting.begin(_BEGIN).connection
-    before = _version(connection)
-    if before > len(MIGRATIONS):
+    found = _versions(connection)
+    if found.after > len(halves.after):
         raise SettingsInvalid(
-            f"the database was made by a newer version of unbroken (tables {before}, this one "
-            f"knows {len(MIGRATIONS)})"
+            f"the database was made by a newer version of unbroken (tables {found.before} and "
+            f"{found.after}, this one knows {len(halves.before)} and {len(halves.after)})"
         )
-    if not is_dry and before < len(MIGRATIONS):
-        _forward(connection, before)
+    if is_last:
+        _check_alone(connection)
+    wanted = _Versions(
+        max(found.before, len(halves.before)),
+        len(halves.after) if is_last or not found.before else found.after,
+    )
+    if not is_dry and wanted != found:
+        _forward(connection, halves, found, wanted)
         connection.execute("commit")
-    return before, len(MIGRATIONS)
+    return Migrated(
+        found.before, wanted.before, wanted.after - found.after, len(halves.after) - wanted.after
+    )
 
 
 def _check(connection: Connection) -> None:
@@ -62,24 +103,38 @@ def _check(connection: Connection) -> None:
         raise SettingsInvalid("the database is read-only (default_transaction_read_only)")
 
 
-def _version(connection: Connection) -> int:
+def _check_alone(connection: Connection) -> None:
+    """No service of another version is connected, as far as its connections have our name."""
+    rows = connection.execute(_OTHERS, {"version": VERSION}).fetchall()
+    if rows:
+        raise SettingsInvalid(
+            f"a service of another version is still connected ({rows[0]['name']}): stop it first"
+        )
+
+
+def _versions(connection: Connection) -> _Versions:
     found = connection.execute("select to_regclass('schema_version') as place").fetchone()
     if not found or found["place"] is None:
-        return 0
-    row = connection.execute("select version from schema_version").fetchone()
-    return int(row["version"]) if row else 0
+        return _Versions(0, 0)
+    row = connection.execute("select to_jsonb(v) as said from schema_version v").fetchone()
+    said = row["said"] if row else {}
+    return _Versions(said.get("version", 0), said.get("after_version", 0))
 
 
-def _forward(connection: Connection, before: int) -> None:
+def _forward(connection: Connection, halves: Halves, found: _Versions, wanted: _Versions) -> None:
     connection.execute(
         "create table if not exists schema_version (one int primary key check (one = 1), "
         "version int not null)"
     )
-    for migration in MIGRATIONS[before:]:
+    connection.execute(
+        "alter table schema_version add column if not exists after_version int not null default 0"
+    )
+    todo = (*halves.before[found.before :], *halves.after[found.after : wanted.after])
+    for migration in todo:
         for statement in migration:
             connection.execute(statement)
     connection.execute(
-        "insert into schema_version values (1, %s) "
-        "on conflict (one) do update set version = excluded.version",
-        [len(MIGRATIONS)],
+        "insert into schema_version (one, version, after_version) values (1, %s, %s) on conflict "
+        "(one) do update set version = excluded.version, after_version = excluded.after_version",
+        list(wanted),
     )

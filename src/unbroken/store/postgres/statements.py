@@ -25,3 +25,4 @@ QUERIES = {
     for name, statements in queries.load("postgres", is_complete).items()
 }
 MIGRATIONS = queries.migrations("postgres", is_complete)
+AFTERWARDS = queries.migrations("postgres", is_complete, is_after=True)

@@ -31,4 +31,12 @@ order by table_name, c.attnum;
 -- name: count_others
 -- Other processes of ours that are connected with this database.
 select count(*) as count from pg_stat_activity
-where datname = current_database() and application_name like 'unbroken%' and application_name <> :own;
+where datname = current_database() and application_name like 'unbroken%'
+  and position(:own::text in application_name) = 0;
+
+-- name: list_other_versions
+-- How the connections of services are named that know other tables.
+select distinct application_name as name from pg_stat_activity
+where datname = current_database() and application_name like 'unbroken%'
+  and split_part(application_name, ' ', 2) <> :version
+order by name;
