@@ -1,5 +1,6 @@
 """Services of the version before go on while the tables are brought forward."""
 
+import asyncio
 import re
 from importlib import resources
 
@@ -12,7 +13,8 @@ from unbroken.errors import SettingsInvalid
 from unbroken.store.postgres import PostgresStore
 from unbroken.store.postgres.connecting import Connecting
 from unbroken.store.postgres.migrating import OURS, Halves, migrate
-from unbroken.store.queries import AFTER
+from unbroken.store.postgres.statements import is_complete
+from unbroken.store.queries import AFTER, statements
 from unbroken.store.records import Migrated
 from unbroken.testing.holders import Holder
 
@@ -29,7 +31,7 @@ STRICTER = re.compile(
 
 @pytest.fixture
 def url(postgres, request):
-    return postgres.make_database(re.sub(r"\W", "_", request.node.name))
+    return postgres.make_database(re.sub(r"\W", "_", request.node.name)[-60:])
 
 
 @pytest.fixture
@@ -68,17 +70,56 @@ def test_a_dry_run_makes_nothing(url):
         assert forward(url, halves=NEWER, is_dry=True) == Migrated(OLD, NEW, left=1)
 
 
-def test_while_a_service_of_another_version_is_connected_the_last_half_waits(url):
+OTHERS = ["unbroken", "unbroken prod", "unbroken 1.0", "unbroken 1.0 prod", "unbroken 999.0"]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_while_a_service_of_another_version_is_connected_the_last_half_waits(url, name):
     forward(url)
-    with psycopg.connect(url, application_name="unbroken 1.0"):
-        with pytest.raises(SettingsInvalid, match=r"still connected \(unbroken 1\.0\)"):
-            forward(url, halves=NEWER, is_last=True)
-        assert forward(url, is_dry=True) == Migrated(OLD, OLD)
+    with psycopg.connect(url, application_name=name):
+        for is_dry in (True, False):
+            with pytest.raises(SettingsInvalid, match=re.escape(f"is connected ({name}): stop")):
+                forward(url, halves=NEWER, is_last=True, is_dry=is_dry)
+        assert forward(url, is_last=True) == Migrated(OLD, OLD)
     assert forward(url, halves=NEWER, is_last=True) == Migrated(OLD, NEW, after=1)
+
+
+async def test_services_of_this_version_and_other_programs_are_not_in_the_way(url, tmp_path):
+    blobs = ObjectBlobs.in_folder(tmp_path)
+    async with PostgresStore.open(f"{url}?application_name=unbroken-prod", blobs, Host()):
+        with psycopg.connect(url, application_name="psql"):
+            done = await asyncio.to_thread(lambda: forward(url, halves=NEWER, is_last=True))
+    assert done == Migrated(OLD, NEW, after=1)
+
+
+def test_who_may_do_little_sees_services_of_other_roles(postgres):
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        connection.execute("create role maker login")
+        connection.execute("create database made owner maker")
+    url = postgres.url("made", user="maker")
+    forward(url)
+    with (
+        psycopg.connect(postgres.url("made"), application_name="unbroken 1.0"),
+        pytest.raises(SettingsInvalid, match=r"is connected \(unbroken 1\.0\)"),
+    ):
+        forward(url, halves=NEWER, is_last=True)
+
+
+async def test_a_table_that_is_read_for_long_keeps_nobody_from_writing(url, opened):
+    async with opened() as store:
+        with psycopg.connect(url) as reader:
+            reader.execute("select count(*) from errors")
+            asked = asyncio.create_task(asyncio.to_thread(lambda: forward(url, halves=NEWER)))
+            for n in range(3):
+                await Holder(store.archive).take(f"room{n}")
+                await asyncio.sleep(0.5)
+            assert not asked.done()
+        assert await asked == Migrated(OLD, NEW, left=1)
 
 
 def test_the_first_half_is_what_older_services_bear():
     files = sorted((MIGRATIONS / "postgres" / "migrations").iterdir(), key=lambda f: f.name)
+    assert [f.name[:5] for f in files] == [f"{n:04}_" for n in range(1, len(files) + 1)]
     assert len(files) == len(OURS.before) + len(OURS.after)
     for file in files[1:]:
         if not file.name.endswith(AFTER):
@@ -89,3 +130,22 @@ def test_the_first_half_is_what_older_services_bear():
 def test_a_file_has_one_service_and_no_halves():
     found = (MIGRATIONS / "sqlite" / "migrations").iterdir()
     assert not [file.name for file in found if file.name.endswith(AFTER)]
+
+
+SHAPES = """select table_name, column_name, data_type, is_nullable, column_default
+from information_schema.columns where table_schema = 'public' and table_name <> 'schema_version'
+union all select tablename, indexdef, null, null, null from pg_indexes
+where schemaname = 'public' and tablename <> 'schema_version' order by 1, 2"""
+
+
+def test_tables_are_the_same_whichever_half_was_made_first(url, postgres):
+    forward(url)
+    stepwise = postgres.make_database("stepwise")
+    files = sorted((MIGRATIONS / "postgres" / "migrations").iterdir(), key=lambda f: f.name)
+    with psycopg.connect(stepwise) as connection:
+        for file in files:
+            for statement in statements(file.read_text(), is_complete):
+                connection.execute(statement)
+        found = connection.execute(SHAPES).fetchall()
+    with psycopg.connect(url) as connection:
+        assert connection.execute(SHAPES).fetchall() == found

@@ -16,6 +16,7 @@ from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.errors import ArchiveUnavailable, CallTaken, SettingsInvalid
 from unbroken.store.postgres import PostgresStore, migrating
 from unbroken.store.postgres import database as databases
+from unbroken.store.postgres.connecting import Connecting
 from unbroken.testing.holders import Clock, Holder, entry
 
 HANG_S = 60
@@ -167,7 +168,7 @@ def _pooling(program, folder, port):
         for path in (folder, *folder.iterdir()):
             shutil.chown(path, "nobody")
         for path in folder.parents:
-            if path.stat().st_uid == os.getuid() and path.name.startswith("pytest-"):
+            if path.stat().st_uid == os.getuid() and path.name.startswith(("pytest-", "popen-")):
                 path.chmod(0o711)
         as_nobody = {"user": "nobody", "group": "nogroup", "extra_groups": []}
     with (folder / "log").open("wb") as log:
@@ -205,6 +206,23 @@ async def test_services_work_through_a_pool_that_gives_each_transaction_another_
             assert [e.payload for e in log] == [b"%d" % n for n in range(1, 21)]
         assert {t.store for t in taken} == {one.archive.identity}
         await one.check()
+
+
+def _last_half(url):
+    halves = migrating.Halves(migrating.OURS.before, (*migrating.OURS.after, ("select 1",)))
+    return migrating.migrate(Connecting(url, Clock()), halves=halves, is_last=True)
+
+
+def test_the_last_half_of_migrations_is_not_made_through_a_pool(pool):
+    url, _ = pool
+    with pytest.raises(SettingsInvalid, match="behind a pool nobody sees which services"):
+        _last_half(f"{url}?sslmode=require")
+
+
+async def test_nor_while_a_service_is_behind_one(tmp_path, pool, database):
+    async with opened(tmp_path, f"{pool[0]}?sslmode=require&application_name=prod"):
+        with pytest.raises(SettingsInvalid, match=r"connected \(unbroken \d+\.\d+\+pool prod\)"):
+            await asyncio.to_thread(_last_half, database)
 
 
 async def _speak(holder):

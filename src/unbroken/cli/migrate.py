@@ -1,13 +1,16 @@
 """`unbroken migrate`: bring the tables to this version, before its services start."""
 
 import asyncio
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from unbroken.cli.refusal import Refusal
 from unbroken.env import Host
 from unbroken.errors import SettingsInvalid
+
+if TYPE_CHECKING:
+    from unbroken.store.records import Migrated
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
 After = Annotated[
@@ -32,7 +35,7 @@ def migrate(*, dry_run: DryRun = False, after: After = False) -> None:
         raise Refusal(f"{error}.") from error
 
 
-def _tell(done: Any, *, is_dry: bool) -> None:
+def _tell(done: "Migrated", *, is_dry: bool) -> None:
     if done.before != done.now:
         verb = "would go" if is_dry else "went"
         print(f"The tables {verb} from version {done.before} to {done.now}.")
@@ -40,6 +43,6 @@ def _tell(done: Any, *, is_dry: bool) -> None:
         print(f"The tables have version {done.now}: nothing to do.")
     if done.after and done.before:
         verb = "would be" if is_dry else "were"
-        print(f"{done.after} {verb} made that no older service bears.")
+        print(f"Of what no older service bears {verb} made: {done.after}.")
     if done.left:
-        print(f"{done.left} more with --after, when no older service runs.")
+        print(f"Of what no older service bears is left for --after: {done.left}.")

@@ -3,7 +3,8 @@
 Theory of operation. The rules run in a few threads of our own, each with its connection, so a pool
 would only hand to each thread what it has. Nothing is kept in the session between transactions:
 a pool like PgBouncer may stand in front and give each transaction another one. So nothing is
-prepared, and limits are set in each transaction.
+prepared, and limits are set in each transaction. A connection's name says which version of the
+tables it knows, and whether a pool stands in front: `unbroken migrate --after` looks for others.
 """
 
 from typing import Any, NamedTuple
@@ -28,8 +29,9 @@ OPTIONS: dict[str, Any] = {  # whatever the URL says wins
     "keepalives_count": 3,
 }
 OURS = "unbroken"  # how the names of our connections begin, so that a copy sees them
-# Which version of the tables it knows: `unbroken migrate --after` looks for others.
 VERSION = f"{len(MIGRATIONS)}.{len(AFTERWARDS)}"
+POOLED = f"{VERSION}+pool"  # until it is known to be none: no other name is seen behind a pool
+_NAME = "select set_config('application_name', %s, false) where pg_backend_pid() = %s"
 
 
 class InTransaction(NamedTuple):
@@ -42,7 +44,7 @@ class Connecting:
 
     def __init__(self, url: str, env: Env) -> None:
         try:
-            self._options = OPTIONS | _named(psycopg.conninfo.conninfo_to_dict(url))
+            self._options = OPTIONS | psycopg.conninfo.conninfo_to_dict(url)
         except psycopg.ProgrammingError:
             raise bad_url() from None
         self._connection: Connection | None = None
@@ -79,15 +81,21 @@ class Connecting:
     def _connect(self) -> Connection:
         if not self._pause.is_over(self._env.boot_us()):
             raise ArchiveUnavailable("the database did not answer a moment ago")
+        options = self._options | {"application_name": self._name(POOLED)}
         try:
-            self._connection = psycopg.connect(
-                **self._options, autocommit=True, prepare_threshold=None, row_factory=dict_row
+            connection = self._connection = psycopg.connect(
+                **options, autocommit=True, prepare_threshold=None, row_factory=dict_row
             )
+            connection.execute(_NAME, [self._name(VERSION), connection.info.backend_pid])
         except psycopg.Error:
+            self.close()
             self._pause.fail()
             raise
         self._pause.clear()
-        return self._connection
+        return connection
+
+    def _name(self, version: str) -> str:
+        return f"{OURS} {version} {self._options.get('application_name', '')}".rstrip()
 
 
 def _begun(connection: Connection, statements: str) -> InTransaction:
@@ -103,10 +111,8 @@ def bad_url() -> SettingsInvalid:
     return SettingsInvalid("the database's URL is none")
 
 
-def name_of(what: str) -> str:
-    """How connections are named, in `pg_stat_activity`; `what`: theirs, beyond the version."""
-    return f"{OURS} {VERSION} {what}".rstrip()
-
-
-def _named(options: dict[str, Any]) -> dict[str, Any]:
-    return options | {"application_name": name_of(options.get("application_name", ""))}
+def is_pooled(connection: Connection) -> bool:
+    """Whether it is a pool that answers: the process that works for us is not the one that it has
+    named."""
+    row = connection.execute("select pg_backend_pid() as pid").fetchone()
+    return row is None or row["pid"] != connection.info.backend_pid

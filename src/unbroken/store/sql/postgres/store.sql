@@ -35,7 +35,7 @@ where datname = current_database() and application_name like 'unbroken%'
   and position(:own::text in application_name) = 0;
 
 -- name: list_other_versions
--- How the connections of services are named that know other tables.
+-- How the connections of services are named that know other tables, or are behind a pool.
 select distinct application_name as name from pg_stat_activity
 where datname = current_database() and application_name like 'unbroken%'
   and split_part(application_name, ' ', 2) <> :version
