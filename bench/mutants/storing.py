@@ -154,6 +154,15 @@ MUTANTS = (
         "::test_what_is_due_wakes_the_watchers_of_all_services",
     ),
     Mutant(
+        name="an older service writes to newer tables",
+        file="store/postgres/database.py",
+        old="> len(AFTERWARDS)",
+        new="> len(AFTERWARDS) + 9",
+        promise="Who was not seen by `migrate --after` writes nothing from then on.",
+        test="stores/test_halves.py"
+        "::test_who_was_not_seen_writes_nothing_to_tables_that_went_beyond_it",
+    ),
+    Mutant(
         name="a server that starts anew is the same history",
         file="store/postgres/database.py",
         old="{history['started_at']} ",

@@ -9,7 +9,7 @@ import pytest
 
 from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.env import Host
-from unbroken.errors import SettingsInvalid
+from unbroken.errors import ArchiveUnavailable, SettingsInvalid
 from unbroken.store.postgres import PostgresStore
 from unbroken.store.postgres.connecting import Connecting
 from unbroken.store.postgres.migrating import OURS, Halves, migrate
@@ -103,6 +103,18 @@ def test_who_may_do_little_sees_services_of_other_roles(postgres):
         pytest.raises(SettingsInvalid, match=r"is connected \(unbroken 1\.0\)"),
     ):
         forward(url, halves=NEWER, is_last=True)
+
+
+async def test_who_was_not_seen_writes_nothing_to_tables_that_went_beyond_it(url, opened):
+    async with opened() as store:
+        await Holder(store.archive).take("one")
+        await asyncio.to_thread(lambda: forward(url, halves=NEWER, is_last=True))
+        with pytest.raises(ArchiveUnavailable, match="newer version"):
+            await Holder(store.archive).take("two")
+        with pytest.raises(ArchiveUnavailable, match="newer version"):
+            await store.check()
+    with psycopg.connect(url) as connection:
+        assert connection.execute("select count(*) from sessions").fetchone() == (1,)
 
 
 async def test_a_table_that_is_read_for_long_keeps_nobody_from_writing(url, opened):

@@ -29,7 +29,7 @@ from unbroken.store.postgres import indexing, migrating
 from unbroken.store.postgres.connecting import Connecting
 from unbroken.store.postgres.errors import AGAIN, first_line, ours
 from unbroken.store.postgres.listening import WAKE, WakeListener
-from unbroken.store.postgres.statements import QUERIES
+from unbroken.store.postgres.statements import AFTERWARDS, QUERIES
 from unbroken.store.postgres.transaction import PostgresTransaction
 from unbroken.store.threads import Threads
 from unbroken.store.transaction import UNFINISHED, Row
@@ -72,7 +72,8 @@ class PostgresDatabase(Threads[PostgresTransaction]):
         """Make or migrate the tables. `is_copy`: also of one that is a copy and not finished.
 
         Raises SettingsInvalid if the URL is none, nobody answers, it is a standby, the user may
-        not make the tables, or a newer version made them. It never says a password.
+        not make the tables, or they are of a newer version that this one does not bear. It never
+        says a password.
         """
         self = cls(url, env, is_copy=is_copy)
         try:
@@ -169,7 +170,10 @@ class PostgresDatabase(Threads[PostgresTransaction]):
             connecting.settle()
 
     def _recognise(self, history: Row) -> None:
-        """Which store this transaction adds to: behind the same URL there may be another one."""
+        """Which store this transaction adds to: behind the same URL there may be another one, or
+        tables that went beyond us while we were not connected."""
+        if (history["after_version"] or 0) > len(AFTERWARDS):
+            raise ArchiveUnavailable("the tables are those of a newer version of unbroken")
         if history["system_id"] is None:
             if self.identity.system_id:
                 raise ArchiveUnavailable("the database is another one, with nothing in it")

@@ -11,10 +11,12 @@ select (extract(epoch from clock_timestamp()) * 1000000)::bigint as now_us;
 
 -- name: get_history
 -- Which history of which database this is. What was put back has had another start of its server, or other tables.
+-- after_version: null where no migration has asked for that column yet.
 select (select system_id from store), (select own_holder from store),
   (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint as started_at,
   (select oid::bigint from pg_database where datname = current_database()) as database_id,
-  'store'::regclass::oid::bigint as table_id;
+  'store'::regclass::oid::bigint as table_id,
+  (select (to_jsonb(v) ->> 'after_version')::int from schema_version v) as after_version;
 
 -- name: list_copied
 -- The columns of all that is copied.
