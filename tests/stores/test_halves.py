@@ -10,7 +10,7 @@ import pytest
 from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.env import Host
 from unbroken.errors import ArchiveUnavailable, SettingsInvalid
-from unbroken.store.postgres import PostgresStore
+from unbroken.store.postgres import PostgresStore, open_source
 from unbroken.store.postgres.connecting import Connecting
 from unbroken.store.postgres.migrating import OURS, Halves, migrate
 from unbroken.store.postgres.statements import is_complete
@@ -127,6 +127,15 @@ async def test_a_table_that_is_read_for_long_keeps_nobody_from_writing(url, open
                 await asyncio.sleep(0.5)
             assert not asked.done()
         assert await asked == Migrated(OLD, NEW, left=1)
+
+
+async def test_what_lacks_its_last_half_is_not_copied(url):
+    forward(url)
+    with psycopg.connect(url) as connection:
+        connection.execute("update schema_version set after_version = after_version - 1")
+    with pytest.raises(SettingsInvalid, match="needs unbroken migrate --after first"):
+        async with open_source(url, Host()):
+            pass
 
 
 def test_the_first_half_is_what_older_services_bear():

@@ -60,6 +60,8 @@ async def _opened(url: str, env: Env, *, may_be_empty: bool) -> AsyncIterator[Si
         raise SettingsInvalid(f"there are no tables in {name}")
     if before not in (0, now):
         raise SettingsInvalid(f"{name} has tables of version {before}, this one has {now}")
+    if found.left:
+        raise SettingsInvalid(f"{name} needs unbroken migrate --after first")
     async with PostgresDatabase.open(named, env, is_copy=True) as database:
         check_alone = partial(_check_alone, database, name, own)
         await check_alone()
