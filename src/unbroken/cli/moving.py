@@ -15,8 +15,9 @@ from unbroken.errors import UnbrokenError
 Url = Annotated[
     str | None,
     typer.Argument(
-        help="redis://, rediss:// (TLS), unix:// or redis-cluster://; with USER:PASSWORD@ if it "
-        "has users. Without it UNBROKEN_REDIS: what is typed, other users of this machine see.",
+        help="redis://, rediss:// (TLS), unix://, redis-cluster:// or redis+sentinel://; with "
+        "USER:PASSWORD@ if it has users. Without it UNBROKEN_REDIS: what is typed, other users of "
+        "this machine see.",
         show_default=False,
     ),
 ]

@@ -7,18 +7,15 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import msgspec
-from redis.asyncio import Redis, RedisCluster
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from unbroken.env import Env
-from unbroken.errors import ArchiveUnavailable, Conflict, SettingsInvalid, UnbrokenError
+from unbroken.errors import ArchiveUnavailable, Conflict, UnbrokenError
 from unbroken.log.entries import JSON
 from unbroken.managed import rooms
 from unbroken.managed.calls import Calls
 from unbroken.managed.memory import MemoryRooms
-from unbroken.managed.redis_view import LEASE_S, Added, Client, Head, Joined, RedisView
+from unbroken.managed.redis_view import LEASE_S, Added, Head, Joined, RedisView
 from unbroken.managed.rooms import Make, RoomState, SharedConversation
 from unbroken.pause import Pause
 
@@ -292,22 +289,3 @@ async def _nothing(_room: str, _of: Head) -> None:
 def _earlier_end(one: SharedConversation, other: SharedConversation) -> SharedConversation:
     ended = [it for it in (one, other) if it.ended_us is not None]
     return min(ended, key=lambda it: it.ended_us or 0, default=other)
-
-
-def client_at(url: str, *, answer_s: float = ANSWER_S) -> Client:
-    """For `redis://`, `rediss://` and `unix://`; with `redis-cluster://` or `rediss-cluster://`
-    the URL is that of any node of a cluster. Raises SettingsInvalid, without the URL: it may hold
-    a password."""
-    scheme, colon, rest = url.partition(":")
-    plain_scheme = scheme.removesuffix("-cluster")
-    kind = Redis if plain_scheme == scheme else RedisCluster
-    retry = Retry(NoBackoff(), 0)  # whoever is asked again is asked by us
-    try:
-        return kind.from_url(
-            f"{plain_scheme}{colon}{rest}",
-            socket_timeout=answer_s,
-            socket_connect_timeout=answer_s,
-            retry=retry,
-        )
-    except (ValueError, RedisError) as error:
-        raise SettingsInvalid("the Redis URL is none: redis://host:port/0") from error

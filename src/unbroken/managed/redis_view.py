@@ -11,7 +11,7 @@ A conversation that nobody has open is forgotten after LIVE_S, one that has ende
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -20,8 +20,8 @@ from redis.exceptions import WatchError
 from unbroken.log.entries import JSON
 from unbroken.managed import rooms
 from unbroken.managed.rooms import RoomState, SharedConversation, SharedMessage
+from unbroken.redis_client import Client
 
-Client: TypeAlias = Any  # a Redis or a RedisCluster: what they declare differs
 T = TypeVar("T")
 
 LIVE_S = 3600  # who has it open says so every BEAT_S

@@ -10,9 +10,9 @@ from typing import Any, Self
 from redis.exceptions import RedisError, ResponseError, WatchError
 
 from unbroken.errors import ArchiveUnavailable, Conflict, InvalidInput
-from unbroken.managed.redis_rooms import client_at
 from unbroken.moving import usual
 from unbroken.moving.usual import Unread, UsualConversation
+from unbroken.redis_client import client_at
 
 ANSWER_S = 10.0  # KEY_BYTES_MAX take a second on a slow line
 SCAN_COUNT = 500
