@@ -5,6 +5,7 @@ beyond the time that it was granted, counted from before it asked. Of all proces
 these times are of one clock, so two that overlap are two that held at once.
 """
 
+from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
@@ -29,6 +30,25 @@ def over_admitted(held: Iterable[Held], limits: Mapping[str, int]) -> list[str]:
         counts[pool] += change
         if change > 0 and counts[pool] > limits[pool]:
             found.append(f"{counts[pool]} of {pool} at {at:.6f}, {limits[pool]} may be")
+    return found
+
+
+class Admitted(NamedTuple):
+    """One that a window admitted, at some time between when it was asked for and answered."""
+
+    asked: float
+    answered: float
+
+
+def over_windows(admitted: Iterable[Admitted], *, limit: int, per_s: float) -> list[str]:
+    """Stretches of `per_s` in which more than `limit` were admitted, wherever between their asking
+    and their answer that was. Of all processes on a machine the times are of one clock."""
+    found, answered = [], list[float]()
+    for one in sorted(admitted, reverse=True):
+        insort(answered, one.answered)
+        surely = bisect_left(answered, one.asked + per_s)
+        if surely > limit:
+            found.append(f"{surely} within {per_s:g} s from {one.asked:.6f}, {limit} may be")
     return found
 
 

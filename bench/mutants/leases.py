@@ -5,6 +5,7 @@ from bench.mutants.mutant import Mutant
 CONTRACT = "stores/test_leases.py::TestSqliteLeases::"
 WAITING = "coordination/test_waiting.py::"
 HOLDING = "coordination/test_holding.py::"
+IN_REDIS = "coordination/test_redis_windows.py::"
 
 MUTANTS = (
     Mutant(
@@ -46,6 +47,30 @@ MUTANTS = (
         new="a.n = last.n - :limit",
         promise="No stretch of time has more than the limit.",
         test=CONTRACT + "test_a_window_has_its_limit_and_no_more",
+    ),
+    Mutant(
+        name="a window in Redis counts one more",
+        file="coordination/redis_windows.py",
+        old="local before = redis.call('LINDEX', key, -limit)",
+        new="local before = redis.call('LINDEX', key, -limit - 1)",
+        promise="No stretch of time has more than the limit.",
+        test=IN_REDIS + "TestRedisWindows::test_a_window_has_its_limit_and_no_more",
+    ),
+    Mutant(
+        name="a window in Redis is closed by a clock that was set back",
+        file="coordination/redis_windows.py",
+        old="if newest > now then",
+        new="if newest < 0 then",
+        promise="A clock that was set back closes no window.",
+        test=IN_REDIS + "test_a_clock_that_was_set_back_closes_no_window",
+    ),
+    Mutant(
+        name="all ask a Redis that is away",
+        file="coordination/redis_windows.py",
+        old="(not self._is_tried and self._pause",
+        new="(self._pause",
+        promise="An outage costs one request at a time.",
+        test="coordination/test_redis_windows_faults.py::test_while_it_is_away_one_at_a_time_asks",
     ),
     Mutant(
         name="an old fence writes",

@@ -14,6 +14,7 @@ doctor = importlib.import_module("unbroken.cli.doctor")  # the package has the c
 LIVEKIT_AGENTS = "pip install 'unbroken[all]'."
 PROGRAM = "install it, or name it in UNBROKEN_LIVEKIT_SERVER."
 NAMED = "start it, or unset LIVEKIT_URL."
+REDIS = "start it, or unset UNBROKEN_REDIS: nothing needs it."
 DATA = "set UNBROKEN_DATA to a folder of your own."
 SPOOL = "set UNBROKEN_SPOOL to a folder of your own."
 SETTING = "rename it, or unset it."
@@ -23,6 +24,8 @@ BAD_ENVIRONMENT = [  # what is set, which checks are bad then, and what mends it
     ({"UNBROKEN_LIVEKIT_SERVER": "/bin/false"}, ["livekit-server"], PROGRAM),
     ({"LIVEKIT_URL": "ws://127.0.0.1:{free}"}, ["livekit-server"], NAMED),
     ({"LIVEKIT_URL": "http://127.0.0.1:{free}"}, ["livekit-server"], NAMED),
+    ({"UNBROKEN_REDIS": "redis://127.0.0.1:1/0"}, ["Redis"], REDIS),
+    ({"UNBROKEN_REDIS": "http://x"}, ["Redis"], REDIS),
     ({"UNBROKEN_DATA": "{file}/x"}, ["data folder"], DATA),
     ({"UNBROKEN_SPOOL": "{file}/x"}, ["spool", "keeper"], SPOOL),
     ({"UNBROKEN_SPOOOL": "x"}, ["setting"], SETTING),
@@ -101,7 +104,8 @@ def test_a_livekit_that_is_not_installed_is_bad_with_its_fix(good, monkeypatch):
 def test_each_check_that_can_be_bad_is_so_in_one_of_these_tests(good, monkeypatch):
     """A new check needs a line above, with what mends it."""
     found = set()
-    for environ in ({}, {"LIVEKIT_URL": "ws://127.0.0.1:1"}, {"UNBROKEN_SPOOOL": "x"}):
+    livekit, redis = {"LIVEKIT_URL": "ws://127.0.0.1:1"}, {"UNBROKEN_REDIS": "redis://127.0.0.1:1"}
+    for environ in ({}, livekit, redis, {"UNBROKEN_SPOOOL": "x"}):
         with monkeypatch.context() as set_:
             for key, value in environ.items():
                 set_.setenv(key, value)
@@ -112,3 +116,12 @@ def test_each_check_that_can_be_bad_is_so_in_one_of_these_tests(good, monkeypatc
         ("service port", SERVICE_PORT),
         ("LiveKit port", LIVEKIT_PORT),
     }
+
+
+def test_a_redis_that_answers_is_told_and_its_password_is_not(bad, redis, monkeypatch, capsys):
+    monkeypatch.setenv("UNBROKEN_REDIS", redis.url)
+    assert doctor._redis(redis.url) == "the one that UNBROKEN_REDIS names answers"
+    lines, code = bad({"UNBROKEN_REDIS": redis.url.replace("//", "//ann:hunter2@")})
+    assert code == 1
+    assert "AuthenticationError" in "".join(lines)
+    assert "hunter2" not in "".join(lines)

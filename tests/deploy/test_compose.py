@@ -67,10 +67,12 @@ def test_a_redis_is_only_there_where_it_is_asked_for(environ, tmp_path):
     containers = project(environ)["services"]
     assert containers["redis"]["profiles"] == ["redis"]
     assert not any("redis" in (c.get("depends_on") or {}) for c in containers.values())
-    assert containers["worker"]["environment"]["UNBROKEN_REDIS"] == ""
+    those = ("worker", "service-1", "service-2")
+    assert {containers[name]["environment"]["UNBROKEN_REDIS"] for name in those} == {""}
     asked = {"UNBROKEN_REDIS": "redis://redis:6379/0"}
     containers = project(environ | asked)["services"]
-    assert containers["worker"]["environment"]["UNBROKEN_REDIS"] == "redis://redis:6379/0"
+    named = {containers[name]["environment"]["UNBROKEN_REDIS"] for name in those}
+    assert named == {"redis://redis:6379/0"}
     assert "ports" not in containers["redis"]  # for the others only
     assert containers["redis"]["cap_drop"] == ["ALL"]
     _, *options = containers["redis"]["command"]

@@ -110,8 +110,9 @@ def advise(load: Load | None, *, redis: bool) -> Advice:
 NO_USE = "not needed by what is seen; it is in the service when you need it, and costs nothing"
 NOT_NEEDED = "not needed: Unbroken needs none for any of these reasons"
 NAMED = (
-    "UNBROKEN_REDIS names one: needed only if several processes share a StateManager, which is no "
-    "more to be seen from here than what else your programs keep there"
+    "UNBROKEN_REDIS names one: windows of `call.limit` are counted there, which the service does "
+    "without it, too; needed only if several processes share a StateManager, which is no more to "
+    "be seen from here than what else your programs keep there"
 )
 
 

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import typer
 
 from unbroken.archive.destination import Destination
-from unbroken.cli import advice, folders, health, ports
+from unbroken.cli import advice, extras, folders, health, ports
 from unbroken.cli.parts import livekit_server
 from unbroken.cli.refusal import Refusal, refusal_of
 from unbroken.cli.remains import keeper_of
@@ -36,6 +36,7 @@ Advise = Annotated[
     bool, typer.Option("--advise", help="Only: are coordination and Redis needed here, and why?")
 ]
 GOOD, BAD = "ok  ", "BAD "
+REDIS_S = 2.0  # for each step of an answer
 REFUSED = 401  # HTTP: by a service that wants its key
 
 Check = tuple[str, Callable[[], str], str]  # what is looked at, how, and what mends it
@@ -105,6 +106,12 @@ def _checks(port: int, livekit_port: int) -> Iterator[Check]:
     yield "unbroken", lambda: unbroken, ""
     yield "livekit-agents", _livekit_agents, "pip install 'unbroken[all]'."
     yield _livekit()
+    if redis := os.environ.get("UNBROKEN_REDIS"):
+        yield (
+            "Redis",
+            partial(_redis, redis),
+            "start it, or unset UNBROKEN_REDIS: nothing needs it.",
+        )
     yield "data folder", lambda: _folder(data), "set UNBROKEN_DATA to a folder of your own."
     mend_spool = "set UNBROKEN_SPOOL to a folder of your own."
     yield "spool", lambda: _folder(spool), mend_spool
@@ -180,6 +187,31 @@ def _other_livekit(url: str) -> str:
             raise Refusal(f"nobody answers at {url}, which LIVEKIT_URL names.")
         return f"the one at {url} answers"
     return f"the one at {url} (not asked)"
+
+
+def _redis(url: str) -> str:
+    """Nothing of the URL is told: it may hold a password."""
+    extras.need(("redis",))
+    from redis.exceptions import RedisError  # noqa: PLC0415  an extra
+
+    try:
+        asyncio.run(_ping(url))
+    except (UnbrokenError, RedisError, OSError) as error:
+        why = str(error) if isinstance(error, UnbrokenError) else type(error).__name__
+        said = f"the one that UNBROKEN_REDIS names does not answer, or refuses ({why})."
+        raise Refusal(said) from error
+    return "the one that UNBROKEN_REDIS names answers"
+
+
+async def _ping(url: str) -> None:
+    """Raises SettingsInvalid, and what redis-py raises."""
+    from unbroken.redis_client import client_at  # noqa: PLC0415  an extra
+
+    client = client_at(url, answer_s=REDIS_S)
+    try:
+        await client.ping()
+    finally:
+        await client.aclose()
 
 
 def _folder(folder: Path) -> str:

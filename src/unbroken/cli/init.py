@@ -16,7 +16,9 @@ S3 = Annotated[
 ]
 Redis = Annotated[
     bool,
-    typer.Option("--redis", help="Start a Redis with it, for a StateManager. Nothing needs it."),
+    typer.Option(
+        "--redis", help="Start a Redis with it, for a StateManager and windows. Nothing needs it."
+    ),
 ]
 NAMED = re.compile(r"^[ \t]*(?:export[ \t]+)?(\w+)[ \t]*=[ \t]*\S", re.MULTILINE)
 PROFILES = "COMPOSE_PROFILES"

@@ -33,14 +33,35 @@ Blobs = Annotated[
 ]
 
 
+Redis = Annotated[
+    str | None,
+    typer.Option(
+        help="redis://HOST:PORT/DB, rediss:// (TLS), redis-cluster:// or redis+sentinel://: there "
+        "windows of `call.limit` are counted while it answers; else in the database. Where the URL "
+        "has a password, set UNBROKEN_REDIS."
+    ),
+]
+
+
 def serve(
-    *, host: Host = None, port: Port = None, database: Database = None, blobs: Blobs = None
+    *,
+    host: Host = None,
+    port: Port = None,
+    database: Database = None,
+    blobs: Blobs = None,
+    redis: Redis = None,
 ) -> None:
     """Keep conversations and answer questions about them. Settings: UNBROKEN_*, LIVEKIT_*."""
     from unbroken.service.server import run  # noqa: PLC0415  the web framework takes a second
     from unbroken.service.settings import read_settings  # noqa: PLC0415
 
-    given: dict[str, Any] = {"host": host, "port": port, "database": database, "blobs": blobs}
+    given: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "database": database,
+        "blobs": blobs,
+        "redis": redis,
+    }
     try:
         run(read_settings(**{k: v for k, v in given.items() if v is not None}))
     except SettingsInvalid as error:

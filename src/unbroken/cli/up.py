@@ -45,7 +45,8 @@ Redis = Annotated[
     bool,
     typer.Option(
         "--redis",
-        help="Start a Redis, too: what a StateManager shares between processes. Nothing needs it.",
+        help="Start a Redis, too: what a StateManager shares between processes, and where windows "
+        "of limits are counted. Nothing needs it.",
     ),
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show what the parts print.")]

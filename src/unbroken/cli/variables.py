@@ -67,9 +67,10 @@ VARIABLES = (
     Variable(
         "UNBROKEN_REDIS",
         "none: nothing needs one",
-        "agents, `import-redis`, `export-redis`",
-        "the Redis in which a `StateManager` shares rooms, and that these commands mean; "
-        "`unbroken up --redis` sets it",
+        "service, agents, `import-redis`, `export-redis`",
+        "a Redis or Valkey: windows of `call.limit` are counted there while it answers, a "
+        "`StateManager` shares rooms there, and these commands mean it; `redis://`, `rediss://`, "
+        "`redis-cluster://`, `redis+sentinel://`; `unbroken up --redis` sets it",
     ),
     Variable("UNBROKEN_HOST", "`127.0.0.1`", SERVICE, "the address to listen on"),
     Variable("UNBROKEN_PORT", "`8000`", SERVICE, "the port to listen on"),

@@ -1,4 +1,7 @@
-"""What grants locks, slots and windows: the store of a service, or the memory of a process."""
+"""What grants locks, slots and windows: the store of a service, or the memory of a process.
+
+Windows may be counted elsewhere, too (`unbroken.coordination.redis_windows`).
+"""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -8,7 +11,14 @@ from unbroken.coordination.lease import Lease, LeaseAnswer, LeaseAsk, Pool, Refu
 from unbroken.coordination.rate import Window
 
 
-class Leases(Protocol):
+class Windows(Protocol):
+    """As `unbroken.coordination.rate` says."""
+
+    async def admit(self, window: Window) -> Refused | None:
+        """One more in the window; None: it is counted. Refused, it changes nothing."""
+
+
+class Leases(Windows, Protocol):
     """Never more of a pool are held at once than the limit that the last one was granted under,
     by the store's time. Pools, limits and times are such as may be
     (`unbroken.coordination.lease`).
@@ -39,6 +49,3 @@ class Leases(Protocol):
 
     async def fence(self, lock: str) -> int:
         """That of the newest grant of the lock; 0: none is known."""
-
-    async def admit(self, window: Window) -> Refused | None:
-        """One more in the window; None: it is counted. Refused, it changes nothing."""

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 from uuid import UUID
 
-from unbroken.coordination.coordinator import Leases
+from unbroken.coordination.coordinator import Leases, Windows
 from unbroken.coordination.lease import Lease, LeaseAnswer, LeaseAsk, Refused, refusal
 from unbroken.coordination.line import WaitingLines, news_within
 from unbroken.coordination.rate import Window, full
@@ -19,10 +19,12 @@ class WaitedLeases:
 
     Those who wait in one process are served in their order. Of several processes over one store
     each has its own line, and the first ones of the lines ask side by side.
+
+    `windows`: where these are counted, if that is not where leases are kept.
     """
 
-    def __init__(self, kept: Leases) -> None:
-        self.kept = kept
+    def __init__(self, kept: Leases, windows: Windows | None = None) -> None:
+        self.kept, self._windows = kept, windows or kept
         self.lines = WaitingLines()
         self._given_back: set[asyncio.Task[None]] = set()
 
@@ -52,7 +54,7 @@ class WaitedLeases:
 
     async def admit(self, window: Window) -> None:
         """Raises LimitReached."""
-        refused = await self.kept.admit(window)
+        refused = await self._windows.admit(window)
         if refused is not None:
             raise full(window, refused.retry_s)
 

@@ -30,6 +30,7 @@ from unbroken.service.auth import Gate
 from unbroken.service.collecting import Collector
 from unbroken.service.compressed import Compressed
 from unbroken.service.conditional import Conditional
+from unbroken.service.counting import open_windows
 from unbroken.service.filters import refuse_unknown
 from unbroken.service.first_agent import FirstAgent
 from unbroken.service.idempotency import Idempotency
@@ -96,6 +97,7 @@ async def _open(settings: Settings, env: Env) -> AsyncIterator[ServiceParts]:
     """Raises SettingsInvalid if the data folder may not be used."""
     async with (
         open_store(settings, env) as store,
+        open_windows(settings, store, env) as windows,
         LiveKitRooms.open(settings) as livekit,
     ):
         await sample(store)
@@ -109,7 +111,7 @@ async def _open(settings: Settings, env: Env) -> AsyncIterator[ServiceParts]:
         one_at_a_time = OneAtATime(store.locks, env)
         limits = settings.call_limits
         opening = Opening(store.rooms, livekit, env, first, one_at_a_time, limits=limits)
-        state, waited = WatchedState(store.state), WaitedLeases(store.leases)
+        state, waited = WatchedState(store.state), WaitedLeases(store.leases, windows)
         parts = ServiceParts(
             settings,
             env,

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from unbroken import redis_url
 from unbroken.blobs import location
 from unbroken.coordination.admission import CallLimits
 from unbroken.coordination.lease import LIMIT_MAX
@@ -33,6 +34,15 @@ def _of_postgres(url: SecretStr | None) -> SecretStr | None:
     return url
 
 
+def _of_redis(url: SecretStr | None) -> SecretStr | None:
+    if url is not None:
+        try:
+            redis_url.parse(url.get_secret_value())
+        except SettingsInvalid as error:
+            raise ValueError(str(error)) from None
+    return url
+
+
 def _of_blobs(url: str | None) -> str | None:
     return None if url is None else location.check(url)
 
@@ -53,6 +63,8 @@ class Settings(BaseSettings):
     data: Path = Field(default_factory=lambda: data_folder(os.environ))
     # postgresql://…; None: a SQLite file in the data folder. A secret, as it may hold a password.
     database: Annotated[SecretStr | None, AfterValidator(_of_postgres)] = None
+    # redis://…, see unbroken.redis_url: where windows are counted; None: in the store.
+    redis: Annotated[SecretStr | None, AfterValidator(_of_redis)] = None
     # s3://…, gs://… or az://…; None: a folder in the data folder.
     blobs: Annotated[str | None, AfterValidator(_of_blobs)] = None
     # None: no key is asked for, and only this host is answered.

@@ -19,6 +19,7 @@ from unbroken.testing.contracts import (
     UsesContract,
     WaitingRoomsContract,
     WatchContract,
+    WindowsContract,
 )
 
 __all__ = [
@@ -40,4 +41,5 @@ __all__ = [
     "UsesContract",
     "WaitingRoomsContract",
     "WatchContract",
+    "WindowsContract",
 ]

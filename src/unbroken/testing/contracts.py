@@ -29,7 +29,7 @@ from unbroken.testing.kept import (
     RequestsContract,
     UsersContract,
 )
-from unbroken.testing.leases import LeasesContract, StoredLeasesContract
+from unbroken.testing.leases import LeasesContract, StoredLeasesContract, WindowsContract
 from unbroken.testing.missing import MissingContract
 from unbroken.testing.parts import PartsContract
 from unbroken.testing.reading import ConversationsContract
@@ -60,6 +60,7 @@ __all__ = [
     "UsesContract",
     "WaitingRoomsContract",
     "WatchContract",
+    "WindowsContract",
 ]
 
 

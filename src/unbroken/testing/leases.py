@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from unbroken.archive.port import Archive
+from unbroken.coordination.coordinator import Windows
 from unbroken.coordination.lease import (
     LOCK,
     SLOT,
@@ -47,8 +48,75 @@ async def is_free(store: Store, pool: Pool = DOOR, **changed: Any) -> bool:
     return isinstance(answer, Lease)
 
 
-class LeasesContract:
+class WindowsContract:
+    """What counts windows. Needs `windows` and their `clock`."""
+
+    async def test_a_window_has_its_limit_and_no_more(self, windows: Windows, clock: Clock) -> None:
+        asked = window("sms", "ann", limit=3, per_s=10)
+        for _ in range(3):
+            assert await windows.admit(asked) is None
+            clock.advance(1)
+        refused = await windows.admit(asked)
+        assert refused is not None
+        assert 6 < refused.retry_s <= 7
+        clock.advance(7.1)  # the first one has left, the others have not
+        assert await windows.admit(asked) is None
+        assert await windows.admit(asked) is not None
+
+    async def test_in_no_stretch_of_time_there_are_more(
+        self, windows: Windows, clock: Clock
+    ) -> None:
+        asked, admitted = window("sms", "", limit=4, per_s=2), []
+        for n in range(60):
+            clock.advance((0.05, 0.9, 0.3)[n % 3])
+            at_us = clock.now_us()
+            if await windows.admit(asked) is None:
+                admitted.append(at_us)
+        assert len(admitted) > 30
+        spans = [b - a for a, b in zip(admitted, admitted[4:], strict=False)]
+        assert min(spans) > 2_000_000 - 100_000  # of the test's clock, which is read before
+
+    async def test_who_is_refused_is_not_counted(self, windows: Windows, clock: Clock) -> None:
+        asked = window("sms", "ann", limit=1, per_s=10)
+        assert await windows.admit(asked) is None
+        for _ in range(9):
+            clock.advance(1)
+            assert await windows.admit(asked) is not None
+        clock.advance(1.1)
+        assert await windows.admit(asked) is None
+
+    async def test_windows_have_nothing_in_common(self, windows: Windows) -> None:
+        for name, key, per_s in (("a", "x", 9), ("a", "y", 9), ("b", "x", 9), ("a", "x", 8)):
+            asked = window(name, key, limit=1, per_s=per_s)
+            assert await windows.admit(asked) is None
+            assert await windows.admit(asked) is not None
+
+    async def test_each_has_its_own_limit_in_one_window(self, windows: Windows) -> None:
+        strict, lax = (window("sms", "ann", limit=n, per_s=60) for n in (2, 4))
+        assert [await windows.admit(strict) is None for _ in range(3)] == [True, True, False]
+        assert [await windows.admit(lax) is None for _ in range(3)] == [True, True, False]
+        assert await windows.admit(strict) is not None
+
+    async def test_of_many_at_once_as_many_are_admitted(self, windows: Windows) -> None:
+        loop, asked = asyncio.get_running_loop(), window("sms", "ann", limit=50, per_s=3_600)
+        admitted: list[bool] = []
+
+        def some(_: int) -> None:
+            for _ in range(TRIES):
+                is_refused = _now(loop, windows.admit(asked)) is not None
+                admitted.append(not is_refused)
+
+        await _in_threads(some)
+        assert sum(admitted) == 50
+        assert len(admitted) == THREADS * TRIES
+
+
+class LeasesContract(WindowsContract):
     """Needs `store` and its `clock`."""
+
+    @pytest.fixture
+    def windows(self, store: Store) -> Windows:
+        return store.leases
 
     async def test_a_lock_is_one_holders(self, store: Store) -> None:
         lease = await granted(store, owner="the lobby")
@@ -170,65 +238,6 @@ class LeasesContract:
         await _in_threads(some)
         assert over == []
 
-    # Windows.
-
-    async def test_a_window_has_its_limit_and_no_more(self, store: Store, clock: Clock) -> None:
-        asked = window("sms", "ann", limit=3, per_s=10)
-        for _ in range(3):
-            assert await store.leases.admit(asked) is None
-            clock.advance(1)
-        refused = await store.leases.admit(asked)
-        assert refused is not None
-        assert 6 < refused.retry_s <= 7
-        clock.advance(7.1)  # the first one has left, the others have not
-        assert await store.leases.admit(asked) is None
-        assert await store.leases.admit(asked) is not None
-
-    async def test_in_no_stretch_of_time_there_are_more(self, store: Store, clock: Clock) -> None:
-        asked, admitted = window("sms", "", limit=4, per_s=2), []
-        for n in range(60):
-            clock.advance((0.05, 0.9, 0.3)[n % 3])
-            at_us = clock.now_us()
-            if await store.leases.admit(asked) is None:
-                admitted.append(at_us)
-        assert len(admitted) > 30
-        spans = [b - a for a, b in zip(admitted, admitted[4:], strict=False)]
-        assert min(spans) > 2_000_000 - 100_000  # of the test's clock, which is read before
-
-    async def test_who_is_refused_is_not_counted(self, store: Store, clock: Clock) -> None:
-        asked = window("sms", "ann", limit=1, per_s=10)
-        assert await store.leases.admit(asked) is None
-        for _ in range(9):
-            clock.advance(1)
-            assert await store.leases.admit(asked) is not None
-        clock.advance(1.1)
-        assert await store.leases.admit(asked) is None
-
-    async def test_windows_have_nothing_in_common(self, store: Store) -> None:
-        for name, key, per_s in (("a", "x", 9), ("a", "y", 9), ("b", "x", 9), ("a", "x", 8)):
-            asked = window(name, key, limit=1, per_s=per_s)
-            assert await store.leases.admit(asked) is None
-            assert await store.leases.admit(asked) is not None
-
-    async def test_each_has_its_own_limit_in_one_window(self, store: Store) -> None:
-        strict, lax = (window("sms", "ann", limit=n, per_s=60) for n in (2, 4))
-        assert [await store.leases.admit(strict) is None for _ in range(3)] == [True, True, False]
-        assert [await store.leases.admit(lax) is None for _ in range(3)] == [True, True, False]
-        assert await store.leases.admit(strict) is not None
-
-    async def test_of_many_at_once_as_many_are_admitted(self, store: Store) -> None:
-        loop, asked = asyncio.get_running_loop(), window("sms", "ann", limit=50, per_s=3_600)
-        admitted: list[bool] = []
-
-        def some(_: int) -> None:
-            for _ in range(TRIES):
-                is_refused = _now(loop, store.leases.admit(asked)) is not None
-                admitted.append(not is_refused)
-
-        await _in_threads(some)
-        assert sum(admitted) == 50
-        assert len(admitted) == THREADS * TRIES
-
     async def test_a_later_term_has_the_slot_of_the_one_before(
         self, store: Store, session: tuple[SessionTerm, SessionTerm]
     ) -> None:
@@ -341,4 +350,7 @@ def _now(loop: asyncio.AbstractEventLoop, asked: Any) -> LeaseAnswer | Any:
 async def _in_threads(some: Any) -> None:
     loop = asyncio.get_running_loop()
     with ThreadPoolExecutor(THREADS) as threads:
-        await asyncio.gather(*(loop.run_in_executor(threads, some, n) for n in range(THREADS)))
+        asked = [loop.run_in_executor(threads, some, n) for n in range(THREADS)]
+        await asyncio.wait(asked)  # all of them: a thread that is left waits for this loop
+    for one in asked:
+        one.result()
