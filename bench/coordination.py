@@ -1,8 +1,9 @@
 """What agents share, by twenty processes at once, while a service is killed and stopped.
 
-On SQLite with one service, and on PostgreSQL with two: first how many locks, slots and patches
-there are in a second, and how long each takes; then all of them beside each other while a service
-is killed (SIGKILL, and started again) or stopped for a while (SIGSTOP), with watchers beside them;
+On SQLite with one service, and on PostgreSQL with two: first how many locks, slots, windows and
+patches there are in a second, and how long each takes (windows in Redis, too); then all of them but
+windows beside each other while a service is killed (SIGKILL, and started again) or stopped for a
+while (SIGSTOP), with watchers beside them;
 then many changes with watchers that go and come again. Then it is counted what was lost, what was
 held by too many, and what a watcher missed or was told twice: more than none, and it fails. A run
 in which no fault was felt by anybody fails, too.
@@ -18,7 +19,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -28,6 +29,7 @@ from bench.coordination_worker import DOOR, GUARDED, SEATS, SEATS_MAX, Asked, Do
 from bench.report import Noise, Run
 from bench.service_process import ServiceProcess
 from tests.postgres import standing
+from tests.redis_server import redis_server
 from unbroken.coordination.changes import StateChange
 from unbroken.coordination.remote_shared import RemoteShared
 from unbroken.coordination.scope import StateOwner
@@ -35,7 +37,7 @@ from unbroken.coordination.state import State
 from unbroken.env import Host
 
 WORKERS, WATCHERS = 20, 2
-KINDS = ("lock", "slot", "patch")
+KINDS = ("lock", "slot", "window", "patch")
 WARM_TIMES, WARM_S = 3, 60.0  # a process that has never asked is slow
 SPEED_S, SPEED_QUICK_S = 8.0, 2.0
 FAULTS_S, FAULTS_QUICK_S = 45.0, 15.0
@@ -47,6 +49,7 @@ CHANGES_S, CHANGES_QUICK_S = 3_600.0, 15.0  # at the longest
 EACH = 25  # changes, then a watcher goes and comes again
 TOLD_S = 60.0  # a watcher has heard all by then, or has missed it
 LINE_BYTES_MAX = 256 << 20
+Speed: TypeAlias = tuple[str, str, int, object, object]  # a row of the first table
 LIMITS = {DOOR.name: 1, SEATS.name: SEATS_MAX}
 
 
@@ -80,9 +83,29 @@ async def _measure(run: Run) -> dict[str, Any]:
                 found["SQLite, one service"] = await _all(run, sizes, workers, services)
             with standing() as postgres:
                 database = postgres.make_database("campaign")
-                async with _services(Path(folder), 2, database) as services:
+                on = {"UNBROKEN_DATABASE": database}
+                async with _services(Path(folder), 2, **on) as services:
                     found["PostgreSQL, two services"] = await _all(run, sizes, workers, services)
-    run.keep({"sizes": msgspec.to_builtins(sizes), "databases": found}, noise, _page(found, sizes))
+                in_redis = await _in_redis(Path(folder), sizes, workers, on)
+    rows = [*_speeds(found), *in_redis]
+    kept = {"sizes": msgspec.to_builtins(sizes), "databases": found, "windows in Redis": in_redis}
+    run.keep(kept, noise, _page(found, rows, sizes))
+    return found
+
+
+async def _in_redis(
+    folder: Path, sizes: Sizes, workers: "Workers", database: dict[str, str]
+) -> list[Speed]:
+    """Windows, by as many services on the same databases."""
+    found = []
+    (folder / "redis").mkdir()
+    with redis_server(folder / "redis") as redis:
+        at = {"UNBROKEN_REDIS": redis.url}
+        for where, count, on in (("one service", 1, at), ("two services", 2, at | database)):
+            async with _services(folder / "redis", count, **on) as services:
+                await workers.do(services, "window", room="warm", seconds=WARM_S, times=WARM_TIMES)
+                speed = await _speed(workers, services, "window", sizes.speed_s)
+            found.append(_row(f"Redis, {where}", "window", speed))
     return found
 
 
@@ -309,9 +332,8 @@ async def _workers() -> AsyncIterator[Workers]:
 
 @contextlib.asynccontextmanager
 async def _services(
-    folder: Path, count: int, database: str | None = None
+    folder: Path, count: int, **variables: str
 ) -> AsyncIterator[list[ServiceProcess]]:
-    variables = {"UNBROKEN_DATABASE": database} if database else {}
     async with contextlib.AsyncExitStack() as running:
         yield [
             await running.enter_async_context(
@@ -321,12 +343,15 @@ async def _services(
         ]
 
 
-def _page(found: dict[str, Any], sizes: Sizes) -> str:
-    rows = [
-        (where, kind, one["speed"][kind]["per_s"], one["speed"][kind]["ms"]["p50"],
-         one["speed"][kind]["ms"]["p99"])
-        for where, one in found.items() for kind in KINDS
-    ]  # fmt: skip
+def _speeds(found: dict[str, Any]) -> list[Speed]:
+    return [_row(where, kind, one["speed"][kind]) for where, one in found.items() for kind in KINDS]
+
+
+def _row(where: str, kind: str, speed: dict[str, Any]) -> Speed:
+    return where, kind, speed["per_s"], speed["ms"]["p50"], speed["ms"]["p99"]
+
+
+def _page(found: dict[str, Any], rows: Sequence[Speed], sizes: Sizes) -> str:
     speed = figures.table(["", "", "a second", "p50 ms", "p99 ms"], rows)
     checked = figures.table(
         ["", *found],

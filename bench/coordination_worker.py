@@ -1,4 +1,4 @@
-"""`python -m bench.coordination_worker`: one process that patches, locks and takes slots.
+"""`python -m bench.coordination_worker`: one process that patches, locks, takes slots, is counted.
 
 It says a line when it is ready. Each line of its standard input is JSON that says what to do
 (`Asked`), and is answered with a line that says what was done (`Done`). Where a service does not
@@ -16,6 +16,7 @@ import msgspec
 
 from bench.coordination_checks import Held
 from unbroken.coordination.lease import LOCK, SLOT, LeaseAsk, LockFence, Pool
+from unbroken.coordination.rate import window
 from unbroken.coordination.remote_leases import LeaseSaid, RemoteLeases
 from unbroken.coordination.remote_shared import RemoteShared
 from unbroken.coordination.scope import StateOwner
@@ -27,6 +28,7 @@ GUARDED = "guarded"  # the key that only the holder of the lock writes
 DOOR, SEATS = Pool(LOCK, "door"), Pool(SLOT, "seats")
 SEATS_MAX = 3
 MANY = 10_000  # a limit that nobody meets
+SMS = window("sms", "", limit=MANY, per_s=1)
 TTL_S = 3.0
 WAIT_S = 2.0
 ABANDONED = 0.05  # of what is held is not released
@@ -34,7 +36,7 @@ PAUSE_S = 0.1
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """`kind`: patch, add, lock or slot, over and over; mixed: all but add, in any order. For
+    """`kind`: patch, add, lock, slot or window, over and over; mixed: patches, locks and slots. For
     `seconds`, and at most `times` if that is not 0."""
 
     urls: list[str]
@@ -99,6 +101,9 @@ class Worker:
 
     async def _slot(self, _n: int) -> None:
         await self._granted_and_back("slot", SEATS, MANY)
+
+    async def _window(self, _n: int) -> None:
+        await self._timed("window", lambda: self._leases.admit(SMS))
 
     async def _granted_and_back(self, name: str, pool: Pool, limit: int) -> None:
         if lease := await self._grant(name, pool, limit, wait_s=0):
