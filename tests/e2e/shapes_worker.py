@@ -47,7 +47,7 @@ async def show(ctx: JobContext, shape: Shape, session: AgentSession[Any]) -> Non
     while True:
         await asyncio.sleep(LOOK_S)
         try:
-            state = seen(session)
+            state = seen(session) | {"people": sorted(ctx.room.remote_participants)}
         except RuntimeError:  # not started yet, or over
             continue
         if state != last:

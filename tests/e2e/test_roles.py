@@ -73,7 +73,8 @@ def job(house: House, room_name: str, *, but: int = 0) -> dict[str, Any]:
 
 
 def spoken(state: dict[str, Any]) -> dict[str, list[str]]:
-    return {role: state[role][1] for role in ROLES if role in state}
+    """By those whose session is known."""
+    return {role: state[role][1] for role in ROLES if role in state and state[role][0]}
 
 
 def phases(house: House, state: dict[str, Any]) -> list[tuple[str, int]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from tests.e2e.house import House
-from tests.e2e.shapes.guest import Guest
+from tests.e2e.shapes.guest import IDENTITY, Guest
 from tests.e2e.shapes.shape import Shape, State
 from unbroken.log.cause import RELEASED
 
@@ -21,7 +21,7 @@ BUSY_S = 4.0  # the same for one that does not listen
 ALONE_S = 8.0  # so long nobody may come to a call that is over
 LOOK_S = 0.02
 ASK_S = 0.2  # the service, while a holder is awaited
-FOLLOW_S = 2.0  # the service, while anything else is
+FOLLOW_S = 5.0  # the service, while a line is not heard
 
 
 class Holder(NamedTuple):
@@ -54,7 +54,7 @@ class Drive:
         self._guest: Guest
         self._holder = self._first = Holder(0, "", 0)
         self._begun = 0  # so many lines were said when the caller last said something
-        self._followed = 0.0  # when the service was last asked who has the session
+        self._followed = 0.0  # when the service was last asked who has the session instead
 
     async def run(self) -> Outcome:
         self._room = await asyncio.to_thread(self._house.create_room, self._shape.name)
@@ -92,7 +92,9 @@ class Drive:
         if not session or session["term"] <= self._holder.term:
             return
         pid = self._pid(session["agent_identity"])
-        if pid is not None and await self._guest.reaches(session["agent_identity"]):
+        if pid is None or IDENTITY not in self._shown(pid)["people"]:
+            return  # what is typed by who is not known there is not heard
+        if await self._guest.reaches(session["agent_identity"]):
             self._holder = Holder(pid, session["agent_identity"], session["term"])
 
     async def _kill(self) -> Outcome:
@@ -137,9 +139,11 @@ class Drive:
     async def _type(self, line: str) -> None:
         """Until it is heard."""
         turns, self._begun = self._turns(), len(self._guest.lines)
+        self._followed = time.monotonic()
         await self._guest.type(line)
 
         async def is_heard() -> bool:
+            await self._follow()
             return self._turns() > turns
 
         await self._until(is_heard, f"{line!r} to be heard")
@@ -169,8 +173,12 @@ class Drive:
         return None
 
     def _state(self, suffix: str = "json") -> State:
-        path = self._states / f"{self._shape.name}.{self._holder.pid}.{suffix}"
-        return json.loads(path.read_text()) if path.exists() else {"state": "", "history": []}
+        return self._shown(self._holder.pid, suffix)
+
+    def _shown(self, pid: int, suffix: str = "json") -> State:
+        path = self._states / f"{self._shape.name}.{pid}.{suffix}"
+        nothing = {"state": "", "history": [], "people": []}
+        return json.loads(path.read_text()) if path.exists() else nothing
 
     async def _session(self) -> dict[str, Any]:
         """{} before anybody has taken it."""
@@ -199,7 +207,6 @@ class Drive:
             async with asyncio.timeout(WAIT_S):
                 while not (found := await condition()):
                     await asyncio.sleep(every_s)
-                    await self._follow()
                 return found
         except TimeoutError:
             raise AssertionError(f"waited {WAIT_S} s for {what}\n{await self._seen()}") from None

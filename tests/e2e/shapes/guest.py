@@ -9,6 +9,7 @@ from livekit import api, rtc
 from tests.e2e.house import House
 from unbroken.archive.taking import ALIVE
 
+IDENTITY = "ann"
 ANSWER_S = 2.0
 REACHED = {rtc.RpcError.ErrorCode.UNSUPPORTED_METHOD, rtc.RpcError.ErrorCode.APPLICATION_ERROR}
 
@@ -26,7 +27,7 @@ class Guest:
     async def join(cls, house: House, name: str) -> AsyncIterator["Guest"]:
         guest = cls()
         grants = api.VideoGrants(room_join=True, room=name)
-        token = api.AccessToken(house.key, house.secret).with_identity("ann").with_grants(grants)
+        token = api.AccessToken(house.key, house.secret).with_identity(IDENTITY).with_grants(grants)
         guest.room.register_text_stream_handler("lk.transcription", guest._transcribed)
         await guest.room.connect(house.livekit_url, token.to_jwt())
         try:
@@ -55,7 +56,7 @@ class Guest:
         return " | ".join([*self.lines.values()][since:])
 
     def _transcribed(self, reader: rtc.TextStreamReader, identity: str) -> None:
-        if identity != "ann":
+        if identity != IDENTITY:
             task = asyncio.create_task(self._read(reader))
             self._reading.add(task)
 
