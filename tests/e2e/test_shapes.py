@@ -12,7 +12,7 @@ from tests.e2e.shapes.drive import Drive, Outcome
 from tests.e2e.shapes.seen import PARTS
 from tests.e2e.shapes.shape import Shape
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1_500)]
 
 AT_ONCE = 4
 

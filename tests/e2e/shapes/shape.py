@@ -11,7 +11,7 @@ from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS
 State = dict[str, Any]
 
 RATE = 24_000
-CHARACTER_S = 0.05  # of its voice: quick, and long enough to be killed in
+CHARACTER_S = 0.08  # of its voice: a line is long enough to be killed in on a slow machine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +42,8 @@ def listening(state: State) -> bool:
 
 
 def speaking(text: str) -> Callable[[State], bool]:
-    """While the agent says it, or what follows in the same breath: at least three seconds, as a
-    loaded machine stalls for one."""
+    """While the agent says it, or what follows in the same breath: about five seconds, as a
+    loaded machine stalls for some."""
     return lambda state: state["state"] == "speaking" and text in state["spoken"]
 
 
