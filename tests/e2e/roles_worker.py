@@ -64,7 +64,8 @@ async def answer(ctx: JobContext) -> None:
 async def show(calls: list[Call[Any]]) -> None:
     while True:
         seen = {
-            c.role: [str(c.session_id or ""), [m.content for m in c.conversation_history]] for c in calls
+            c.role: [str(c.session_id or ""), [m.content for m in c.conversation_history]]
+            for c in calls
         }
         state("new").write_text(json.dumps(seen))
         state("new").rename(state("json"))
