@@ -57,5 +57,5 @@ def test_one_admitted_too_many_is_found():
     fine = [Admitted(at, at + 0.1) for at in (0, 0.3, 1.0, 1.3, 2.0)]
     assert over_windows(fine, limit=2, per_s=1) == []
     assert len(over_windows([*fine, Admitted(0.5, 0.6)], limit=2, per_s=1)) == 3
-    unsure = Admitted(0.5, 1.1)  # it may have been behind the end of the stretch
+    unsure = Admitted(2.25, 2.4)  # it may have been behind the end of the stretch
     assert over_windows([*fine, unsure], limit=2, per_s=1) == []
