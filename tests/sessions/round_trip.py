@@ -157,6 +157,7 @@ class Part:
 
     async def killed(self) -> None:
         self.is_over = True
+        self.hooks._is_over = True  # a dead process looks at nothing any more
         self.live._watching.cancel()
         by_room.discard(self.live)
         self.live.journal.close("left")

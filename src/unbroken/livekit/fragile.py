@@ -354,14 +354,18 @@ def setting(model: object, name: str) -> Any:
     """What a model was told by `update_options(name=…)`, where it keeps it as LiveKit's plugins do:
     in its options, or as an attribute; None: it does not show it, or was told nothing."""
     options = getattr(model, "_opts", None)
-    places = (options, model) if not isinstance(options, dict) else (model,)
+    is_dict = isinstance(options, dict)
     try:
-        if isinstance(options, dict) and name in options:
+        if is_dict and name in options:
             return options[name] if utils.is_given(options[name]) else None
-        found = (getattr(at, n, None) for at in places for n in (name, f"_{name}"))
-        return next((value for value in found if value is not None and utils.is_given(value)), None)
+        for at in (model,) if is_dict else (options, model):
+            for called in (name, f"_{name}"):
+                value = getattr(at, called, None)
+                if value is not None and utils.is_given(value):
+                    return value
     except Exception:  # noqa: BLE001 - a property of somebody's plugin
         return None
+    return None
 
 
 def running_tool(session: AgentSession[Any], call_id: str) -> asyncio.Task[Any] | None:

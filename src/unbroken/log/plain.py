@@ -31,7 +31,7 @@ def plain(value: object) -> JSON:
     - What is nested deeper than DEPTH_MAX, in a circle too, and what comes behind VALUES_MAX
       values is cut: `…`.
     """
-    return _Plain().of(value, 0)
+    return value if value is None or type(value) is bool else _Plain().of(value, 0)
 
 
 def is_deep(data: bytes, depth_max: int = DEPTH_MAX) -> bool:
@@ -111,7 +111,11 @@ def _finite(number: float) -> float | None:
 
 
 def _text(text: str) -> str:
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return (
+        text
+        if text.isascii()
+        else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    )
 
 
 def _key(key: object) -> str:

@@ -18,6 +18,7 @@ from unbroken.log.entries import JSON, plain
 
 KINDS = ("stt", "vad", "llm", "tts")
 OWN = "own "  # before the name of a model that the agent brings itself
+NOT_PLAIN = object()
 CLASSES = 64
 SECRET = re.compile(r"(^|_)(key|token|secret|password)$")  # no credentials in the log
 COLLECTS = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -53,7 +54,7 @@ def settings(model: Any) -> dict[str, JSON]:
     nothing was told."""
     kind: type = type(model)
     shown = ((name, fragile.setting(model, name)) for name in _settable(kind))
-    return {name: plain(value) for name, value in shown if _is_plain(value)}
+    return {name: said for name, value in shown if (said := _plain(value)) is not NOT_PLAIN}
 
 
 def put_back(model: Any, name: str, value: JSON) -> None:
@@ -69,11 +70,12 @@ def _name(model: Any) -> str:
         return type(model).__name__
 
 
-def _is_plain(value: object) -> bool:
+def _plain(value: object) -> JSON:
+    """NOT_PLAIN, if it is more than JSON can say."""
     try:
-        return bool(plain(value) == value)
+        return said if (said := plain(value)) == value else NOT_PLAIN
     except Exception:  # noqa: BLE001 - an equality of somebody's plugin
-        return False
+        return NOT_PLAIN
 
 
 @functools.lru_cache(CLASSES)
