@@ -43,8 +43,10 @@ class Group:
 
     def has_room(self, payload: bytes) -> bool:
         """For one more; what does not fit is another group."""
+        if not self._frames:
+            return True
         is_small = self._bytes + len(payload) <= GROUP_BYTES_MAX
-        return not self._frames or (is_small and len(self._frames) < GROUP_ENTRIES_MAX)
+        return is_small and len(self._frames) < GROUP_ENTRIES_MAX
 
     def take(self) -> list[tuple[int, bytes]]:
         """All that wait, as they are written; then none does."""

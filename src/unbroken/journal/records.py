@@ -24,7 +24,8 @@ class Records:
 
     def add(self, *records: tuple[int, bytes]) -> None:
         self.all += records
-        self.size += sum(len(frame) for _, frame in records)
+        for _, frame in records:
+            self.size += len(frame)
 
     def skip(self, n: int) -> None:
         """Pass `n`. However many are passed in a row, it is one record."""

@@ -103,10 +103,9 @@ class Journal:
     def bind(self, header: Header) -> None:
         """The session was taken: `header` names it. The keeper learns it from the file."""
         self.header = header
-        session_id, term = header.session_id, header.term
-        assert session_id is not None and term is not None  # noqa: S101, PT018 - it was taken
-        frame = self._frame(BOUND, header.base or 0, "", 0, session_id.bytes)
-        self._put((self.appended, encode_frame(frame, extra=term)))
+        assert header.session_id and header.term is not None  # noqa: S101, PT018 - it was taken
+        frame = self._frame(BOUND, header.base or 0, "", 0, header.session_id.bytes)
+        self._put((self.appended, encode_frame(frame, extra=header.term)))
 
     @property
     def degraded(self) -> str | None:
@@ -141,18 +140,20 @@ class Journal:
         """
         if self._closed or (self._pending.size > PENDING_BYTES_MAX and not self._make_room()):
             raise JournalUnwritable(self.degraded or "the journal is closed")
+        if blobs and not self.disk_failed:
+            self._blobs += blobs
+        frame = self._frame(ENTRY, self.appended + 1, kind, flags, payload)
         if not self._group.has_room(payload):
             self._end_group()
         self._line_up_mark()
-        self._group.add(self._frame(ENTRY, self.appended + 1, kind, flags, payload))
-        self.appended += 1
-        if blobs and not self.disk_failed:
-            self._blobs += blobs
+        self.appended = frame.n
         if self._group.depth:
+            self._group.add(frame)
             self.put_us = self._env.boot_us()
         else:
-            self._end_group()
-        return self.appended
+            self._put((frame.n, encode_frame(frame)))
+            self.ack.append(frame.n)
+        return frame.n
 
     def together(self) -> AbstractContextManager[None]:
         """What is appended within is written at its end, and read as a whole or not at all, as
@@ -244,7 +245,7 @@ class Journal:
             self._pending.add(*records)
             self._try()
             return
-        data = b"".join(frame for _, frame in records)
+        data = b"".join([frame for _, frame in records])
         try:
             done = self._file.write(data)
         except OSError:
@@ -334,8 +335,8 @@ class Journal:
             return
         records = self._pending.first(JOB_BYTES) if writes else []
         data = b"".join(frame for _, frame in records)[self._torn if writes else 0 :]
-        kept = (frame for _, frame in (*self._unsynced, *records))
-        again = list(kept) if self._unkept <= self.synced else None
+        kept = [frame for _, frame in (*self._unsynced, *records)]
+        again = kept if self._unkept <= self.synced else None
         blobs, self._blobs = self._blobs, []
         upto = records[-1][0] if records else self.written
         self._executor = self._executor or ThreadPoolExecutor(1, "journal")

@@ -354,11 +354,13 @@ def setting(model: object, name: str) -> Any:
     """What a model was told by `update_options(name=…)`, where it keeps it as LiveKit's plugins do:
     in its options, or as an attribute; None: it does not show it, or was told nothing."""
     options = getattr(model, "_opts", None)
-    is_dict = isinstance(options, dict)
+    places: tuple[Any, ...] = (options, model)
     try:
-        if is_dict and name in options:
-            return options[name] if utils.is_given(options[name]) else None
-        for at in (model,) if is_dict else (options, model):
+        if isinstance(options, dict):
+            if name in options:
+                return options[name] if utils.is_given(options[name]) else None
+            places = (model,)
+        for at in places:
             for called in (name, f"_{name}"):
                 value = getattr(at, called, None)
                 if value is not None and utils.is_given(value):

@@ -3,6 +3,7 @@
 `apply` changes the session in place and costs the same on a long call as on a short one.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -77,7 +78,7 @@ class Session:
         self._chain = Chain()  # of the history
         self.items: dict[str, Item] = {}
         self.placed: dict[str, ItemPut] = {}  # by item id: who spoke, what was heard
-        self.contexts: dict[str, Context] = {}
+        self.contexts: defaultdict[str, Context] = defaultdict(Context)
         self.agent: str | None = None
         self.made: dict[str, AgentMade] = {}  # by key, in the order in which they were seen
         self.entered: dict[str, AgentEntered] = {}  # as they were the first time
@@ -197,7 +198,7 @@ class Session:
             case ItemsRemoved(ids=ids):
                 self._remove(ids)
             case ContextChanged(agent=agent, keep=keep, then=then):
-                self.contexts.setdefault(agent, Context()).change(keep, then)
+                self.contexts[agent].change(keep, then)
             case SessionOpened():
                 self.opened = payload
             case AgentEntered(agent=agent, ran=ran):
@@ -312,7 +313,7 @@ class Session:
         if item_id not in self.placed:
             self._chain.cut(insert_behind(self.order, item_id, put.after))
             if put.agent is not None:
-                self._join(self.contexts.setdefault(put.agent, Context()), put)
+                self._join(self.contexts[put.agent], put)
         role = put.item.get("role")
         if role == "user" and item_id not in self.placed:
             self.turn = item_id
