@@ -97,8 +97,8 @@ MUTANTS = (
     Mutant(
         name="a mark that waits is put behind what comes after it",
         file="journal/writer.py",
-        old="        self._line_up_mark()\n        self._group.add(",
-        new="        self._group.add(",
+        old="        self._line_up_mark()\n        self.appended = ",
+        new="        self.appended = ",
         promise="A mark is of the moment in which it was made.",
         test="core/test_journal.py::test_a_mark_waits_behind_the_entries_that_wait",
     ),
