@@ -41,9 +41,10 @@ class Room:
 
 
 class Server:
-    def __init__(self) -> None:
+    def __init__(self, orders: Connection) -> None:
         self.rooms: dict[str, Room] = {}
         self.asked: dict[str, int] = {}
+        self._orders = orders
 
     def app(self) -> web.Application:
         app = web.Application(client_max_size=64 << 20)
@@ -57,12 +58,13 @@ class Server:
             app.router.add_post(f"/twirp/livekit.{path}", self._counting(path, answer))
         return app
 
-    def told(self, orders: Connection) -> None:
-        """(name, people); people None: the room is gone. None asks how often what was asked."""
-        while orders.poll():
-            match orders.recv():
+    def told(self) -> None:
+        """(name, people); people None: the room is gone. None asks how often what was asked. The
+        name of a room is said whenever an agent is sent for there."""
+        while self._orders.poll():
+            match self._orders.recv():
                 case None:
-                    orders.send(dict(self.asked))
+                    self._orders.send(dict(self.asked))
                 case name, None:
                     self.rooms.pop(name, None)
                 case name, people:
@@ -96,7 +98,8 @@ class Server:
     async def _list_dispatch(self, _request: web.Request) -> web.Response:
         return _protobuf(api.ListAgentDispatchResponse())
 
-    async def _create_dispatch(self, _request: web.Request) -> web.Response:
+    async def _create_dispatch(self, request: web.Request) -> web.Response:
+        self._orders.send(api.CreateAgentDispatchRequest.FromString(await request.read()).room)
         return _protobuf(api.AgentDispatch(id="AD_1"))
 
 
@@ -106,7 +109,7 @@ def _protobuf(message: Any) -> web.Response:
 
 def _serve(orders: Connection) -> None:
     async def run() -> None:
-        server = Server()
+        server = Server(orders)
         runner = web.AppRunner(server.app(), access_log=None)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -116,7 +119,7 @@ def _serve(orders: Connection) -> None:
 
         def told() -> None:
             try:
-                server.told(orders)
+                server.told()
             except EOFError:  # who measured is gone
                 over.set()
 

@@ -71,3 +71,20 @@ async def test_nothing_is_asked_while_there_is_no_session(rooms, watch):
     rooms.asked = 0
     await watch.rounds.round()
     assert rooms.asked == 0
+
+
+async def test_calls_that_were_left_end_in_one_step_of_the_store(store, watch, clock, monkeypatch):
+    """Thousands that are over at once hold up nobody who comes back."""
+    taken = [await orphan(store, "empty", room=f"room {n}") for n in range(3)]
+    clock.advance(601)
+    database, steps = store._database, []
+    write = database.write
+
+    async def counted(work):
+        steps.append(work)
+        return await write(work)
+
+    monkeypatch.setattr(database, "write", counted)
+    await watch.ends.round()
+    assert {await phase(store, one) for one in taken} == {("ended", "people_left")}
+    assert len(steps) == 2  # with the one for what is idle

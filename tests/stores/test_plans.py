@@ -17,12 +17,23 @@ ALL = {
     "end_copy": "a table of one row",
     "list_copied": "of the schema",
     "list_watched_rooms": "ends at its limit, in the index of what is not over",
+    "list_silent": "hosts of what is not over, in the index of that",
     "newest_sessions": "ends at its limit, in the order of the index",
     "list_waiting_rooms": "rooms that are open",
 }
 STAGED = {"append", "put_batch", "put_input", "is_unindexed", "index_changes"}  # what has just come
 PARTS = ("SCAN CONSTANT", "SCAN (subquery", "SCAN json_each")
-INNER = {"w", "f", "best", "last", "names", "n", "i"}  # names of subqueries, and of given sets
+INNER = {
+    "w",
+    "f",
+    "best",
+    "last",
+    "names",
+    "n",
+    "i",
+    "emptied",
+    "closing",
+}  # names of subqueries, and of given sets
 STATEMENT = re.compile(r"\s*(?:--.*\n\s*)*(?:select|insert|update|delete|with)\b")
 
 
@@ -46,6 +57,19 @@ async def test_a_query_does_not_read_all_there_is(store, query):
         return [step for s in statements for step in reads(tx._connection, s)]
 
     assert await store._database.write(plans) == []
+
+
+@pytest.mark.parametrize("query", ["list_silent", "list_emptied", "list_closing"])
+async def test_a_round_reads_no_session_that_is_over(store, query):
+    """Not even in the order of the ids that it is asked for."""
+    (statement,) = QUERIES[query]
+    given = dict.fromkeys(re.findall(r":(\w+)", statement))
+
+    def plan(tx):
+        return [s for *_, s in tx._connection.execute(f"explain query plan {statement}", given)]
+
+    steps = [s for s in await store._database.write(plan) if "(session_id>?)" in s]
+    assert steps == []
 
 
 def test_each_exception_is_a_query():

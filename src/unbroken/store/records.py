@@ -232,6 +232,15 @@ class Abandoned(msgspec.Struct, frozen=True, kw_only=True):
     cause: str | None
 
 
+class Ending(msgspec.Struct, frozen=True):
+    """Of a session, unless its term has moved on."""
+
+    session_id: UUID
+    term: int
+    holder: UUID
+    reason: str
+
+
 class Term(msgspec.Struct, frozen=True, kw_only=True):
     """`gap_us`: how long nobody had the session before; None in the first term. `recovered` is
     what the holder itself said about its takeover."""

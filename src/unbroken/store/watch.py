@@ -1,18 +1,22 @@
 """Sessions without a holder: who is due, who waits, who is over; and who still speaks for them."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
 from uuid import UUID
 
 from unbroken.log.cause import NO_CRASH
 from unbroken.people import Person
 from unbroken.store import calls, going, said
 from unbroken.store.appending import end_session, leave
-from unbroken.store.records import FIRST_ID, Abandoned, CallRoom, Orphan, Watched
+from unbroken.store.records import FIRST_ID, Abandoned, CallRoom, Ending, Orphan, Watched
 from unbroken.store.taking import CRASH_WINDOW_US
 from unbroken.store.transaction import Database, Row, Transaction
 
 PAGE = 100
 ROOMS_MAX = 1_000  # looked at in one round
+
+Sids: TypeAlias = dict[UUID, set[str]]  # by call
 
 
 class StoredWatch:
@@ -134,6 +138,14 @@ class StoredWatch:
     async def end(self, session_id: UUID, term: int, holder: UUID, *, reason: str) -> bool:
         return await self._database.write(lambda tx: _end(tx, session_id, term, holder, reason))
 
+    async def end_each(self, ends: Iterable[Ending]) -> list[UUID]:
+        def work(tx: Transaction) -> list[UUID]:
+            return [
+                e.session_id for e in ends if _end(tx, e.session_id, e.term, e.holder, e.reason)
+            ]
+
+        return await self._database.write(work)
+
     async def end_idle(self, *, idle_s: float) -> list[UUID]:
         past = int(idle_s * 1_000_000)
 
@@ -152,7 +164,9 @@ class StoredWatch:
 
     async def _list(self, query: str, **asked: object) -> list[Watched]:
         def work(tx: Transaction) -> list[Watched]:
-            return [_watched(tx, row) for row in tx.all(query, **asked)]
+            rows = tx.all(query, **asked)
+            sids = _sids(tx, rows)
+            return [_watched(row, sids) for row in rows]
 
         return await self._database.read(work)
 
@@ -187,11 +201,11 @@ def _orphan(tx: Transaction, row: Row) -> Orphan:
         orphaned_at_us=row["orphaned_at"],
         is_late=bool(row["is_late"]),
         said=said.get(tx, row["session_id"]),
-        call=_call_room(tx, call),
+        call=_call_room(call, _sids(tx, [call])),
     )
 
 
-def _watched(tx: Transaction, row: Row) -> Watched:
+def _watched(row: Row, sids: Sids) -> Watched:
     return Watched(
         session_id=row["session_id"],
         term=row["term"],
@@ -201,18 +215,26 @@ def _watched(tx: Transaction, row: Row) -> Watched:
         missing_since_us=row["missing_since"],
         agent_name=row["agent_name"],
         agent_identity=row["agent_identity"],
-        call=_call_room(tx, row),
+        call=_call_room(row, sids),
     )
 
 
-def _call_room(tx: Transaction, row: Row) -> CallRoom:
-    sids = tx.all("list_sids", call_id=row["call_id"])
+def _call_room(row: Row, sids: Sids) -> CallRoom:
     return CallRoom(
         call_id=row["call_id"],
         conversation_id=row["conversation_id"],
         room_name=row["room_name"],
-        sids=frozenset(sid["room_sid"] for sid in sids),
+        sids=frozenset(sids[row["call_id"]]),
     )
+
+
+def _sids(tx: Transaction, rows: Sequence[Row]) -> Sids:
+    """Of the rooms of their calls, in one step."""
+    found: Sids = defaultdict(set)
+    calls_ = list({row["call_id"] for row in rows})
+    for row in tx.all("list_sids", calls=calls_) if calls_ else ():
+        found[row["call_id"]].add(row["room_sid"])
+    return found
 
 
 def _abandoned(row: Row) -> Abandoned:

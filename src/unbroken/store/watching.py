@@ -5,7 +5,15 @@ from typing import Protocol
 from uuid import UUID
 
 from unbroken.people import Person
-from unbroken.store.records import FIRST_ID, Abandoned, CallRoom, Orphan, Waiting, Watched
+from unbroken.store.records import (
+    FIRST_ID,
+    Abandoned,
+    CallRoom,
+    Ending,
+    Orphan,
+    Waiting,
+    Watched,
+)
 
 
 class Watch(Protocol):
@@ -84,6 +92,9 @@ class Watch(Protocol):
 
     async def end(self, session_id: UUID, term: int, holder: UUID, *, reason: str) -> bool:
         """Close the session, and its call if it was the last one. False if it has moved on."""
+
+    async def end_each(self, ends: Iterable[Ending]) -> list[UUID]:
+        """As `end`, all in one step; the sessions that were ended."""
 
     async def end_idle(self, *, idle_s: float) -> list[UUID]:
         """End what was saved over REST and has been idle for `idle_s`; the sessions."""

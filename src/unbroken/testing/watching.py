@@ -7,7 +7,7 @@ import pytest
 from unbroken.archive.port import Archive, Taken
 from unbroken.log.cause import NOBODY_WAITS
 from unbroken.store.port import Store
-from unbroken.store.records import Watched
+from unbroken.store.records import Ending, Watched
 from unbroken.testing.holders import TTL_MS, Clock, Holder, entry
 
 SOON_S = 60.0  # a guard against hanging
@@ -204,6 +204,20 @@ class WatchContract:
         (call,) = await store.conversations.list_calls(taken.conversation_id)
         assert (call.end_reason, call.sessions[0].phase) == ("people_left", "ended")
         assert (await holder.append(1, entry())).outcome == "ended"
+
+    async def test_of_many_those_are_ended_that_nobody_has_taken(
+        self, store: Store, archive: Archive, clock: Clock
+    ) -> None:
+        left = [(await orphan(archive, "empty", room))[1].session_id for room in ("one", "two")]
+        clock.advance(601)
+        found = await store.watch.list_abandoned(orphaned_s=600)
+        assert [a.session_id for a in found] == left
+        await Holder(archive).take("one", new_session_id=left[0])
+        ends = [Ending(a.session_id, a.term, a.holder, "people_left") for a in found]
+        assert await store.watch.end_each(ends) == left[1:]
+        assert await store.watch.end_each(ends) == []
+        one, two = [await store.conversations.get_session(session_id) for session_id in left]
+        assert (one.phase, two.phase, two.end_reason) == ("live", "ended", "people_left")
 
     @pytest.mark.parametrize("cause", ["empty", "server_shutdown", "killed", "left"])
     async def test_people_have_left_when_there_is_nobody_to_wait_for(

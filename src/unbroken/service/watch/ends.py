@@ -1,5 +1,6 @@
 """Every few seconds: sessions that are over are ended."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 import structlog
@@ -8,8 +9,8 @@ from unbroken.errors import RoomServerUnavailable
 from unbroken.log.cause import ABANDONED, EMPTY, PEOPLE_LEFT, ROOM_CLOSED
 from unbroken.service.livekit_rooms import LiveRoom
 from unbroken.service.parts import ServiceParts
-from unbroken.service.watch.rounds import Rounds, is_room_of, pages
-from unbroken.store.records import Abandoned, Watched
+from unbroken.service.watch.rounds import Rounds, is_there, pages
+from unbroken.store.records import Abandoned, Ending, Watched
 
 # LiveKit forgets its rooms when it starts again; people are back within nine seconds.
 ROOM_GONE_S = 15.0
@@ -37,19 +38,16 @@ class Ends:
     async def _end_abandoned(self) -> bool:
         """A page of those for whom nobody came back; whether there may be more."""
         found = await self._store.watch.list_abandoned(orphaned_s=self._rejoin_s)
-        why = {s.session_id: PEOPLE_LEFT if s.cause == EMPTY else ABANDONED for s in found}
-        ended = [await self._end(session, why[session.session_id]) for session in found]
-        return any(ended)
+        return await self._end(
+            _ending(s, PEOPLE_LEFT if s.cause == EMPTY else ABANDONED) for s in found
+        )
 
     async def _end_closed(self) -> None:
         """Orphans whom nobody can come back to: their room was closed, and LiveKit has none."""
         async for page in pages(self._closing):
             if (rooms := await self._rooms()) is None:
                 return
-            for session in page:
-                room = rooms.get(session.call.room_name)
-                if room is None or not is_room_of(room, session.call, is_expected=True):
-                    await self._end(session, ROOM_CLOSED)
+            await self._end(_ending(s, ROOM_CLOSED) for s in page if not is_there(s, rooms))
 
     async def _closing(self, after: UUID) -> list[Watched]:
         return await self._store.watch.list_closing(orphaned_s=ROOM_GONE_S, after=after)
@@ -63,9 +61,14 @@ class Ends:
             return None
         return None if self._rounds.is_unsure else rooms
 
-    async def _end(self, session: Abandoned | Watched, reason: str) -> bool:
-        about = (session.session_id, session.term, session.holder)
-        is_ended = await self._store.watch.end(*about, reason=reason)
-        if is_ended:
-            log.info("session ended", session_id=str(session.session_id), reason=reason)
-        return is_ended
+    async def _end(self, endings: Iterable[Ending]) -> bool:
+        """In one step: people who are back wait for no end of another's. Whether one was ended."""
+        why = {ending.session_id: ending for ending in endings}
+        ended = await self._store.watch.end_each(why.values()) if why else []
+        for session_id in ended:
+            log.info("session ended", session_id=str(session_id), reason=why[session_id].reason)
+        return bool(ended)
+
+
+def _ending(session: Abandoned | Watched, reason: str) -> Ending:
+    return Ending(session.session_id, session.term, session.holder, reason)

@@ -148,7 +148,7 @@ class Rounds:
 
     async def _judge(self, silent: list[Watched], rooms: dict[str, LiveRoom]) -> None:
         """A holder is lost with its host when LiveKit has lost it too, or it does not answer."""
-        there = [session for session in silent if _is_there(session, rooms)]
+        there = [session for session in silent if is_there(session, rooms)]
         missing = [session for session in silent if session not in there]
         await self._store.watch.note_missing(missing, there)
         if self.is_unsure:
@@ -163,7 +163,7 @@ class Rounds:
         await asyncio.gather(*(judge(session) for session in silent))
 
     async def _is_lost(self, session: Watched, rooms: dict[str, LiveRoom]) -> bool:
-        if not _is_there(session, rooms):
+        if not is_there(session, rooms):
             now_us = self._env.now_us()
             return now_us - (session.missing_since_us or now_us) >= self._reconnect_us
         room = rooms.get(session.call.room_name)
@@ -242,6 +242,6 @@ def is_room_of(room: LiveRoom, call: CallRoom, *, is_expected: bool) -> bool:
     return named is None and is_expected
 
 
-def _is_there(session: Watched, rooms: dict[str, LiveRoom]) -> bool:
+def is_there(session: Watched, rooms: dict[str, LiveRoom]) -> bool:
     room = rooms.get(session.call.room_name)
     return room is not None and is_room_of(room, session.call, is_expected=True)

@@ -13,29 +13,30 @@ where s.host_id = :own_host and s.phase in ('live', 'offered') and v.last_at <= 
 limit :limit;
 
 -- name: list_emptied
--- Orphans for whom nothing is due, since a short time.
-select s.session_id, s.term, s.holder, s.cause, s.orphaned_at, s.missing_since, s.agent_name, s.agent_identity,
-  c.call_id, c.conversation_id, c.room_name
-from sessions s join calls c using (call_id)
-where s.phase = 'orphaned' and s.orphaned_at > :now - :past and s.session_id > :after
-  and s.next_dispatch_at is null and s.agent_name is not null
-order by s.session_id limit :limit;
+-- Orphans for whom nothing is due, since a short time. Materialized, here and below: found by what they wait for, where
+-- the order asked for would be that of all sessions that ever were.
+with emptied as materialized (
+  select * from sessions
+  where phase = 'orphaned' and orphaned_at > :now - :past and next_dispatch_at is null and agent_name is not null)
+select session_id, term, holder, cause, orphaned_at, missing_since, agent_name, agent_identity, call_id,
+  conversation_id, room_name
+from emptied join calls using (call_id)
+where session_id > :after order by session_id limit :limit;
 
 -- name: list_closing
 -- Orphans for whom nothing is due, and whom nobody can come back to once LiveKit has no such room: it was closed, is
 -- about something else now, or their agent cannot be asked for.
-select s.session_id, s.term, s.holder, s.cause, s.orphaned_at, s.missing_since, s.agent_name, s.agent_identity,
-  c.call_id, c.conversation_id, c.room_name
-from sessions s join calls c using (call_id)
-where s.phase = 'orphaned' and s.next_dispatch_at is null and s.orphaned_at <= :now - :past and s.session_id > :after
-  and (s.agent_name is null or exists (
-    select 1 from rooms r
-    where r.tenant = c.tenant and r.name = c.room_name and r.conversation_id = c.conversation_id
-      and r.closed_at >= c.started_at))
-order by s.session_id limit :limit;
-
--- name: list_sids
-select room_sid from call_rooms where call_id = :call_id and tenant = :tenant;
+with closing as materialized (
+  select s.*, c.conversation_id, c.room_name
+  from sessions s join calls c using (call_id)
+  where s.phase = 'orphaned' and s.next_dispatch_at is null and s.orphaned_at <= :now - :past
+    and (s.agent_name is null or exists (
+      select 1 from rooms r
+      where r.tenant = c.tenant and r.name = c.room_name and r.conversation_id = c.conversation_id
+        and r.closed_at >= c.started_at)))
+select session_id, term, holder, cause, orphaned_at, missing_since, agent_name, agent_identity, call_id,
+  conversation_id, room_name
+from closing where session_id > :after order by session_id limit :limit;
 
 -- name: see_sid
 insert into call_rooms (tenant, room_sid, call_id, seen_at) values (:tenant, :room_sid, :call_id, :now)

@@ -15,13 +15,18 @@ union
 -- name: list_silent
 -- Held on a host whose lease is over and whom we could have heard; not the service's own, which hold what was saved
 -- over REST. missing_since: noted since the host fell silent.
-select s.session_id, s.term, s.holder, s.cause, null::bigint as orphaned_at,
-  case when s.missing_since >= h.lease_until then s.missing_since end as missing_since,
+with silent as materialized (
+  select s.*, case when s.missing_since >= h.lease_until then s.missing_since end as noted
+  from sessions s join hosts h using (host_id)
+  where s.phase in ('live', 'offered') and h.lease_until <= :now
+    and :listened::bigint >= coalesce(h.ttl, :listened::bigint) and h.host_id <> :own_host)
+select s.session_id, s.term, s.holder, s.cause, null::bigint as orphaned_at, s.noted as missing_since,
   s.agent_name, s.agent_identity, c.call_id, c.conversation_id, c.room_name
-from hosts h join sessions s on s.host_id = h.host_id and s.phase in ('live', 'offered') join calls c using (call_id)
-where h.lease_until <= :now and :listened::bigint >= coalesce(h.ttl, :listened::bigint)
-  and h.host_id <> :own_host and s.session_id > :after
-order by s.session_id limit :limit;
+from silent s join calls c using (call_id)
+where s.session_id > :after order by s.session_id limit :limit;
+
+-- name: list_sids
+select call_id, room_sid from call_rooms where call_id = any(:calls::uuid[]) and tenant = :tenant;
 
 -- name: list_elsewhere
 -- Sessions with an agent, in rooms of these :names whose :sids their call does not know.

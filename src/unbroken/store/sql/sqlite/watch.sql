@@ -18,13 +18,20 @@ select room_name from (select c.room_name from sessions s join calls c using (ca
 -- name: list_silent
 -- Held on a host whose lease is over and whom we could have heard; not the service's own, which hold what was saved
 -- over REST. missing_since: noted since the host fell silent.
+with silent as materialized (
+  select host_id, lease_until from hosts
+  where host_id in (select host_id from sessions where phase in ('live', 'offered'))
+    and lease_until <= :now and :listened >= coalesce(ttl, :listened) and host_id <> :own_host)
 select s.session_id, s.term, s.holder, s.cause, null as orphaned_at,
   iif(s.missing_since >= h.lease_until, s.missing_since, null) as missing_since,
   s.agent_name, s.agent_identity, c.call_id, c.conversation_id, c.room_name
-from hosts h join sessions s on s.host_id = h.host_id and s.phase in ('live', 'offered') join calls c using (call_id)
-where h.lease_until <= :now and :listened >= coalesce(h.ttl, :listened) and h.host_id <> :own_host
-  and s.session_id > :after
-order by s.session_id limit :limit;
+from silent h cross join sessions s on s.host_id = h.host_id and s.phase in ('live', 'offered')
+  join calls c using (call_id)
+where +s.session_id > :after order by s.session_id limit :limit;
+
+-- name: list_sids
+select k.call_id, k.room_sid from json_each(:calls) n
+cross join call_rooms k on k.call_id = id_of(n.value) and k.tenant = :tenant;
 
 -- name: list_elsewhere
 -- Sessions with an agent, in rooms of these :names whose :sids their call does not know.
