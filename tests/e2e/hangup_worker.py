@@ -1,6 +1,7 @@
 """A written agent without a name that hangs up at the word "bye", in the way that its room is named
 for: `tool` and `keep` (LiveKit's EndCallTool, which deletes the room or not), `job`, `session`,
-`room`. In a room whose name ends in "killed" its process is gone in the same moment.
+`room`; `end` (`call.end`, and its entrypoint goes on saying and noting things for a while). In a
+room whose name ends in "killed" its process is gone in the same moment.
 
     UNBROKEN_TEST_STATE/<room>.<pid>.json  all that the model was shown by a job
 """
@@ -27,7 +28,8 @@ from livekit.agents.voice.room_io import RoomOptions
 from agents.loopback import proxy_for
 from agents.worker import run, start
 from tests.agents.scripted import ScriptedLLM
-from unbroken.livekit import durable
+from unbroken import LLMMessage
+from unbroken.livekit import Call, durable
 
 RULES = [("bye", {"tool": "hang_up"}), ("bye", {"tool": "end_call"}), ("", "You said {heard}.")]
 
@@ -52,6 +54,9 @@ async def go(_happened: object = None) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+_is_asked = asyncio.Event()  # to hang up; a process has one job
+
+
 @function_tool
 async def hang_up(context: RunContext[None]) -> None:
     """Hang up."""
@@ -63,7 +68,23 @@ async def hang_up(context: RunContext[None]) -> None:
             context.session.shutdown()
         case "room":
             await job.delete_room()
-    await go()
+        case "end":
+            return _is_asked.set()
+    return await go()
+
+
+async def end(call: Call[None], session: AgentSession[None]) -> None:
+    """The last lines of an entrypoint, behind its own hang-up."""
+    await _is_asked.wait()
+    await call.end("said goodbye")
+    await asyncio.sleep(0.5)
+    await session.say("Thank you, and goodbye.")
+    call.note("survey", "five stars")
+    append(call, "A message was sent to your phone.")
+
+
+def append(call: Call[None], text: str) -> None:
+    call.conversation_history.append(LLMMessage(role="assistant", content=text))
 
 
 def tools(room: str) -> list[Any]:
@@ -79,6 +100,7 @@ async def answer(ctx: JobContext) -> None:
     async def save() -> None:
         await asyncio.sleep(0.3)
         call.note("summary", "all that was said")
+        append(call, "This call was 1 minute long.")
 
     ctx.add_shutdown_callback(save)
     session = AgentSession[None](llm=ShownLLM())
@@ -87,6 +109,8 @@ async def answer(ctx: JobContext) -> None:
     await call.start(session, agent=agent, room_options=options)
     if call.is_new:
         await session.generate_reply(user_input="hello")
+    if ctx.job.room.name == "end":
+        await end(call, session)
 
 
 async def main() -> None:

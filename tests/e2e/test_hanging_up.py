@@ -68,11 +68,16 @@ async def calling(house: House, room: str, identity: str) -> AsyncIterator[Calle
     await caller.room.disconnect()
 
 
+def calls(house: House, room: str) -> list[tuple[str, dict[str, Any]]]:
+    """Conversation and call of the rooms of that name, the newest conversation first."""
+    names = [found["id"] for found in house.get("/conversations")["conversations"]]
+    all_ = [(name, c) for name in names for c in house.get(f"/conversations/{name}")["call_list"]]
+    return [(name, call) for name, call in all_ if call["room_name"] == room]
+
+
 def sessions(house: House, room: str) -> list[dict[str, Any]]:
-    """Of the rooms of that name, the newest conversation first."""
-    found = house.get("/conversations")["conversations"]
-    calls = [c for one in found for c in house.get(f"/conversations/{one['id']}")["call_list"]]
-    return [s for call in calls if call["room_name"] == room for s in call["sessions"]]
+    """Of those rooms, likewise."""
+    return [session for _, call in calls(house, room) for session in call["sessions"]]
 
 
 def is_over(house: House, room: str) -> bool:
@@ -122,6 +127,29 @@ async def test_nobody_comes_back_and_the_next_one_is_told_nothing(house, how, en
         assert ("summary" in str(notes)) is (how != "session")  # its job goes on
     await is_closed(house, room)
     await assert_bob_has_his_own(house, room)
+
+
+async def test_what_comes_behind_the_end_of_a_call_is_in_log_and_transcript(house):
+    """Of an entrypoint that is still open, and of a shutdown callback; in their order."""
+    async with calling(house, "end", "ann") as ann:
+        await ann.say("bye")
+        await ann.told("Thank you, and goodbye.")
+        await until(lambda: is_over(house, "end"))
+    (session,) = sessions(house, "end")
+    assert (session["term"], session["end_reason"]) == (1, "said goodbye")
+    entries = house.entries(session["id"])
+    notes = [e["payload"] for e in entries if e["kind"] == "note"]
+    assert [note["name"] for note in notes][-3:] == ["unbroken.ending", "survey", "summary"]
+    assert entries[-1]["kind"] == "ended"
+    assert house.get(f"/sessions/{session['id']}/side")["entries"] == []
+    ((conversation, _),) = calls(house, "end")
+    said = [m["content"] for m in await house.messages(conversation)]
+    assert said[-4:] == [
+        "bye",
+        "Thank you, and goodbye.",
+        "A message was sent to your phone.",
+        "This call was 1 minute long.",
+    ]
 
 
 async def test_the_room_of_somebody_who_left_is_the_next_ones(house):

@@ -110,6 +110,29 @@ async def test_a_turn_whose_task_never_ran_is_stored(backend_client, house):
     assert [m["content"] for m in found] == ["Keep me.", "I do."]
 
 
+async def test_who_spoke_is_known_at_the_next_call(backend_client, house):
+    """By name and with the words, to a client that has never seen the call."""
+    room = house.create_room("older-known")
+    conversation = room["conversation_id"]
+    assert not (await backend_client.get_user_context("carla"))["known"]
+    backend_client.save_conversation_turn("older-known", "carla", "A table for two.", "At eight.")
+    backend_client.save_conversation_turn("older-known", "dora", "And a chair for me.")
+    said = await house.messages(conversation, count=3)
+    assert [(m["speaker"], m["content"]) for m in said] == [
+        ("carla", "A table for two."),
+        (None, "At eight."),
+        ("dora", "And a chair for me."),
+    ]
+    await backend_client.cleanup()  # the call is over
+    next_call = BackendClient(house.service_url)
+    carla, dora = [await next_call.get_user_context(name) for name in ("carla", "dora")]
+    assert (carla["known"], dora["known"]) == (True, True)
+    assert [past["id"] for past in carla["conversations"]] == [conversation]
+    (first, *_) = await next_call.get_recent_messages(carla["conversations"][0]["id"])
+    assert (first.role, first.content) == ("user", "A table for two.")
+    await next_call.cleanup()
+
+
 async def test_a_failed_read_is_an_error_and_never_an_empty_list():
     client = BackendClient("http://127.0.0.1:9")
     with pytest.raises(Exception, match="ConnectError"):
