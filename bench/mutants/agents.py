@@ -56,10 +56,26 @@ MUTANTS = (
     Mutant(
         name="the prompt of the old version counts",
         file="livekit/state/instructions.py",
-        old='    return "those of this version"',
-        new="    return None",
+        old='        return "those of this version"',
+        new="        return None",
         promise="The report says whose prompt the agent has.",
         test="livekit/test_prompts.py::test_a_new_versions_prompt_counts_and_the_report_says_so",
+    ),
+    Mutant(
+        name="instructions are compared by their form",
+        file="livekit/state/instructions.py",
+        old="    *lasting, dynamic = rendered(now)\n    *then, dynamic_then = rendered(first)\n",
+        new='    lasting, then, dynamic, dynamic_then = now, first, "", ""\n',
+        promise="Text and LiveKit's object are the same where models are told the same.",
+        test="livekit/test_prompts.py::test_a_new_versions_prompt_counts_and_the_report_says_so",
+    ),
+    Mutant(
+        name="a new version's prompt is never exact again",
+        file="livekit/restore/restore.py",
+        old="                self._as_left.add(field)",
+        new="                pass",
+        promise="Exact is what the last holder had, whatever came before.",
+        test="livekit/test_prompts.py::test_a_prompt_is_compared_with_the_last_holders",
     ),
     Mutant(
         name="a switch waits for the next turn",

@@ -10,6 +10,7 @@ from livekit.agents.llm import ToolFlag, Toolset
 from tests.agents.scripted import ScriptedLLM
 from tests.livekit.holders import SETTLE_S, Holder
 from unbroken.livekit.state import instructions
+from unbroken.recovery.report import NOT_RECORDED
 
 RULES = [
     ("register", {"tool": "register", "arguments": {}}),
@@ -101,6 +102,16 @@ async def killed(env, spool):
         (prompt(1, audio=1, text=1), prompt(1, audio=1, text=1), "exact"),
         (prompt(1, audio=1, text=1), prompt(1, audio=1, text=2), "degraded: those of this version"),
         (prompt(1, text=1), "Common 1.", "degraded: those of this version"),
+        (Instructions("A.", audio=""), "A.", "exact"),
+        (Instructions("A.", audio="B.", text="B."), "A.\n\nB.", "exact"),
+        ("A.\n\nB.", Instructions("", audio="A.\n\nB.", text="A.\n\nB."), "exact"),
+        (Instructions("A.", audio="B."), "A.\n\nB.", "degraded: those of this version"),
+        pytest.param(
+            *("Common 1.", prompt(1, dynamic=1)),
+            "degraded: their dynamic part was made anew",
+            marks=needs_dynamic,
+        ),
+        pytest.param(prompt(1, dynamic=1), prompt(1, dynamic=1), "exact", marks=needs_dynamic),
         pytest.param(
             *(prompt(1, dynamic=1), prompt(1, dynamic=2)),
             "degraded: their dynamic part was made anew",
@@ -117,6 +128,31 @@ async def test_a_new_versions_prompt_counts_and_the_report_says_so(killed, befor
     after = await killed(Agent(instructions=before), ["hi"], Agent(instructions=now))
     assert after.agent.instructions == now
     assert after.report["instructions of Agent"] == report
+
+
+@pytest.mark.parametrize(
+    ("versions", "reports"),
+    [
+        (["Old.", "New.", "New."], ["degraded: those of this version", "exact"]),
+        (["Old.", "New.", "Newer."], ["degraded: those of this version"] * 2),
+        # The log has the first one's only: nobody knows what the one between had said.
+        (
+            ["Old.", "New.", "Old."],
+            ["degraded: those of this version", f"degraded: {NOT_RECORDED}"],
+        ),
+        (["Old.", Instructions("Old."), "Old."], ["exact", "exact"]),
+        ([Instructions("A.", audio="B.", text="B."), "A.\n\nB.", "A.\n\nB."], ["exact", "exact"]),
+    ],
+)
+async def test_a_prompt_is_compared_with_the_last_holders(env, spool, versions, reports):
+    holders = [await Holder.first(env, spool, Agent(instructions=versions[0]), RULES)]
+    for version in versions[1:]:
+        await holders[-1].say("hi")
+        holders.append(await holders[-1].successor(Agent(instructions=version)))
+        assert holders[-1].agent.instructions == version
+    assert [one.report["instructions of Agent"] for one in holders[1:]] == reports
+    for holder in holders:
+        await holder.close()
 
 
 async def test_a_prompt_that_the_running_call_took_away_stays_away(killed):

@@ -11,6 +11,7 @@ from unbroken.log.session import INSTRUCTIONS_OF
 
 OF = INSTRUCTIONS_OF
 PARTS = tuple(inspect.signature(Instructions).parameters)  # common, audio, text, dynamic in 1.8.9
+DYNAMIC = "dynamic"
 
 
 def read(agent: Agent) -> JSON:
@@ -39,12 +40,19 @@ def again(written: JSON) -> Any:
     return Instructions(**{name: written[name] for name in PARTS if name in written})
 
 
-def newer(agent: Agent, first: JSON) -> str | None:
-    """How instructions that nobody had changed differ from those that the agent began with."""
-    now = read(agent)
-    if now == first:
-        return None
-    both = isinstance(now, dict) and isinstance(first, dict)
-    if both and {**now, "dynamic": ""} == {**first, "dynamic": ""}:
-        return "their dynamic part was made anew"
-    return "those of this version"
+def rendered(written: JSON) -> tuple[str, str, str]:
+    """What a model is told where one speaks, where one writes, and made anew for each call."""
+    parts = written if isinstance(written, dict) else {"common": str(written)}
+    lasting = again({**parts, DYNAMIC: None})
+    spoken, typed = (lasting.render(modality=kind) for kind in ("audio", "text"))
+    return spoken, typed, str(parts.get(DYNAMIC) or "")
+
+
+def newer(now: JSON, first: JSON) -> str | None:
+    """How instructions that nobody had changed differ from those that the agent began with, in
+    what models are told of them."""
+    *lasting, dynamic = rendered(now)
+    *then, dynamic_then = rendered(first)
+    if lasting != then:
+        return "those of this version"
+    return None if dynamic == dynamic_then else "their dynamic part was made anew"
