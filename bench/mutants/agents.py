@@ -62,6 +62,14 @@ MUTANTS = (
         test="livekit/test_prompts.py::test_a_new_versions_prompt_counts_and_the_report_says_so",
     ),
     Mutant(
+        name="a dict of userdata is in the order of the new process",
+        file="livekit/state/objects.py",
+        old="    target.clear()\n    target.update({key: now[key] for key in keys} | now)\n",
+        new="    target.update({key: now[key] for key in keys} | now)\n",
+        promise="A dict keeps the order of its keys.",
+        test="livekit/test_order_of_keys.py::test_a_dict_that_is_the_userdata_keeps_its_order",
+    ),
+    Mutant(
         name="instructions are compared by their form",
         file="livekit/state/instructions.py",
         old="    *lasting, dynamic = rendered(now)\n    *then, dynamic_then = rendered(first)\n",

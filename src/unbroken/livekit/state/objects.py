@@ -4,6 +4,7 @@ It is read field by field, each field in the JSON of `typed`; an object that has
 a number) is read whole. It is put back field by field, into the same object.
 """
 
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -19,7 +20,9 @@ log = logging.getLogger(__name__)
 
 NAMES_MAX = 20  # in a report: it is for people
 WHOLE = ""  # stands for a field where an object has none
+ORDER = typed.ORDER  # of a dict's keys
 SHARED = "$shared"  # beside the fields: where what they hold stands, too
+BESIDE = {ORDER, SHARED}  # fields, and none of the object's
 
 
 class Target(NamedTuple):
@@ -98,6 +101,8 @@ def _read(
                 whole = encoded
             else:
                 (fields.setdefault("$more", {}) if len(at) > 1 else fields)[own] = encoded
+    if kind is dict and list(fields) != sorted(fields):
+        fields[ORDER] = list(fields)
     return Reading(type_name(kind), whole, refused)
 
 
@@ -195,8 +200,12 @@ def _put_whole(target: Any, saved: JSON, decoder: Decoder) -> Any:
 
 
 def _put_members(target: dict[Any, Any], saved: Attributes, decoder: Decoder) -> None:
-    target.update(decoder.members(_fields(saved), (), dict(target)))
-    for name in saved.gone - {SHARED}:
+    """In the order in which they stood; what only this version has stands behind them."""
+    now = target | dict(decoder.members(_fields(saved), (), dict(target)))
+    keys = [key for name in _order(saved.value) for key in _key(decoder, name) if key in now]
+    target.clear()
+    target.update({key: now[key] for key in keys} | now)
+    for name in saved.gone - BESIDE:
         target.pop(decoder.key(name), None)
 
 
@@ -212,7 +221,21 @@ def _put_fields(target: Any, saved: Attributes, decoder: Decoder, record: Record
 
 
 def _fields(saved: Attributes) -> dict[str, JSON]:
-    return {name: part for name, part in saved.value.items() if name != SHARED}
+    return {name: part for name, part in saved.value.items() if name not in BESIDE}
+
+
+def _order(value: dict[str, JSON]) -> list[str]:
+    """The names of the members of a dict, as they stood in it."""
+    told = value.get(ORDER)
+    first = [name for name in told if isinstance(name, str)] if isinstance(told, list) else []
+    names = dict.fromkeys([*first, *sorted(value)])
+    return [name for name in names if name in value and name not in BESIDE]
+
+
+def _key(decoder: Decoder, name: str) -> Iterator[Any]:
+    """The key of that name; none where there can be none, which is named with its member."""
+    with contextlib.suppress(Unfit):
+        yield decoder.key(name)
 
 
 def _told(value: JSON) -> JSON:
@@ -238,6 +261,11 @@ def _different(saved: JSON, now: JSON) -> Iterator[str]:
         return
     for at, part in saved.items():
         if at == SHARED:
+            continue
+        if at == ORDER:  # what only this version has stands where it will
+            there = [name for name in _order(now) if name in saved]
+            if there != [name for name in _order(saved) if name in now]:
+                yield "the order"
             continue
         if at == "$more":
             yield from _different(part, now.get(at, {}))
