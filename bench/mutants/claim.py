@@ -107,7 +107,7 @@ MUTANTS = (
     Mutant(
         name="a removed key comes back",
         file="livekit/state/objects.py",
-        old="    for name in saved.gone - {SHARED}:\n        target.pop(",
+        old="    for name in saved.gone - BESIDE:\n        target.pop(",
         new="    for name in ():\n        target.pop(",
         promise="What was removed of userdata and attributes is not there again.",
         test="livekit/test_userdata.py"
