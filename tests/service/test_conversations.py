@@ -366,6 +366,14 @@ async def test_a_filter_that_is_unknown_is_refused_and_not_ignored(client, archi
         assert "no such parameter here" in answer.json()["detail"]
 
 
+async def test_a_filter_that_is_given_twice_is_refused(client, archive):
+    await a_call(archive)
+    for path in ("conversations?user_id=nobody&user_id=ann", "analytics/errors?limit=1&limit=2"):
+        answer = await client.get(f"{API}/{path}")
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")
+        assert "is given once" in answer.json()["detail"]
+
+
 async def test_a_turn_that_was_saved_is_no_live_conversation(client):
     turn = {"room_name": "room", "participant_identity": "ann", "user_message": "Hello."}
     saved = await client.post(f"{API}/conversations/save-turn", json=turn)

@@ -49,6 +49,9 @@ def test_a_client_reads_the_error_that_the_service_has_written(kind):
         ("GET", "/api/v1/conversations?after=%00", 422, "invalid_input"),
         ("GET", "/api/v1/conversations?after=AAAA", 422, "invalid_input"),
         ("GET", "/api/v1/conversations?after=" + "_" * 32, 422, "invalid_input"),
+        ("GET", "/api/v1/users/%ff/context", 400, "invalid_input"),
+        ("GET", "/api/v1/rooms/a%ed%a0%80", 400, "invalid_input"),
+        ("GET", "/api/v1/conversations?user_id=%ff", 400, "invalid_input"),
         ("GET", "/api/v1/nothing", 404, "not_found"),
         ("GET", "/api/v1", 404, "not_found"),
         ("DELETE", "/api/v1/conversations", 405, "method_not_allowed"),
@@ -96,3 +99,20 @@ async def test_a_mistake_of_ours_says_nothing_of_itself(client, monkeypatch):
     answer = await client.get("/api/v1/conversations")
     assert (answer.status_code, answer.json()["code"]) == (500, "internal")
     assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"a": NaN}',
+        b'{"a": "\\ud800"}',
+        b'{"a": 9223372036854775808}',
+        b'{"a":' + b"[" * 300 + b"]" * 300 + b"}",
+    ],
+)
+async def test_a_context_that_could_not_be_kept_as_it_is_changes_nothing(client, content):
+    path, kind = "/api/v1/users/ann/context", {"content-type": "application/json"}
+    await client.put(path, json={"likes": "tea"})
+    answer = await client.put(path, content=content, headers=kind)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input")
+    assert (await client.get(path)).json()["context"] == {"likes": "tea"}

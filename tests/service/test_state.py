@@ -99,6 +99,9 @@ async def test_a_sum_that_is_asked_for_again_is_made_once(client):
         answer = await client.post(f"{ROOM}/n", json={"by": 2}, headers=headers)
         assert answer.json()["value"] == 2
     assert (await client.post(f"{ROOM}/n", json={})).json()["value"] == 3
+    for by in (10**400, -(10**400), 1 << 53, 1e300):
+        answer = await client.post(f"{ROOM}/n", json={"by": by})
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input"), by
     await put(client, "room/lobby/n", "text")
     answer = await client.post(f"{ROOM}/n", json={})
     assert (answer.status_code, answer.json()["code"]) == (409, "conflict")

@@ -109,7 +109,7 @@ Guards: TypeAlias = Annotated[dict[str, Any], Depends(_guards)]
 
 
 class AddIn(BaseModel):
-    by: int | float = Field(default=1, allow_inf_nan=False)
+    by: int | float = Field(default=1, ge=-values.EXACT_MAX, le=values.EXACT_MAX)
 
 
 class ErasedOut(BaseModel):
