@@ -139,9 +139,11 @@ class StoredWatch:
         return await self._database.write(lambda tx: _end(tx, session_id, term, holder, reason))
 
     async def end_each(self, ends: Iterable[Ending]) -> list[UUID]:
+        in_order = sorted(ends, key=lambda ending: ending.session_id)  # in which all lock them
+
         def work(tx: Transaction) -> list[UUID]:
             return [
-                e.session_id for e in ends if _end(tx, e.session_id, e.term, e.holder, e.reason)
+                e.session_id for e in in_order if _end(tx, e.session_id, e.term, e.holder, e.reason)
             ]
 
         return await self._database.write(work)
