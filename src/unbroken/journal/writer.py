@@ -103,9 +103,10 @@ class Journal:
     def bind(self, header: Header) -> None:
         """The session was taken: `header` names it. The keeper learns it from the file."""
         self.header = header
-        assert header.session_id and header.term is not None  # noqa: S101, PT018 - it was taken
-        frame = self._frame(BOUND, header.base or 0, "", 0, header.session_id.bytes)
-        self._put((self.appended, encode_frame(frame, extra=header.term)))
+        session_id, term = header.session_id, header.term
+        assert session_id is not None and term is not None  # noqa: S101, PT018 - it was taken
+        frame = self._frame(BOUND, header.base or 0, "", 0, session_id.bytes)
+        self._put((self.appended, encode_frame(frame, extra=term)))
 
     @property
     def degraded(self) -> str | None:
@@ -140,8 +141,7 @@ class Journal:
         """
         if self._closed or (self._pending.size > PENDING_BYTES_MAX and not self._make_room()):
             raise JournalUnwritable(self.degraded or "the journal is closed")
-        if blobs and not self.disk_failed:
-            self._blobs += blobs
+        self._blobs += () if self.disk_failed else blobs
         frame = self._frame(ENTRY, self.appended + 1, kind, flags, payload)
         if not self._group.has_room(payload):
             self._end_group()
@@ -335,8 +335,8 @@ class Journal:
             return
         records = self._pending.first(JOB_BYTES) if writes else []
         data = b"".join(frame for _, frame in records)[self._torn if writes else 0 :]
-        kept = [frame for _, frame in (*self._unsynced, *records)]
-        again = kept if self._unkept <= self.synced else None
+        kept = (frame for _, frame in (*self._unsynced, *records))
+        again = list(kept) if self._unkept <= self.synced else None
         blobs, self._blobs = self._blobs, []
         upto = records[-1][0] if records else self.written
         self._executor = self._executor or ThreadPoolExecutor(1, "journal")

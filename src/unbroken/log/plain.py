@@ -111,11 +111,9 @@ def _finite(number: float) -> float | None:
 
 
 def _text(text: str) -> str:
-    return (
-        text
-        if text.isascii()
-        else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    )
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _key(key: object) -> str:

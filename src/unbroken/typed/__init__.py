@@ -31,7 +31,7 @@ value must fit its annotation to come back.
 """
 
 from unbroken.typed.alone import alone, value_of
-from unbroken.typed.decode import TAGS, Decoder, Ours, Refer
+from unbroken.typed.decode import TAGS, Decoder, Ours, Refer, in_order
 from unbroken.typed.encode import (
     CHANGEABLE,
     ITSELF,
@@ -72,6 +72,7 @@ __all__ = [
     "Unfit",
     "alone",
     "encode",
+    "in_order",
     "is_value",
     "record_of",
     "state_of",

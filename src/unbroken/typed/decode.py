@@ -129,7 +129,7 @@ class Decoder:
     ) -> Iterator[tuple[Any, Any]]:
         """Those of a dict that can be; the others are named."""
         of_key, of_value = hints.part_of(hint, 0), hints.part_of(hint, 1)
-        for said in _in_order(saved):
+        for said in in_order(saved):
             part = saved[said]
             try:
                 key = self.key(said, of_key)
@@ -341,7 +341,7 @@ def _is_alike(new: Any, old: Any) -> bool:
     return type(new) is type(old) and getattr(new, "maxlen", None) == getattr(old, "maxlen", None)
 
 
-def _in_order(saved: Mapping[str, JSON]) -> Iterator[str]:
+def in_order(saved: Mapping[str, JSON]) -> Iterator[str]:
     """The keys of a dict as they stood in it: sorted, unless it says otherwise."""
     order = saved.get(ORDER)
     named = dict.fromkeys(k for k in order if isinstance(k, str)) if isinstance(order, list) else {}
@@ -351,7 +351,7 @@ def _in_order(saved: Mapping[str, JSON]) -> Iterator[str]:
 
 
 def _each_alone(saved: Mapping[str, JSON]) -> dict[str, JSON]:
-    keys = list(_in_order(saved))
+    keys = list(in_order(saved))
     parts = said_by_each(saved[key] for key in keys)
     return dict(zip(keys, parts, strict=True)) | {ORDER: keys}
 

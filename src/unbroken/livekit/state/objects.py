@@ -226,10 +226,7 @@ def _fields(saved: Attributes) -> dict[str, JSON]:
 
 def _order(value: dict[str, JSON]) -> list[str]:
     """The names of the members of a dict, as they stood in it."""
-    told = value.get(ORDER)
-    first = [name for name in told if isinstance(name, str)] if isinstance(told, list) else []
-    names = dict.fromkeys([*first, *sorted(value)])
-    return [name for name in names if name in value and name not in BESIDE]
+    return [name for name in typed.in_order(value) if name != SHARED]
 
 
 def _key(decoder: Decoder, name: str) -> Iterator[Any]:
