@@ -13,7 +13,8 @@ EMPTY = "empty"  # nobody was in the room any more: no dispatch until someone is
 SERVER_SHUTDOWN = "server_shutdown"  # LiveKit ended the call for all: as EMPTY
 STORE_RESTORED = "store_restored"  # the store went back behind its term, and gave it again
 NOBODY_WAITS = frozenset({EMPTY, SERVER_SHUTDOWN})
-NO_CRASH = (RELEASED, EMPTY, SERVER_SHUTDOWN, STORE_RESTORED)  # not for a reason of its agent's own
+NO_LOSS = (RELEASED, EMPTY, SERVER_SHUTDOWN, STORE_RESTORED)  # not for a reason of its agent's own
+NO_CRASH = (*NO_LOSS, LEFT)  # what it said is not what ended it
 ENDED = "ended"  # the call is over: nobody goes on with it
 
 # Why a session is over that nobody came back to.

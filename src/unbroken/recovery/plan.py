@@ -32,7 +32,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
     cause: str
     gap_s: float
-    crashes: int  # in the last two minutes, this one included
+    crashes: int  # in the last two minutes, this one included; an orderly shutdown is none
     agent: str | None
     heard: str = ""  # of the sentence or reply that was cut
     heard_ms: int = 0

@@ -64,6 +64,8 @@ class FirstAgent:
             await self._dispatch(waiting, listed)
 
     async def _dispatch(self, waiting: Waiting, listed: tuple[Asked, ...]) -> None:
+        if await self._livekit.has_agent(waiting.name):  # it came while this was decided
+            return
         said = first_said(asked.said for asked in listed)
         await self._livekit.dispatch(waiting.name, agent_name=waiting.agent_name, said=said)
         for lost in listed:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 from uuid import UUID
 
-from unbroken.log.cause import NO_CRASH
+from unbroken.log.cause import NO_LOSS
 from unbroken.people import Person
 from unbroken.store import calls, going, said
 from unbroken.store.appending import end_session, leave
@@ -183,7 +183,7 @@ def _end(tx: Transaction, session_id: UUID, term: int, holder: UUID, reason: str
 
 def _count_crashes(tx: Transaction, session_id: UUID, window_us: int) -> int:
     about = {"session_id": session_id, "window": window_us}
-    row = tx.one("count_crashes", **about, no_crash=NO_CRASH)
+    row = tx.one("count_crashes", **about, no_loss=NO_LOSS)
     return int(row["crashes"]) if row else 0
 
 

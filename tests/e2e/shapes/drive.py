@@ -187,11 +187,14 @@ class Drive:
 
     async def _successors(self) -> int:
         """Who came behind the kill; one that began without the state, and gave it back, aside."""
-        session = await self._session()
-        path = f"/sessions/{session['id']}"
-        terms = (await asyncio.to_thread(self._house.get, path))["terms"]
+        terms = await self._terms(await self._session())
         had = [term for term in terms if term["term"] > self._first.term]
         return len(had) - sum(term["cause"] == RELEASED for term in had)
+
+    async def _terms(self, session: dict[str, Any]) -> list[dict[str, Any]]:
+        if not session:
+            return []
+        return (await asyncio.to_thread(self._house.get, f"/sessions/{session['id']}"))["terms"]
 
     async def _report(self) -> dict[str, str]:
         """Of the newest successor; {} while the service has none: the keeper is a moment behind."""
@@ -216,7 +219,8 @@ class Drive:
         state = self._state()
         parts = {
             "holder": self._holder,
-            "session": await self._session(),
+            "session": (session := await self._session()),
+            "terms": await self._terms(session),
             "agent": (state.get("agent"), state["state"], f"since {state.get('at')}"),
             "history": state["history"],
             "said": [*self._guest.lines.values()],

@@ -88,10 +88,10 @@ returning next_dispatch_at - :now as pause;
 -- name: count_crashes
 select (select count(*) from terms
         where session_id = :session_id and taken_at > :now - :window
-          and cause <> all(:no_crash::text[]))
+          and cause <> all(:no_loss::text[]))
      + (select count(*) from sessions
          where session_id = :session_id and phase = 'orphaned'
-           and cause <> all(:no_crash::text[])) as crashes;
+           and cause <> all(:no_loss::text[])) as crashes;
 
 -- name: newest_sessions
 select session_id, last_seq from sessions

@@ -86,10 +86,10 @@ returning next_dispatch_at - :now as pause;
 -- name: count_crashes
 select (select count(*) from terms
         where session_id = :session_id and taken_at > :now - :window
-          and cause not in (select value from json_each(:no_crash)))
+          and cause not in (select value from json_each(:no_loss)))
      + (select count(*) from sessions
          where session_id = :session_id and phase = 'orphaned'
-           and cause not in (select value from json_each(:no_crash))) as crashes;
+           and cause not in (select value from json_each(:no_loss))) as crashes;
 
 -- name: newest_sessions
 select session_id, last_seq from sessions
