@@ -79,11 +79,11 @@ async def test_a_key_that_is_asked_for_stands_in_the_contract(settings):
     [
         ("GET", "/api/v1/sessions/take", "POST"),
         ("PATCH", "/api/v1/conversations/finalize", "POST"),
-        ("DELETE", "/api/v1/conversations/x", "GET, PATCH"),
-        ("OPTIONS", "/api/v1/rooms", "GET, POST"),
+        ("DELETE", "/api/v1/conversations/x", "GET, HEAD, PATCH"),
+        ("OPTIONS", "/api/v1/rooms", "GET, HEAD, POST"),
         ("GET", "/api/v1/rooms/a/token", "POST"),
-        ("POST", "/api/v1/rooms/a%2Ftoken", "DELETE, GET"),
-        ("POST", "/healthz", "GET"),
+        ("POST", "/api/v1/rooms/a%2Ftoken", "DELETE, GET, HEAD"),
+        ("POST", "/healthz", "GET, HEAD"),
     ],
 )
 async def test_another_method_is_refused_with_those_that_there_are(client, method, path, allowed):

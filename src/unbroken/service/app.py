@@ -33,6 +33,7 @@ from unbroken.service.conditional import Conditional
 from unbroken.service.counting import open_windows
 from unbroken.service.filters import refuse_unknown
 from unbroken.service.first_agent import FirstAgent
+from unbroken.service.heads import Heads
 from unbroken.service.idempotency import Idempotency
 from unbroken.service.livekit_rooms import LiveKitRooms
 from unbroken.service.locks import OneAtATime
@@ -85,7 +86,8 @@ def create_app(settings: Settings, *, env: Env | None = None) -> FastAPI:
     app.add_middleware(Compressed)
     app.add_middleware(Reads)
     app.add_middleware(Methods, routes=[r for noun in NOUNS for r in noun.router.routes])
-    app.add_middleware(Gate, settings=settings)  # the last one added is the first one asked
+    app.add_middleware(Gate, settings=settings)
+    app.add_middleware(Heads)  # the last one added is the first one asked
     for noun in NOUNS:
         app.include_router(noun.router, dependencies=[Depends(refuse_unknown)])
     app.include_router(pages.router)  # the last: it answers every path

@@ -24,7 +24,7 @@ from unbroken.service.room_tokens import RoomTokens
 from unbroken.service.settings import Settings
 
 API = "/api/v1"
-READS = {"GET", "HEAD", "OPTIONS"}
+READS = {"GET", "OPTIONS"}
 PORTS = {"http": 80, "https": 443}
 FORM = "multipart/form-data"
 # A browser sends these for any page, without asking us first.

@@ -35,7 +35,8 @@ class Methods:
         if allowed is None or scope["method"] in allowed:
             await self._app(scope, receive, send)
             return
-        headers = {"Allow": ", ".join(sorted(allowed))}
+        told = allowed | {"HEAD"} if "GET" in allowed else allowed
+        headers = {"Allow": ", ".join(sorted(told))}
         refused = problem(405, "method_not_allowed", f"only {headers['Allow']}", headers=headers)
         await refused(scope, receive, send)
 

@@ -12,8 +12,6 @@ from unbroken.coordination.scope import ROOM
 from unbroken.service.raw_paths import STATE
 from unbroken.service.settings import Settings
 
-READS = {"GET", "HEAD"}
-
 
 class RoomTokens:
     def __init__(self, settings: Settings) -> None:
@@ -22,7 +20,7 @@ class RoomTokens:
 
     def opens(self, token: str, method: str, raw_path: str) -> bool:
         """Whether it is a token for the room whose state is asked for, and not too old."""
-        if method not in READS or not raw_path.startswith(STATE):
+        if method != "GET" or not raw_path.startswith(STATE):
             return False
         scope, owner, *_ = [*raw_path.removeprefix(STATE).split("/"), ""]
         if scope != ROOM:
