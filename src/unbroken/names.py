@@ -23,9 +23,14 @@ def check(what: str, name: str, *, may_be_empty: bool = False) -> str:
         raise InvalidInput(f"{what} is empty")
     if len(name) > CHARS_MAX:
         raise InvalidInput(f"{what} is longer than {CHARS_MAX} characters")
-    if _IMPOSSIBLE.search(name):
+    return check_text(what, name)
+
+
+def check_text(what: str, text: str) -> str:
+    """`text`, as it is. Raises InvalidInput for what no column of text can hold."""
+    if _IMPOSSIBLE.search(text):
         raise InvalidInput(f"{what} holds NUL or a lone surrogate")
-    return name
+    return text
 
 
 def check_new(what: str, name: str) -> str:

@@ -34,6 +34,11 @@ def plain(value: object) -> JSON:
     return value if value is None or type(value) is bool else _Plain().of(value, 0)
 
 
+def is_plain(value: object) -> bool:
+    """Whether `plain` keeps all of it as it is."""
+    return bool(plain(value) == value)
+
+
 def is_deep(data: bytes, depth_max: int = DEPTH_MAX) -> bool:
     """Whether JSON is nested deeper than `depth_max` lists and objects."""
     if data.count(b"[") + data.count(b"{") < depth_max:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from unbroken.dispatch import KEY, uuid_in
 from unbroken.errors import InvalidInput, TooLarge
-from unbroken.log.plain import plain
+from unbroken.log.plain import is_plain
 
 CONVERSATION = "conversation_id"
 BYTES_MAX = 64 << 10
@@ -58,7 +58,7 @@ def merged(metadata: str, change: dict[str, Any]) -> tuple[dict[str, Any], str]:
 
 
 def _is_fit(value: dict[str, Any]) -> bool:
-    return bool(plain(value) == value)
+    return is_plain(value)
 
 
 def _text(value: Any) -> bytes:

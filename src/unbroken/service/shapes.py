@@ -4,14 +4,13 @@ import base64
 import binascii
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Annotated, Any, TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import msgspec
 from fastapi import Response
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import BaseModel
 
-from unbroken import names
 from unbroken.archive.port import NUMBER_MAX
 from unbroken.errors import InvalidInput
 from unbroken.log import mark as marks
@@ -34,21 +33,6 @@ def iso_or_none(us: int | None) -> str | None:
     return None if us is None else iso(us)
 
 
-def _named(text: str) -> str:
-    try:
-        return names.check_new("the name", text)
-    except InvalidInput as error:
-        raise ValueError(str(error)) from error
-
-
-# What `names.check_new` refuses, in the words of the contract.
-NAME_SCHEMA = {"pattern": r"^[^\u0000-\u001f\u007f-\u009f]+$"}
-Name = Annotated[
-    str,
-    Field(min_length=1, max_length=names.NEW_CHARS_MAX, json_schema_extra=NAME_SCHEMA),
-    AfterValidator(_named),
-]
-Text = Annotated[str, Field(max_length=256 << 10)]
 Shown: TypeAlias = dict[str, Any]  # JSON of a shape; ids and lists of others inside
 
 

@@ -1,6 +1,6 @@
 """/api/v1/analytics: who came and went, and what went wrong."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import structlog
@@ -8,8 +8,8 @@ from fastapi import APIRouter, Query, Response
 from pydantic import AliasChoices, BaseModel, Field
 
 from unbroken.service import shapes
+from unbroken.service.inputs import Facts, Name, Text, Whole
 from unbroken.service.parts import Given
-from unbroken.service.shapes import Name, Text
 from unbroken.store.records import Report
 from unbroken.store.text import as_json
 
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 class PresenceIn(BaseModel):
     room_name: Name
     identity: Name = Field(validation_alias=AliasChoices("identity", "participant_identity"))
-    metadata: dict[str, Any] | str | None = None
+    metadata: Facts | Text | None = None
 
 
 class NotedOut(BaseModel):
@@ -90,7 +90,7 @@ async def log_error(report: ErrorIn, parts: Given) -> ReportedOut:
 
 @router.get("/errors", response_model=ErrorsOut)
 async def list_errors(
-    parts: Given, limit: Annotated[int, Query(ge=1, le=100)] = 20, after: str | None = None
+    parts: Given, limit: Annotated[Whole, Query(ge=1, le=100)] = 20, after: str | None = None
 ) -> Response:
     """Newest first. Pass `next` back as `after` until it is null. Of one that the disk has damaged
     the type is `corrupt`."""

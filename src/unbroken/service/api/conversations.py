@@ -1,24 +1,24 @@
 """/api/v1/conversations"""
 
 import hashlib
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
 import structlog
 from fastapi import APIRouter, Header, Query, Response
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from unbroken.service import shapes
 from unbroken.service.api.turns import Turn, turns
+from unbroken.service.inputs import Facts, Name, SummaryIn, Text, Whole, Words
 from unbroken.service.parts import Given
-from unbroken.service.shapes import Name, Text
 from unbroken.store import records as domain
 from unbroken.store.port import GiveWay, giving_way
 from unbroken.store.records import PAGE_BYTES_MAX, SavedTurn
 from unbroken.store.search import terms_of
-from unbroken.store.text import TITLE_CHARS_MAX, as_json, clean
+from unbroken.store.text import TITLE_CHARS_MAX, as_json
 
 ITEMS_MAX = 1_000  # in one answer
 QUESTION_CHARS_MAX = 500
@@ -27,8 +27,8 @@ UTF8_BYTES_MAX = 4  # of a character
 router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
 log = structlog.get_logger()
 
-Limit = Annotated[int, Query(ge=1, le=ITEMS_MAX)]
-Question = Annotated[str, Query(min_length=1, max_length=QUESTION_CHARS_MAX)]
+Limit = Annotated[Whole, Query(ge=1, le=ITEMS_MAX)]
+Question = Annotated[Words, Query(min_length=1, max_length=QUESTION_CHARS_MAX)]
 
 
 class ConversationsOut(BaseModel):
@@ -62,7 +62,7 @@ class TurnsOut(BaseModel):
 
 
 class RenamingIn(BaseModel):
-    title: Annotated[str, Field(min_length=1, max_length=TITLE_CHARS_MAX)]
+    title: Annotated[Words, Field(min_length=1, max_length=TITLE_CHARS_MAX)]
 
 
 class TurnIn(BaseModel):
@@ -70,7 +70,7 @@ class TurnIn(BaseModel):
     participant_identity: Name | None = None
     user_message: Text | None = None
     assistant_message: Text | None = None
-    metadata: dict[str, Any] | None = None
+    metadata: Facts | None = None
 
 
 class SavedOut(BaseModel):
@@ -78,12 +78,8 @@ class SavedOut(BaseModel):
     call_id: UUID
 
 
-class FinalizeIn(BaseModel):
+class FinalizeIn(SummaryIn):
     """Whatever else the caller knows of the conversation is kept as its summary."""
-
-    model_config = ConfigDict(extra="allow")
-
-    room_name: Name = Field(validation_alias=AliasChoices("room_name", "room"))
 
 
 @router.get("", response_model=ConversationsOut)
@@ -217,7 +213,7 @@ def _terms(question: str | None) -> list[str]:
     """Raises HTTPException 400 for a question without words: it would find everything."""
     if question is None:
         return []
-    if terms := terms_of(clean(question)):
+    if terms := terms_of(question):
         return terms
     raise HTTPException(400, "q has no words to look for")
 

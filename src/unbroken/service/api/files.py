@@ -8,11 +8,12 @@ import structlog
 from fastapi import APIRouter, Form, Response, UploadFile
 from pydantic import BaseModel
 
+from unbroken import names
 from unbroken.blobs import BLOB_BYTES_MAX, hash_of
 from unbroken.errors import TooLarge
 from unbroken.service import contract, stored
+from unbroken.service.inputs import Name
 from unbroken.service.parts import Given
-from unbroken.service.shapes import Name
 from unbroken.store.records import Upload
 
 router = APIRouter(prefix="/api/v1/files", tags=["files"])
@@ -38,6 +39,9 @@ async def upload(
     identity: Annotated[Name | None, Form()] = None,
 ) -> UploadedOut:
     """Keep a file; if it names a room, with that room's call."""
+    name, kind = file.filename or "file", file.content_type or "application/octet-stream"
+    names.check_text("the file's name", name)
+    names.check_text("the file's content type", kind)
     content = await file.read(BLOB_BYTES_MAX + 1)
     if len(content) > BLOB_BYTES_MAX:
         raise TooLarge(f"a file has at most {BLOB_BYTES_MAX} bytes")
@@ -47,8 +51,8 @@ async def upload(
         conversation_id=place.conversation_id if place else None,
         call_id=place.call_id if place else None,
         identity=identity,
-        name=(file.filename or "file")[:NAME_CHARS_MAX],
-        content_type=(file.content_type or "application/octet-stream")[:NAME_CHARS_MAX],
+        name=name[:NAME_CHARS_MAX],
+        content_type=kind[:NAME_CHARS_MAX],
         size_bytes=len(content),
         sha256=await hash_of(content),
     )

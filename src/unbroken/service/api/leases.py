@@ -24,8 +24,8 @@ from unbroken.coordination.lease import (
 from unbroken.errors import InvalidInput
 from unbroken.names import NEW_CHARS_MAX
 from unbroken.service import shapes
+from unbroken.service.inputs import Name
 from unbroken.service.parts import Given
-from unbroken.service.shapes import Name
 from unbroken.service.while_asked import while_asked
 
 router = APIRouter(prefix="/api/v1/leases", tags=["leases"])

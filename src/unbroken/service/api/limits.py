@@ -8,8 +8,8 @@ from pydantic import BaseModel, Field
 
 from unbroken.coordination.rate import PER_S_MAX, PER_S_MIN, window
 from unbroken.service.api.leases import Key, LeaseOut, Limit, lease_out
+from unbroken.service.inputs import Name, Whole
 from unbroken.service.parts import Given
-from unbroken.service.shapes import Name
 
 router = APIRouter(prefix="/api/v1/limits", tags=["limits"])
 
@@ -40,7 +40,7 @@ class HeldOut(BaseModel):
 async def list_held(
     parts: Given,
     after: UUID | None = None,
-    limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = PAGE_MAX,
+    limit: Annotated[Whole, Query(ge=1, le=PAGE_MAX)] = PAGE_MAX,
 ) -> HeldOut:
     """Who holds which lock and which slot now."""
     found = await parts.leases.kept.list(limit=limit, after=after)

@@ -7,13 +7,13 @@ from uuid import UUID
 import msgspec
 import structlog
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
 from unbroken.archive.port import LogPlace, StoredEntry, TakeRequest
 from unbroken.errors import NotFound
 from unbroken.service import contract, shapes, wire
+from unbroken.service.inputs import SummaryIn, Whole
 from unbroken.service.parts import Given
-from unbroken.service.shapes import Name
 from unbroken.store.port import giving_way
 from unbroken.store.records import SideEntry
 from unbroken.store.text import as_json
@@ -24,12 +24,8 @@ router = APIRouter(prefix="/api/v1/sessions", tags=["sessions"])
 log = structlog.get_logger()
 
 
-class SessionIn(BaseModel):
+class SessionIn(SummaryIn):
     """A summary of a call: room_name, messages, participants, duration, and whatever else."""
-
-    model_config = ConfigDict(extra="allow")
-
-    room_name: Name = Field(validation_alias=AliasChoices("room_name", "room"))
 
 
 class SavedSessionOut(BaseModel):
@@ -116,8 +112,8 @@ async def kill(session_id: UUID, parts: Given) -> dict[str, str]:
 async def list_entries(
     session_id: UUID,
     parts: Given,
-    after: Annotated[int, Query(ge=0, lt=1 << 63)] = 0,
-    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    after: Annotated[Whole, Query(ge=0, lt=1 << 63)] = 0,
+    limit: Annotated[Whole, Query(ge=1, le=1_000)] = 100,
 ) -> Response:
     """The log in order, from `after` on. Pass `next` back as `after` until it is null.
 
@@ -142,7 +138,7 @@ async def read_log(
     session_id: UUID,
     parts: Given,
     holder: UUID,
-    after: Annotated[int, Query(ge=1, lt=1 << 63)],
+    after: Annotated[Whole, Query(ge=1, lt=1 << 63)],
     chain: Annotated[str, Query(pattern="^[0-9a-f]{64}$")],
 ) -> Response:
     """The log on behind what `take` gave to the holder (msgpack); `after` and `chain` are as the
@@ -156,7 +152,7 @@ async def list_side_entries(
     session_id: UUID,
     parts: Given,
     after: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    limit: Annotated[Whole, Query(ge=1, le=1_000)] = 100,
 ) -> Response:
     """What came after its term had ended: kept, shown, never replayed. Pass `next` back as
     `after` until it is null."""

@@ -7,11 +7,9 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Path
 from pydantic import BaseModel
 
-from unbroken.errors import InvalidInput
-from unbroken.log.plain import plain
 from unbroken.service import shapes
+from unbroken.service.inputs import Facts, Name
 from unbroken.service.parts import Given
-from unbroken.service.shapes import Name
 from unbroken.store.records import User
 from unbroken.store.text import as_json
 
@@ -57,11 +55,9 @@ async def get_context(identity: Identity, parts: Given) -> UserContextBody:
 
 @router.put("/{identity:path}/context")
 async def put_context(
-    identity: Identity, parts: Given, context: Annotated[dict[str, Any], Body()]
+    identity: Identity, parts: Given, context: Annotated[Facts, Body()]
 ) -> UserContextBody:
     """Replace it. What could not be kept as it is, is refused."""
-    if plain(context) != context:
-        raise InvalidInput("a context is JSON of 64-bit numbers, 100 levels deep")
     kept = as_json(context).encode()
     await parts.store.users.put(User(id=identity, name=None, context=kept))
     return await get_context(identity, parts)
