@@ -106,6 +106,13 @@ CHANGES = {
     "no interruptions": lambda s: s.options.interruption.update(enabled=False),
     "away": lambda s: setattr(s.options, "user_away_timeout", 60.0),
     "steps": lambda s: setattr(s.options, "max_tool_steps", 7),
+    "the agent's turns": lambda s: setattr(s.current_agent, "turn_detection", "manual"),
+    "LiveKit's choice of turns": lambda s: setattr(s.current_agent, "turn_detection", None),
+    "last words": lambda s: setattr(s.options, "transcription_timeout", 2.5),
+    "aligned": lambda s: setattr(s.options, "use_tts_aligned_transcript", False),
+    "markdown": lambda s: setattr(s.options, "tts_text_transforms", ["filter_markdown"]),
+    "raw text": lambda s: setattr(s.options, "tts_text_transforms", None),
+    "long turns": lambda s: s.options.turn_handling["user_turn_limit"].update(max_words=40),
     "voice": lambda s: s.tts.update_options(voice="bob"),
 }
 
@@ -265,6 +272,19 @@ async def test_a_model_that_was_given_to_an_agent_is_not_taken_for_the_sessions(
     await first.say("hi")
     after = await start.after(first, tts=Speaks())
     assert after.report["options"] == "degraded: not as it was: models of Agent"
+
+
+async def test_what_turns_and_texts_go_through_is_named_where_it_is_an_object(start):
+    class Detector:
+        """One that an application made at run time."""
+
+    first = await start()
+    first.agent._turn_detection = Detector()
+    first.session.options.tts_text_transforms = [lambda text: text]
+    await first.say("hi")
+    after = await start.after(first)
+    degraded = "degraded: not as it was: tts text transforms, turn detection of Agent"
+    assert after.report["options"] == degraded
 
 
 async def test_options_of_an_agent_that_is_not_here_wait_for_it(start):

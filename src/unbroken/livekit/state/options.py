@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
-from livekit.agents import Agent, AgentSession
+from livekit.agents import NOT_GIVEN, Agent, AgentSession
 from livekit.agents.utils import is_given
 
 from unbroken.livekit import fragile
@@ -25,9 +25,17 @@ Session: TypeAlias = AgentSession[Any]
 MODELS_OF = "models of "
 OF = " of "
 OF_AN_AGENT = (instructions.OF, tools.OF)  # fields of their own
-PLAIN = ("max_tool_steps", "user_away_timeout", "min_consecutive_speech_delay")
+PLAIN = (
+    "max_tool_steps",
+    "user_away_timeout",
+    "min_consecutive_speech_delay",
+    "transcription_timeout",
+    "use_tts_aligned_transcript",
+)
 TEMPLATE = "tts_instructions_template"  # of expressive options
+TRANSFORMS = "tts_text_transforms"
 OBJECT = "object "  # before the name of what cannot be written down
+OF_THE_SESSION = "the session's"
 
 
 class Option(NamedTuple):
@@ -154,14 +162,25 @@ def _settings(owned: Iterable[tuple[str, Any]], of: str) -> dict[str, JSON]:
     }
 
 
-def _turn_detection(session: Session) -> JSON:
-    mode = session.turn_detection
+def _mode(mode: Any) -> JSON:
+    """How turns are detected; None: as LiveKit chooses."""
     return mode if mode is None or isinstance(mode, str) else OBJECT + type(mode).__name__
 
 
 def _detect_turns(session: Session, mode: Any) -> None:
     if mode is None or not mode.startswith(OBJECT):
         session.update_options(turn_detection=mode)
+
+
+def _agents_mode(agent: Agent) -> JSON:
+    """The session's, if the agent was told none."""
+    mode = agent.turn_detection
+    return _mode(mode) if is_given(mode) else OF_THE_SESSION
+
+
+def _agent_detects_turns(agent: Agent, mode: Any) -> None:
+    if mode is None or not mode.startswith(OBJECT):
+        agent.turn_detection = NOT_GIVEN if mode == OF_THE_SESSION else mode  # type: ignore[assignment]
 
 
 def _json(value: object) -> JSON:
@@ -189,10 +208,31 @@ def _express(of: Any, saved: JSON) -> None:
 
 
 def _plain(name: str) -> Option:
-    """One that LiveKit reads anew each time."""
+    """One that LiveKit reads anew each time; None where this LiveKit has none."""
     return Option(
-        lambda s: getattr(s.options, name), lambda s, value: setattr(s.options, name, value)
+        lambda s: getattr(s.options, name, None), lambda s, value: setattr(s.options, name, value)
     )
+
+
+def _turns(name: str) -> Option:
+    """A part of how turns are handled, which LiveKit reads anew each time."""
+    return Option(
+        lambda s: _json(s.options.turn_handling.get(name)),
+        lambda s, to: s.options.turn_handling[name].update(to),
+    )
+
+
+def _transforms(session: Session) -> JSON:
+    """What is done to the text before it is spoken; functions are named."""
+    given = getattr(session.options, TRANSFORMS, None)
+    if given is None:
+        return None
+    return [one if isinstance(one, str) else OBJECT + type(one).__name__ for one in given]
+
+
+def _transform(session: Session, saved: Any) -> None:
+    if not any(one.startswith(OBJECT) for one in saved or ()):
+        setattr(session.options, TRANSFORMS, saved)
 
 
 OPTIONS: dict[str, Option] = {
@@ -200,7 +240,7 @@ OPTIONS: dict[str, Option] = {
         lambda s: dict(s.options.endpointing_overrides),
         lambda s, changed: s.update_options(endpointing_opts=changed),
     ),
-    "turn detection": Option(_turn_detection, _detect_turns),
+    "turn detection": Option(lambda s: _mode(s.turn_detection), _detect_turns),
     "keyterms": Option(lambda s: s.keyterms, lambda s, terms: s.update_options(keyterms=terms)),
     "expressive": Option(lambda s: _expressive(fragile.expressive(s)), _express),
     "audio input": Option(
@@ -216,15 +256,13 @@ OPTIONS: dict[str, Option] = {
     "video input": Option(
         lambda s: s.input.video_enabled, lambda s, on: s.input.set_video_enabled(on)
     ),
-    "interruption": Option(
-        lambda s: _json(s.options.interruption), lambda s, to: s.options.interruption.update(to)
-    ),
-    "preemptive generation": Option(
-        lambda s: _json(s.options.preemptive_generation),
-        lambda s, to: s.options.preemptive_generation.update(to),
-    ),
+    "interruption": _turns("interruption"),
+    "preemptive generation": _turns("preemptive_generation"),
+    "user turn limit": _turns("user_turn_limit"),
+    "tts text transforms": Option(_transforms, _transform),
     **{name.replace("_", " "): _plain(name) for name in PLAIN},
 }
 AGENTS_OPTIONS: dict[str, Option] = {
-    "expressive": Option(lambda agent: _expressive(agent.expressive), _express)
+    "expressive": Option(lambda agent: _expressive(agent.expressive), _express),
+    "turn detection": Option(_agents_mode, _agent_detects_turns),
 }
