@@ -57,7 +57,22 @@ async def test_our_own_names_are_answered(client, host):
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "localhost.evil.example", "127.0.0.1.nip.io:80", "", "[::1", "a@localhost.x"],
+    [
+        "evil.example",
+        "localhost.evil.example",
+        "127.0.0.1.nip.io:80",
+        "",
+        "[::1",
+        "a@localhost.x",
+        "evil.example@localhost",
+        "localhost/evil.example",
+        "localhost?evil.example",
+        "localhost#evil.example",
+        "localhost, evil.example",
+        "localhost.",
+        "localhost:80:80",
+        "localhost:+80",
+    ],
 )
 async def test_other_names_are_refused(client, host):
     for path in (SYSTEM, "/", "/healthz"):
@@ -75,6 +90,13 @@ async def test_other_names_are_refused(client, host):
         "http://localhost",
         "http://127.0.0.1:8000",
         "http://localhost:x",
+        "",
+        "//localhost:8000",
+        "ws://localhost:8000",
+        "http://localhost:8000/",
+        "http://evil.example@localhost:8000",
+        "http://localhost:8000, http://evil.example",
+        "http://evil.example http://localhost:8000",
     ],
 )
 async def test_a_page_of_another_origin_is_refused(client, origin):
@@ -82,6 +104,25 @@ async def test_a_page_of_another_origin_is_refused(client, origin):
         answer = await client.post(path, headers={"origin": origin})
         assert answer.status_code == 401
         assert (await client.get(path, headers={"origin": origin})).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("host", ("localhost", "localhost")),
+        ("host", ("evil.example", "localhost")),
+        ("origin", ("http://evil.example", "http://localhost:8000")),
+        ("content-type", ("text/plain", "application/json")),
+        ("content-encoding", ("zstd", "identity")),
+        ("idempotency-key", ("a", "b")),
+        ("Authorization", ("Bearer wrong", f"Bearer {KEY}")),
+    ],
+)
+async def test_what_may_be_said_once_is_refused_if_it_is_said_twice(keyed, name, values):
+    headers = [("host", "localhost:8000"), ("authorization", f"Bearer {KEY}")]
+    headers = [h for h in headers if h[0] != name.lower()] + [(name, v) for v in values]
+    answer = await keyed.post("/api/v1/rooms/r/agents", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")
 
 
 @pytest.mark.parametrize(

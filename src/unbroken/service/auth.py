@@ -8,8 +8,9 @@ another origin, be it only another port: a page on the web that has its name res
 """
 
 import hmac
+import re
 from collections.abc import Mapping
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -26,6 +27,17 @@ from unbroken.service.settings import Settings
 API = "/api/v1"
 READS = {"GET", "OPTIONS"}
 PORTS = {"http": 80, "https": 443}
+_ADDRESS = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::(\d{1,5})?)?", re.ASCII)
+ONCE = {
+    "authorization",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "host",
+    "idempotency-key",
+    "last-event-id",
+    "origin",
+}
 FORM = "multipart/form-data"
 # A browser sends these for any page, without asking us first.
 SIMPLE = {"text/plain", FORM, "application/x-www-form-urlencoded"}
@@ -47,8 +59,8 @@ class Gate:
             await self._app(scope, receive, send)
             return
         guarded, path = Guarded(send), scope["path"]
-        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
         try:
+            headers = _headers(scope)
             self._admit(scope, headers)
             with self._bodies.reading(receive, path, headers) as body:
                 scope.setdefault("state", {})["body"] = body
@@ -72,6 +84,18 @@ class Gate:
                 raise Unauthorized("this service asks for its API key: Authorization: Bearer KEY")
 
 
+def _headers(scope: Scope) -> dict[str, str]:
+    """Raises HTTPException for one of ONCE that is there twice: who checks it and who acts on it
+    might each take another one."""
+    found: dict[str, str] = {}
+    for raw, value in scope["headers"]:
+        name = raw.decode("latin-1")
+        if name in found and name in ONCE:
+            raise HTTPException(400, f"a request has one {name.title()}")
+        found[name] = value.decode("latin-1")
+    return found
+
+
 def _raw(scope: Scope) -> str:
     """The path as it was sent."""
     raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
@@ -79,13 +103,13 @@ def _raw(scope: Scope) -> str:
 
 
 def _check_names(headers: Mapping[str, str]) -> None:
-    if _address(f"//{headers.get('host', '')}")[0] not in OWN_NAMES:
+    host, origin = headers.get("host", ""), headers.get("origin")
+    if _address(host)[0] not in OWN_NAMES:
         raise Unauthorized("without an API key only this host's own names are answered")
-    origin = headers.get("origin")
     if origin is None:
         return
-    scheme = origin.partition(":")[0].lower()
-    if _address(origin) != _address(f"{scheme}://{headers['host']}"):
+    scheme, _, named = origin.lower().partition("://")
+    if scheme not in PORTS or _address(named, scheme) != _address(host, scheme):
         raise Unauthorized("without an API key pages of other origins are refused")
 
 
@@ -102,10 +126,8 @@ def _check_kind(path: str, headers: Mapping[str, str]) -> None:
         raise HTTPException(415, "a body here is application/json or application/msgpack")
 
 
-def _address(url: str) -> tuple[str | None, int | None]:
-    """Name and port; no name if it is no URL."""
-    try:
-        found = urlsplit(url)
-        return found.hostname, found.port or PORTS.get(found.scheme)
-    except ValueError:
-        return None, None
+def _address(text: str, scheme: str = "http") -> tuple[str | None, int]:
+    """Name and port; no name if it is not just those two."""
+    if (found := _ADDRESS.fullmatch(text.lower())) is None:
+        return None, 0
+    return found[1].strip("[]"), int(found[2] or PORTS[scheme])

@@ -5,18 +5,25 @@ the connections stay below that bound, which is raised as far as the system allo
 the one that has waited longest without a request of its own is closed for the newcomer: who opens
 many and says nothing closes their own. A request's head has a deadline from its first byte on.
 
+What is no HTTP is told so as every other refusal is told, and the connection is only ever one of
+HTTP/1.1: a client that offers another protocol is answered in this one.
+
 An answer is in memory until its client has taken it. Each has as long for that as a body has to
 come, and at the bound of all of them the one that has waited longest is given up.
 """
 
 import asyncio
+import re
 import resource
 from typing import Any, ClassVar
 
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from unbroken.errors import InvalidInput
 from unbroken.service.bodies import BODY_S, BYTES_PER_S_MIN
+from unbroken.service.errors import problem
+from unbroken.service.headers import HEADERS
 
 DESCRIPTORS_WANTED = 65_536
 CONNECTIONS_MAX = 10_000
@@ -72,6 +79,8 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._head_is_here()
+        if named := _authority(self.url):  # it counts, whatever Host says
+            self.headers[:] = [(b"host", named), *(h for h in self.headers if h[0] != b"host")]
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -82,6 +91,15 @@ class Connection(HttpToolsProtocol):
         super().on_response_complete()
         if self in self.connections:
             self.idle[self] = None
+
+    def send_400_response(self, msg: str) -> None:
+        refused = problem(400, InvalidInput.code, msg, headers={"Connection": "close", **HEADERS})
+        head = b"".join(b"%b: %b\r\n" % header for header in refused.raw_headers)
+        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n%b\r\n%b" % (head, bytes(refused.body)))
+        self.transport.close()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Nothing: some clients offer HTTP/2 with each request, and all may go without."""
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -112,6 +130,12 @@ class Connection(HttpToolsProtocol):
         if self._taken_by is not None:
             self._taken_by.cancel()
             self._taken_by = None
+
+
+def _authority(url: bytes) -> bytes:
+    """Of a whole URL in place of a path, name and port; empty for a path."""
+    _, is_whole, rest = url.partition(b"://")
+    return b"" if url.startswith(b"/") or not is_whole else re.split(rb"[/?#]", rest, maxsplit=1)[0]
 
 
 class Untaken:

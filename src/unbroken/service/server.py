@@ -59,6 +59,7 @@ async def serve(settings: Settings) -> None:
             config = uvicorn.Config(
                 app,
                 http=bounded(connections_max()),
+                ws="none",
                 lifespan="off",
                 backlog=ACCEPTED_AT_ONCE,
                 log_config=None,
