@@ -79,6 +79,7 @@ def repaired(session, mark=None):
 
 ASKED = message("u1", "user", "the price")
 SAID = message("a1", "assistant", "One moment.")
+RAN = (AgentEntered("Host"), started(), ToolEnded("c", "done", **NO_REPLY))  # and returned nothing
 
 
 def speaking(**more):
@@ -110,6 +111,20 @@ def speaking(**more):
         ([ASKED, SAID, call("c"), output("c", **NO_REPLY)], None, Silent()),
         ([ASKED, SAID, call("c"), output("c", "")], None, Silent()),
         ([ASKED, started(), ToolEnded("c", "done", **NO_REPLY), SAID], None, Silent()),
+        # All that was done about the person's words was a tool that wanted no answer.
+        ([ASKED, *RAN, call("c"), output("c", **NO_REPLY)], None, Silent()),
+        ([ASKED, *RAN, call("c"), output("c", "")], None, Silent()),
+        ([ASKED, *RAN], None, Silent()),
+        ([ASKED, *RAN], Mark(is_owed=True), Answer()),
+        ([ASKED, *RAN, started("d")], None, Answer()),
+        ([ASKED, *RAN, message("u2", "user")], None, Answer()),
+        ([ASKED, started(), ToolEnded("c", "error")], None, Answer()),
+        ([ASKED, *RAN, AgentEntered("Next")], None, Answer()),
+        (
+            [ASKED, started(), message("u2", "user"), ToolEnded("c", "done", **NO_REPLY)],
+            None,
+            Answer(),
+        ),
         # A tool of an earlier turn.
         (
             [ASKED, started(), SAID, message("u2", "user"), message("a2", "assistant")],
@@ -223,6 +238,11 @@ ASIDE = Noted(ASIDES, {"turn": "u1", "said": ["One moment."]})
         ([ASKED, started(), ASIDE], None, ["c"]),
         ([ASKED, started()], speaking(), ["c"]),
         ([ASKED, SAID, started(), started("d", retry="safe", key="k")], None, ["c", "d"]),
+        # Another one had ended: a model that sees its result would speak of that.
+        ([ASKED, started(), started("d"), ToolEnded("c", "done", "ten")], None, ["d"]),
+        ([ASKED, *RAN, call("c"), output("c"), started("d"), started("e")], None, ["d", "e"]),
+        ([ASKED, *RAN, started("d", retry="ask", key="k")], None, []),
+        ([ASKED, *RAN, message("u2", "user"), started("d")], None, []),
         # Nothing was said since: the model may think anew.
         ([ASKED, SAID, message("u2", "user"), started()], None, []),
         ([ASKED, started(), message("u2", "user"), message("a2", "assistant")], None, []),
@@ -233,7 +253,7 @@ ASIDE = Noted(ASIDES, {"turn": "u1", "said": ["One moment."]})
         ([AgentEntered("A", "", ()), ASKED, SAID, started(), AgentEntered("B", "", ())], None, []),
     ],
 )
-def test_behind_what_was_said_in_its_turn_a_tool_is_called_as_it_was(entries, mark, called):
+def test_behind_what_its_turn_has_come_to_a_tool_is_called_as_it_was(entries, mark, called):
     assert [tool.call_id for tool in facts(log(*entries), mark).called_again] == called
 
 

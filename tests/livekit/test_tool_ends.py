@@ -7,7 +7,8 @@ from livekit.agents import Agent, AgentSession, StopResponse, ToolError, functio
 
 from tests.agents.scripted import ScriptedLLM
 from tests.livekit.holders import Holder
-from unbroken.recovery.plan import facts_of, repairs
+from tests.livekit.speaking import go_on, said
+from unbroken.recovery.plan import Silent, facts_of, repairs
 
 RULES = [("try", {"tool": "attempt", "arguments": {}}), ("", "Yes.")]
 
@@ -68,4 +69,14 @@ async def test_a_tool_that_hands_over_is_known_as_one(env, spool, among_others):
     holder = await ended(env, spool, (other, "Please hold.") if among_others else other)
     (tool,) = holder.logged().tools.values()
     assert (tool.status, tool.end.hands_over) == ("done", True)
+    await holder.close()
+
+
+@pytest.mark.parametrize("end", [None, StopResponse()], ids=["nothing", "stop"])
+async def test_nobody_answers_words_that_came_to_a_tool_without_an_answer(env, spool, end):
+    holder = await ended(env, spool, end)
+    session = AgentSession[Any](llm=ScriptedLLM(RULES))
+    after = await go_on(holder, Desk(end), session)
+    assert (after.plan, said(session)) == (Silent(), said(holder.session))
+    await after.close()
     await holder.close()

@@ -116,8 +116,8 @@ def facts_of(
     rerun = again(session)
     unknown = tuple(_unknown(session, {place.name for place in rerun.places}))
     asides = tuple(asides_of(session))
-    is_said = bool(heard or asides or _said_in_turn(session))
-    called_again = tuple(_called_again(session, unknown)) if is_said and not partial else ()
+    has_come_to = bool(heard or asides or _said_in_turn(session) or _has_results(session))
+    called_again = tuple(_called_again(session, unknown)) if has_come_to and not partial else ()
     is_open = bool(unknown) or _is_owed(session, mark, speech)
     unanswered = _unanswered(session, partial, is_cut=bool(heard), is_open=is_open)
     return Facts(
@@ -166,12 +166,17 @@ def _unknown(session: Session, known: Collection[str]) -> Iterator[Tool]:
 
 def _called_again(session: Session, unknown: Iterable[Tool]) -> Iterator[Tool]:
     """The tools of this turn that an answer calls again itself, because something was said before
-    or in them: a model that is asked once more would say that again. None, if one of them may
-    not be done again without a question."""
+    or in them, or another one had ended: a model that is asked once more would say that again, or
+    speak of the one alone. None, if one of them may not be done again without a question."""
     outputs = _outputs(session)
     tools = [t for t in unknown if t.turn == session.turn and t.call_id not in outputs]
     is_free = all(tool.retry != "ask" and _is_ours(session, tool) for tool in tools)
     yield from tools if is_free else ()
+
+
+def _has_results(session: Session) -> bool:
+    """Whether a tool of this turn has ended."""
+    return any(t.turn == session.turn and t.status is not None for t in session.tools.values())
 
 
 def _said_in_turn(session: Session) -> bool:
@@ -322,9 +327,17 @@ def _unanswered(
             return None  # it said something; while a tool runs that is not yet the answer
         is_open = is_open or _wants_an_answer(session, item)
         if item.get("role") == "user":
-            is_for_nobody = session.placed[item_id].skip_reply and not is_open
-            return None if is_for_nobody else text_of(item)
+            needs_none = session.placed[item_id].skip_reply or _was_acted_on(session, item_id)
+            return None if needs_none and not is_open else text_of(item)
     return "" if is_open and has_begun else None
+
+
+def _was_acted_on(session: Session, item_id: str) -> bool:
+    """Whether tools were all that came of a person's words: one was called for them, and one of the
+    current agent, which may be the one that awaited the caller's answer, has come to its end."""
+    done = [tool for tool in session.tools.values() if tool.status == "done"]
+    is_called = any(tool.turn == item_id for tool in done)
+    return is_called and any(t.ended_in == item_id and t.agent == session.agent for t in done)
 
 
 def _wants_an_answer(session: Session, item: Item) -> bool:
