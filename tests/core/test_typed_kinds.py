@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from queue import Queue
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import pytest
+from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from tests.core.shapes import Line, is_same
 from unbroken import typed
@@ -50,6 +51,21 @@ class Slotted(dict[str, int]):
 
 class Code(str):  # noqa: SLOT000 - as people write it
     note: Any
+
+
+class Order(BaseModel):
+    not_durable: ClassVar[Any] = ("own",)
+    model_config = ConfigDict(extra="allow")
+    what: str = ""
+    n: int = 1
+    own: str = ""
+    _seen: int = PrivateAttr(default=0)
+
+
+class FrozenOrder(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    what: str = ""
+    n: int = 1
 
 
 class Members(UserDict[str, Any]):
@@ -94,6 +110,12 @@ def test_where_none_is_there_it_is_named():
     again = found.of(through_the_log({"by": defaultdict(lambda: [1], a=[1])}), ())
     assert again == {"by": {"a": [1]}}
     assert [str(problem) for problem in found.problems] == ["by: made without its default_factory"]
+
+
+def test_it_is_named_again_when_what_was_made_is_put_back_a_second_time():
+    saved, first, second = through_the_log({"by": defaultdict(lambda: [1])}), decoder(), decoder()
+    second.of(saved, (), old=first.of(saved, ()))
+    assert list(map(str, second.problems)) == list(map(str, first.problems))
 
 
 @pytest.mark.parametrize("name", ["os.system", "subprocess.Popen", "no.such", "", 7])
@@ -165,6 +187,30 @@ def test_an_attribute_of_a_container_that_nothing_makes_again_is_named():
 def test_nothing_that_a_log_says_becomes_more_than_an_attribute():
     saved = {"$as": typed.type_name(Basket).split()[0], "$of": [], "$more": {"__class__": 1}}
     assert type(decoder().of(saved, ())) is Basket
+
+
+@pytest.mark.parametrize(
+    "value",
+    [Order(), Order(n=2), Order(what="x", own="y"), Order(n=1, more=3), FrozenOrder(n=2)],
+)
+@pytest.mark.parametrize("there", [None, {}, {"what": "old"}, {"what": "old", "n": 7}])
+def test_a_model_knows_which_of_its_fields_were_ever_set(value, there):
+    found, kind = decoder(), type(value)
+    old = {} if there is None else {"it": kind(**there)}
+    again = found.of({"it": through_the_log(value)}, (), old=old)["it"]
+    assert found.problems == []
+    assert again.model_dump(exclude={"own"}) == value.model_dump(exclude={"own"})
+    assert again.model_fields_set == value.model_fields_set - {"own"}
+
+
+def test_a_model_says_so_only_where_some_were_not():
+    assert "$more" not in typed.encode(FrozenOrder(what="x", n=1))
+
+
+def test_a_field_that_its_class_leaves_out_is_set_where_this_process_set_it():
+    there = Order(own="mine")
+    decoder().of(through_the_log({"it": Order(n=2)}), (), old={"it": there})
+    assert (there.own, there.model_fields_set) == ("mine", {"n", "own"})
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,7 @@ SHAPES: dict[str, tuple[Callable[[], Any], Callable[[Any], None]]] = {
     "a dataclass": (Everything, set_all(**EVERYTHING)),
     "one with slots": (Slotted, set_all(name="Ann", answers={"a": Line(), 1: None})),
     "a pydantic model": (Lines, set_all(name="Ann", lines=[Line("tea", 2)])),
+    "one of whose fields some were never set": (Lines, set_all(name="Ann")),
     "a struct with other names": (Struct, set_all(first_name="Ann")),
     "a plain object": (Plain, set_all(name="Ann", _count=3, late=[1])),
     "a dict": (lambda: {"name": ""}, lambda d: d.update(name="Ann", pair=Pair(1), m=Mood.BAD)),

@@ -20,8 +20,9 @@ What JSON says by itself is itself. All else is an object with one key that begi
 A key of a dict that is no text, or begins with `$`, is written `$` and its JSON. `$order` has the
 keys of a dict where they are not in the order of the alphabet, as entries sort them; dicts in one
 list, or in one dict, say it only where it is not that of the one before with the same keys. A
-record's attributes that its class does not declare are in `$more`. An object in two places is
-written twice; `sharing` knows which.
+record's attributes that its class does not declare are in `$more`, and of a model's fields the
+names of those that were set, if it is not all. An object in two places is written twice; `sharing`
+knows which.
 
 No class is ever imported by a name that is read, and no code is run that is named there: a name
 only chooses among the record classes that the annotations of this process mention, that it holds

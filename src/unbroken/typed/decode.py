@@ -243,18 +243,15 @@ class Decoder:
             self.fields(record, old, fields, printed, at)
             return old
         there = record.read(old) if type(old) is kind else RecordState({}, {})
-        parts = dict(self._parts(record, fields, printed, at, there))
-        more = {n: part for n, part in parts.items() if n not in record.names}
-        named = {n: part for n, part in parts.items() if n in record.names}
-        return record.make(RecordState(there.fields | named, there.more | more))
+        return record.make_over(there, dict(self._parts(record, fields, printed, at, there)))
 
     def _parts(
         self, record: Record, saved: Mapping[str, JSON], printed: str, at: Path, there: RecordState
     ) -> Iterator[tuple[str, Any]]:
-        """Of a record's fields those that can be; the others are named."""
+        """Of the fields, then of what is more, those that can be; the others are named."""
         said = hints.hints_of(record.kind)
         is_checked = printed != hints.print_of(record.kind)
-        for name, part in saved.items():
+        for name, part in sorted(saved.items(), key=lambda one: one[0] == "$more"):
             if name == "$more":
                 yield from self.members(part, (*at, name), there.more)
                 continue
@@ -280,7 +277,7 @@ class Decoder:
         of = self.of(saved["$of"], (*at, "$of"), hint=hint, old=there)
         made = self._filled(kind, of, there)
         if isinstance(made, defaultdict):
-            self._set_default(made, saved, at, is_there=is_there)
+            self._set_default(made, saved, at)
         own = own_state(old) if is_there else {}
         for name, part in self.members(saved.get("$more", {}), (*at, "$more"), own):
             if name.isidentifier() and not name.startswith("__"):
@@ -298,13 +295,13 @@ class Decoder:
         (base.update if issubclass(base, dict | set) else base.extend)(made, of)
         return made
 
-    def _set_default(self, made: Any, saved: Any, at: Path, *, is_there: bool) -> None:
+    def _set_default(self, made: Any, saved: Any, at: Path) -> None:
         """A function is none that was recorded: that of the dict which is there stays."""
         name = saved.get("default", "")
         factory = find(name, ()) if name else None
         if name is None or is_factory(factory):
             made.default_factory = factory
-        elif name or not is_there:
+        elif name or made.default_factory is None:
             self.problem(at, "made without its default_factory")
 
     def enum_member(self, saved: Any, _at: Path, hint: Any, old: Any) -> Any:

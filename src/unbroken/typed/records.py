@@ -16,6 +16,7 @@ import msgspec
 CLASSES_MAX = 1_000  # that are remembered
 LEFT_OUT = "not_durable"  # a class attribute: names of fields that are not kept, or True for all
 _AROUND_ONE = (ChainMap, UserDict, UserList, UserString)  # they hold a built-in one, or several
+_SET = "__pydantic_fields_set__"  # a model's own list of the fields that were ever given or set
 _METHODS = (types.FunctionType, functools.cached_property, staticmethod, classmethod)
 
 
@@ -55,6 +56,11 @@ class Record:
         for name, part in (state.fields | state.more).items():
             self.put(made, name, part)
         return made
+
+    def make_over(self, there: RecordState, parts: Mapping[str, Any]) -> Any:
+        """A new one that has these parts, and of what is there the rest."""
+        fields, more = self.split(parts)
+        return self.make(RecordState(there.fields | fields, there.more | more))
 
     @property
     def is_frozen(self) -> bool:
@@ -122,12 +128,17 @@ class _Model(Record):
         state = self.split(state_of(value, self.names))
         left_out = left_out_of(self.kind)
         more = {**state.more, **extra, **private}
-        return RecordState(state.fields, {n: part for n, part in more.items() if n not in left_out})
+        kept = {n: part for n, part in more.items() if n not in left_out}
+        return RecordState(state.fields, kept | self._fields_set(value))
 
     def put(self, value: Any, name: str, part: Any) -> None:
         if name in self.names:
             value.__dict__[name] = part
             value.__pydantic_fields_set__.add(name)
+        elif name == _SET:
+            left_out = left_out_of(self.kind)
+            mine = {n for n in value.__pydantic_fields_set__ if n in left_out}
+            object.__setattr__(value, _SET, mine | part)
         elif name in self.kind.__private_attributes__:
             value.__pydantic_private__[name] = part
         elif value.__pydantic_extra__ is not None:
@@ -139,10 +150,21 @@ class _Model(Record):
     def is_frozen(self) -> bool:
         return bool(self.kind.model_config.get("frozen"))
 
+    def make_over(self, there: RecordState, parts: Mapping[str, Any]) -> Any:
+        more = {name: part for name, part in there.more.items() if name != _SET}
+        return super().make_over(RecordState(there.fields, more), parts)
+
+    def _fields_set(self, value: Any) -> dict[str, frozenset[str]]:
+        """Said where it is not all of them, as `put` makes it."""
+        left_out = left_out_of(self.kind)
+        given = getattr(value, _SET, self.names)
+        kept = frozenset(name for name in given if name not in left_out)
+        return {} if kept == {n for n in self.names if n not in left_out} else {_SET: kept}
+
     def _bare(self) -> Any:
         made = super()._bare()
         is_open = self.kind.model_config.get("extra") == "allow"
-        object.__setattr__(made, "__pydantic_fields_set__", set())
+        object.__setattr__(made, _SET, set())
         object.__setattr__(made, "__pydantic_extra__", {} if is_open else None)
         object.__setattr__(made, "__pydantic_private__", {})
         return made
