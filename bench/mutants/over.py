@@ -96,6 +96,14 @@ MUTANTS = (
         "::test_of_more_than_a_page_of_lost_hosts_the_last_one_is_judged",
     ),
     Mutant(
+        name="every service has every round",
+        file="store/sql/postgres/watch.sql",
+        old="where round_due_at <= :now - :late for update skip locked",
+        new="where :late is not null",
+        promise="Of all services one has a round.",
+        test="service/test_replica_watch.py::test_a_round_is_had_by_one_of_all_watchers",
+    ),
+    Mutant(
         name="LiveKit's count is believed",
         file="service/watch/rounds.py",
         old="found |= {w.session_id: w for w in turn if w.call.room_name in rooms}",

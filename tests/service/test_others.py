@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.service.begun import begun
 from tests.service.livekit_stand_in import AGENT, PERSON
 from tests.service.test_watch import phase, step
 from unbroken.service.livekit_rooms import RoomParticipant
@@ -21,7 +22,7 @@ async def anns(store, cause, **asked):
 
 
 async def looked(watch):
-    await watch.rounds.round()
+    await watch.rounds.round(await begun(watch))
     await step(watch)
 
 

@@ -9,13 +9,15 @@ from tests.service.livekit_stand_in import AGENT, PERSON, Rooms
 from unbroken.blobs.object_store import ObjectBlobs
 from unbroken.coordination.waited_leases import WaitedLeases
 from unbroken.coordination.watched import WatchedState
+from unbroken.errors import RoomServerUnavailable
 from unbroken.service.first_agent import FirstAgent
 from unbroken.service.locks import OneAtATime
 from unbroken.service.opening import Opening
 from unbroken.service.parts import ServiceParts
 from unbroken.service.steadiness import Steadiness
-from unbroken.service.watch.loop import WatchLoop
+from unbroken.service.watch.loop import PULSE_S, WatchLoop
 from unbroken.store.postgres import PostgresStore
+from unbroken.store.records import Round
 from unbroken.testing.holders import LISTENED_S, Clock, Holder
 
 WATCHERS, ORPHANS = 3, 12
@@ -83,7 +85,58 @@ async def test_a_lost_host_is_judged_once(watches, rooms, clock):
     for watch in watches:
         watch._steadiness.pulse()
     clock.advance(LISTENED_S)
-    for _ in range(2):
-        await asyncio.gather(*(watch.rounds.round() for watch in watches))
+    for n in range(2):
+        await asyncio.gather(*(watch.rounds.round(Round(n)) for watch in watches))
     await asyncio.gather(*(step(watch) for watch in watches))
     assert len(rooms.dispatched) == 1
+
+
+@pytest.fixture
+async def begun(watches, rooms, monkeypatch):
+    """The rounds of a call, with the number of the watch that had them."""
+    await orphan(watches[0], rooms, "room")
+    had: list[tuple[int, Round]] = []
+
+    def noted(number):
+        async def round_(this):
+            had.append((number, this))
+
+        return round_
+
+    for number, watch in enumerate(watches):
+        monkeypatch.setattr(watch.rounds, "round", noted(number))
+    return had
+
+
+async def test_a_round_is_had_by_one_of_all_watchers(watches, begun, clock):
+    for _ in range(4):
+        clock.advance(PULSE_S)
+        await asyncio.gather(*(watch.look() for watch in watches))
+    assert [this.number for _, this in begun] == [1, 2, 3, 4]
+
+
+async def test_the_next_round_does_not_wait_for_a_watcher_that_is_gone(watches, begun, clock):
+    for gone in range(WATCHERS):
+        clock.advance(PULSE_S)
+        for watch in watches[gone:]:
+            await watch.look()
+    assert [number for number, _ in begun] == [0, 1, 2]
+
+
+async def test_who_cannot_reach_livekit_gives_way(watches, begun, clock, monkeypatch):
+    async def away(_):
+        raise RoomServerUnavailable
+
+    cut_off, other, _ = watches
+    monkeypatch.setattr(cut_off.rounds, "round", away)
+    clock.advance(PULSE_S)
+    with pytest.raises(RoomServerUnavailable):
+        await cut_off.look()
+    for _ in range(3):
+        clock.advance(PULSE_S)
+        await cut_off.look()
+        await other.look()
+    assert begun == [(1, Round(n, is_unsure=True)) for n in (2, 3, 4)]
+    clock.advance(2 * PULSE_S)
+    with pytest.raises(RoomServerUnavailable):  # nobody else looks
+        await cut_off.look()

@@ -5,11 +5,12 @@ import json
 
 import pytest
 
+from tests.service.begun import begun
 from tests.service.livekit_stand_in import PERSON
 from unbroken.dispatch import KEPT_BYTES_MAX, Said, of_application, pointer_in
 from unbroken.errors import RoomServerUnavailable
 from unbroken.service.livekit_rooms import RoomParticipant
-from unbroken.service.watch.loop import WatchLoop
+from unbroken.service.watch.loop import ENDS_ROUNDS, WatchLoop
 from unbroken.testing.holders import TTL_MS, Holder
 
 
@@ -60,11 +61,11 @@ async def test_nobody_is_sent_into_an_empty_room(store, rooms, watch, clock):
     await step(watch)
     assert rooms.dispatched == []
     assert await store.watch.next_dispatch_us() is None
-    await watch.rounds.round()
+    await watch.rounds.round(await begun(watch))
     assert await store.watch.next_dispatch_us() is None
     rooms.open("room", PERSON)
     clock.advance(100)
-    await watch.rounds.round()
+    await watch.rounds.round(await begun(watch))
     await step(watch)
     assert len(rooms.dispatched) == 1
     assert await phase(store, taken) == ("orphaned", None)
@@ -74,11 +75,11 @@ async def test_nobody_is_sent_into_an_empty_room(store, rooms, watch, clock):
 async def test_an_orderly_end_waits_for_people(store, rooms, watch, cause):
     await orphan(store, cause)
     await step(watch)
-    await watch.rounds.round()
+    await watch.rounds.round(await begun(watch))
     await step(watch)
     assert rooms.dispatched == []
     rooms.open("room", PERSON)
-    await watch.rounds.round()
+    await watch.rounds.round(await begun(watch))
     await step(watch)
     assert len(rooms.dispatched) == 1
 
@@ -88,7 +89,7 @@ async def test_a_stranger_in_a_room_of_that_name_gets_no_agent_of_ours(store, ro
     rooms.open("room", PERSON, sid="RM_other", conversation_id=stranger)
     await orphan(store)
     await step(watch)
-    await watch.rounds.round()
+    await watch.rounds.round(await begun(watch))
     await step(watch)
     assert rooms.dispatched == []
 
@@ -96,7 +97,7 @@ async def test_a_stranger_in_a_room_of_that_name_gets_no_agent_of_ours(store, ro
 async def test_a_room_that_says_nothing_is_a_strangers_after_a_hang_up(store, rooms, watch):
     await orphan(store, "empty")
     rooms.open("room", PERSON, sid="RM_other")
-    await watch.rounds.round()
+    await watch.rounds.round(await begun(watch))
     assert await store.watch.next_dispatch_us() is None
 
 
@@ -188,7 +189,7 @@ async def lost(store, clock, **more):
 async def test_a_holder_is_lost_when_host_and_livekit_have_lost_it(store, rooms, watch, clock):
     rooms.open("room", PERSON)
     taken = await lost(store, clock)
-    await watch.rounds.round()
+    await watch.rounds.round(await begun(watch))
     session = await store.conversations.get_session(taken.session_id)
     assert (session.phase, session.cause) == ("orphaned", "host_lost")
     await step(watch)
@@ -200,7 +201,7 @@ async def test_a_silent_keeper_costs_no_agent_its_call(store, rooms, watch, cloc
     rooms.answer = answer
     rooms.open("room", PERSON, RoomParticipant("agent", is_person=False, is_agent=True))
     taken = await lost(store, clock, agent_identity="agent")
-    await watch.rounds.round()
+    await watch.rounds.round(await begun(watch))
     assert await phase(store, taken) == ("live", None)
 
 
@@ -209,7 +210,7 @@ async def test_a_silent_host_whose_agent_does_not_answer_is_lost(store, rooms, w
     rooms.answer = False
     rooms.open("room", PERSON, RoomParticipant("agent", is_person=False, is_agent=True))
     taken = await lost(store, clock, agent_identity="agent")
-    await watch.rounds.round()
+    await watch.rounds.round(await begun(watch))
     assert await phase(store, taken) == ("orphaned", None)
     await step(watch)
     assert rooms.removed == ["agent"]
@@ -221,7 +222,7 @@ async def test_a_pause_of_ours_is_no_proof(store, rooms, watch, clock, steadines
     taken = await Holder(store.archive).take()
     clock.advance(20)
     steadiness.pulse()
-    await watch.rounds.round()
+    await watch.rounds.round(await begun(watch))
     assert await phase(store, taken) == ("live", None)
 
 
@@ -230,13 +231,13 @@ async def test_a_livekit_that_was_away_is_no_proof(store, rooms, watch, clock):
     taken = await lost(store, clock)
     rooms.is_away = True
     with pytest.raises(RoomServerUnavailable):
-        await watch.rounds.round()
+        await watch.round(await begun(watch))
     rooms.is_away = False
     clock.advance(14)
-    await watch.rounds.round()
+    await watch.rounds.round(await begun(watch))
     assert await phase(store, taken) == ("live", None)
     clock.advance(2)
-    await watch.rounds.round()
+    await watch.rounds.round(await begun(watch))
     assert await phase(store, taken) == ("orphaned", None)
 
 
@@ -245,12 +246,12 @@ async def test_a_livekit_that_started_again_is_no_proof(store, rooms, watch, clo
     taken = await lost(store, clock)
     if is_new:
         rooms.open("room", PERSON, sid="RM_after", age_s=1)
-    await watch.rounds.round()
+    await watch.rounds.round(await begun(watch))
     clock.advance(13)
-    await watch.rounds.round()
+    await watch.rounds.round(await begun(watch))
     assert await phase(store, taken) == ("live", None)
     clock.advance(3)
-    await watch.rounds.round()
+    await watch.rounds.round(await begun(watch))
     assert await phase(store, taken) == ("orphaned", None)
 
 
@@ -261,10 +262,10 @@ async def test_a_livekit_that_started_again_is_no_proof(store, rooms, watch, clo
 async def test_an_orphan_waits_for_its_people_but_not_for_ever(store, clock, watch, cause, reason):
     taken = await orphan(store, cause)
     clock.advance(599)
-    await watch.ends.round()
+    await watch.ends.round(await begun(watch))
     assert await phase(store, taken) == ("orphaned", None)
     clock.advance(2)
-    await watch.ends.round()
+    await watch.ends.round(await begun(watch))
     assert await phase(store, taken) == ("ended", reason)
 
 
@@ -274,11 +275,11 @@ async def test_an_orphan_whose_room_was_closed_is_over(store, clock, rooms, watc
     await store.rooms.put("room", conversation_id=conversation_id, sid="RM_room", user_id=None)
     taken = await orphan(store, "empty", conversation_id=conversation_id)
     clock.advance(100)
-    await watch.ends.round()
+    await watch.ends.round(await begun(watch))
     assert await phase(store, taken) == ("orphaned", None)
     await store.rooms.close("room")
     rooms.close()
-    await watch.ends.round()
+    await watch.ends.round(await begun(watch))
     assert await phase(store, taken) == ("ended", "room_closed")
 
 
@@ -286,12 +287,14 @@ async def test_a_livekit_that_does_not_answer_ends_nothing(store, clock, rooms, 
     taken = await orphan(store, role="backend", agent_name=None)
     rooms.is_away = True
     clock.advance(60)
-    await watch.ends.round()
+    for _ in range(ENDS_ROUNDS):
+        with pytest.raises(RoomServerUnavailable):
+            await watch.round(await begun(watch))
     rooms.is_away = False
-    await watch.ends.round()
+    await watch.ends.round(await begun(watch))
     assert await phase(store, taken) == ("orphaned", None)
     clock.advance(16)
-    await watch.ends.round()
+    await watch.ends.round(await begun(watch))
     assert await phase(store, taken) == ("ended", "room_closed")
 
 
@@ -302,20 +305,20 @@ async def test_a_living_session_is_left_alone(store, clock, rooms, watch):
     for _ in range(4):
         clock.advance(500)
         await holder.append(1)
-        await watch.rounds.round()
-        await watch.ends.round()
+        await watch.rounds.round(await begun(watch))
+        await watch.ends.round(await begun(watch))
     assert await phase(store, taken) == ("live", None)
 
 
 async def test_a_host_that_never_comes_back_ends_after_all(store, clock, watch):
     taken = await lost(store, clock)
-    await watch.rounds.round()
+    await watch.rounds.round(await begun(watch))
     clock.advance(16)
-    await watch.rounds.round()
+    await watch.rounds.round(await begun(watch))
     assert await phase(store, taken) == ("orphaned", None)
     await step(watch)
     clock.advance(601)
-    await watch.ends.round()
+    await watch.ends.round(await begun(watch))
     assert await phase(store, taken) == ("ended", "abandoned")
 
 
@@ -327,11 +330,11 @@ async def test_an_agent_of_an_older_term_is_sent_out(store, rooms, watch, clock)
     await Holder(store.archive).take(agent_identity="new")
     there = [RoomParticipant(name, is_person=False, is_agent=True) for name in ("old", "new")]
     rooms.open("room", PERSON, *there)
-    await watch.rounds.round()
+    await watch.rounds.round(await begun(watch))
     assert rooms.removed == ["old"]
     clock.advance(61)
     for _ in range(10):
-        await watch.rounds.round()
+        await watch.rounds.round(await begun(watch))
     assert rooms.removed == ["old", "old"]
 
 

@@ -11,6 +11,7 @@ from tests.service.servers import service
 from unbroken import BackendClient
 from unbroken.archive.http import part
 from unbroken.service.watch.loop import WatchLoop
+from unbroken.store.records import Round
 from unbroken.testing.holders import Holder
 
 API = "/api/v1"
@@ -87,7 +88,7 @@ async def test_turns_beside_an_agent_of_ours_are_of_the_same_call(client, archiv
 async def test_the_next_day_it_is_a_new_call_when_the_last_one_is_over(client, clock):
     first = await post(client, "/conversations/save-turn", turn("q"), 201)
     clock.advance(1_000)
-    await WatchLoop(client.parts).ends.round()
+    await WatchLoop(client.parts).ends.round(Round(1))
     second = await post(client, "/conversations/save-turn", turn("q"), 201)
     assert second["call_id"] != first["call_id"]
     assert second["conversation_id"] != first["conversation_id"]

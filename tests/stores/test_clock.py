@@ -1,5 +1,7 @@
 """A wall clock that is set moves nothing that waits: no lease, no dispatch, no end."""
 
+from functools import partial
+
 import pytest
 
 from unbroken.blobs.object_store import ObjectBlobs
@@ -29,6 +31,22 @@ async def test_the_next_dispatch_comes_when_it_would_have(store, archive, clock,
     due_us = await store.watch.next_dispatch_us()
     assert due_us is not None
     assert 7 < (due_us - clock.now_us()) / 1e6 < 9
+
+
+async def test_the_next_round_comes_when_it_would_have(store, archive, clock, step_s):
+    begin = partial(store.watch.begin_round, again_s=4, unsure_s=6)
+    await orphan(archive, "empty")
+    await begin()
+    await store.watch.note_away()
+    clock.step(step_s)
+    clock.advance(3)
+    assert await begin() is None
+    clock.advance(1.1)
+    assert (this := await begin())
+    assert this.is_unsure
+    clock.advance(4.1)
+    assert (this := await begin())
+    assert not this.is_unsure
 
 
 async def test_an_orphan_is_given_up_when_it_would_have_been(store, archive, clock, step_s):

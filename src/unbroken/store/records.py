@@ -223,6 +223,14 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
     call: CallRoom
 
 
+class Round(msgspec.Struct, frozen=True):
+    """One look at all sessions and their rooms; of all services one has it. `is_unsure`: LiveKit
+    was away a moment ago, so who is missing in its rooms may be on the way back."""
+
+    number: int
+    is_unsure: bool = False
+
+
 class Abandoned(msgspec.Struct, frozen=True, kw_only=True):
     """A session that has been orphaned for long."""
 

@@ -9,7 +9,7 @@ from unbroken.log.cause import NO_LOSS
 from unbroken.people import Person
 from unbroken.store import calls, going, said
 from unbroken.store.appending import end_session, leave
-from unbroken.store.records import FIRST_ID, Abandoned, CallRoom, Ending, Orphan, Watched
+from unbroken.store.records import FIRST_ID, Abandoned, CallRoom, Ending, Orphan, Round, Watched
 from unbroken.store.taking import CRASH_WINDOW_US
 from unbroken.store.transaction import Database, Row, Transaction
 
@@ -76,6 +76,17 @@ class StoredWatch:
     async def count_crashes(self, session_id: UUID, *, window_s: float) -> int:
         window = int(window_s * 1_000_000)
         return await self._database.read(lambda tx: _count_crashes(tx, session_id, window))
+
+    async def begin_round(
+        self, *, again_s: float, unsure_s: float, late_s: float = 0
+    ) -> Round | None:
+        times = {"again": again_s, "unsure": unsure_s, "late": late_s}
+        asked = {name: int(seconds * 1_000_000) for name, seconds in times.items()}
+        row = await self._database.claim(lambda tx: tx.one("begin_round", **asked))
+        return Round(row["number"], bool(row["is_unsure"])) if row else None
+
+    async def note_away(self) -> None:
+        await self._database.write(lambda tx: tx.one("note_away"))
 
     async def list_rooms(self, *, limit: int) -> list[str]:
         rows = await self._database.read(lambda tx: tx.all("list_watched_rooms", limit=limit))

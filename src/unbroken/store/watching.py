@@ -11,6 +11,7 @@ from unbroken.store.records import (
     CallRoom,
     Ending,
     Orphan,
+    Round,
     Waiting,
     Watched,
 )
@@ -57,6 +58,16 @@ class Watch(Protocol):
 
     async def count_crashes(self, session_id: UUID, *, window_s: float) -> int:
         """How often it lost its holder within `window_s`, for a reason that a new one may share."""
+
+    async def begin_round(
+        self, *, again_s: float, unsure_s: float, late_s: float = 0
+    ) -> Round | None:
+        """Claim the round that has been due for `late_s`; the next one is due `again_s` from now.
+        None: another service has it, none is due, or there is no session to look after. Unsure
+        within `unsure_s` of `note_away`."""
+
+    async def note_away(self) -> None:
+        """LiveKit did not answer in a round."""
 
     async def list_rooms(self, *, limit: int) -> list[str]:
         """The names of rooms with a session that is not over; `limit` or more: there are more."""

@@ -1,13 +1,14 @@
 """What a store promises to those who watch over sessions without a holder."""
 
 import asyncio
+from functools import partial
 
 import pytest
 
 from unbroken.archive.port import Archive, Taken
 from unbroken.log.cause import NOBODY_WAITS
 from unbroken.store.port import Store
-from unbroken.store.records import Ending, Watched
+from unbroken.store.records import Ending, Round, Watched
 from unbroken.testing.holders import TTL_MS, Clock, Holder, entry
 
 SOON_S = 60.0  # a guard against hanging
@@ -189,6 +190,33 @@ class WatchContract:
         assert await count(taken.session_id, window_s=120) == 3
         clock.advance(121)
         assert await count(taken.session_id, window_s=120) == 1
+
+    async def test_a_round_is_begun_once_and_the_next_one_is_due_in_time(
+        self, store: Store, archive: Archive, clock: Clock
+    ) -> None:
+        begin = partial(store.watch.begin_round, again_s=1, unsure_s=15)
+        assert await begin() is None
+        await Holder(archive).take()
+        (first,) = filter(None, await asyncio.gather(*(begin() for _ in range(5))))
+        clock.advance(0.9)
+        assert await begin() is None
+        clock.advance(0.2)
+        assert await begin(late_s=0.5) is None
+        assert await begin() == Round(first.number + 1)
+        clock.advance(1.6)
+        assert await begin(late_s=0.5) == Round(first.number + 2)
+
+    async def test_rounds_are_unsure_for_a_while_after_livekit_was_away(
+        self, store: Store, archive: Archive, clock: Clock
+    ) -> None:
+        begin = partial(store.watch.begin_round, again_s=1, unsure_s=15)
+        await orphan(archive, "empty")
+        await store.watch.note_away()
+        for seconds, is_unsure in ((14, True), (2, False)):
+            clock.advance(seconds)
+            this = await begin()
+            assert this
+            assert this.is_unsure is is_unsure
 
     async def test_an_orphan_is_ended_once(
         self, store: Store, archive: Archive, clock: Clock

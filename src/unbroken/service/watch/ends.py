@@ -5,12 +5,10 @@ from uuid import UUID
 
 import structlog
 
-from unbroken.errors import RoomServerUnavailable
 from unbroken.log.cause import ABANDONED, EMPTY, PEOPLE_LEFT, ROOM_CLOSED
-from unbroken.service.livekit_rooms import LiveRoom
 from unbroken.service.parts import ServiceParts
 from unbroken.service.watch.rounds import Rounds, is_there, pages
-from unbroken.store.records import Abandoned, Ending, Watched
+from unbroken.store.records import Abandoned, Ending, Round, Watched
 
 # LiveKit forgets its rooms when it starts again; people are back within nine seconds.
 ROOM_GONE_S = 15.0
@@ -27,13 +25,15 @@ class Ends:
         self._rounds = rounds
         self._rejoin_s = parts.settings.rejoin_s
 
-    async def round(self) -> None:
-        """End what is over. Raises ArchiveUnavailable; then the next round does it."""
+    async def round(self, this: Round) -> None:
+        """End what is over. Raises RoomServerUnavailable, ArchiveUnavailable; then the next round
+        does it."""
         for session_id in await self._store.watch.end_idle(idle_s=self._rejoin_s):
             log.info("session ended", session_id=str(session_id), reason="idle")
         while await self._end_abandoned():
             pass
-        await self._end_closed()
+        if not this.is_unsure:
+            await self._end_closed()
 
     async def _end_abandoned(self) -> bool:
         """A page of those for whom nobody came back; whether there may be more."""
@@ -45,21 +45,11 @@ class Ends:
     async def _end_closed(self) -> None:
         """Orphans whom nobody can come back to: their room was closed, and LiveKit has none."""
         async for page in pages(self._closing):
-            if (rooms := await self._rooms()) is None:
-                return
+            rooms = await self._rounds.rooms()
             await self._end(_ending(s, ROOM_CLOSED) for s in page if not is_there(s, rooms))
 
     async def _closing(self, after: UUID) -> list[Watched]:
         return await self._store.watch.list_closing(orphaned_s=ROOM_GONE_S, after=after)
-
-    async def _rooms(self) -> dict[str, LiveRoom] | None:
-        """None: LiveKit does not answer, or did not a moment ago."""
-        try:
-            rooms = await self._rounds.rooms()
-        except RoomServerUnavailable as error:
-            self._rounds.note_failure(error)
-            return None
-        return None if self._rounds.is_unsure else rooms
 
     async def _end(self, endings: Iterable[Ending]) -> bool:
         """In one step: people who are back wait for no end of another's. Whether one was ended."""

@@ -4,8 +4,11 @@ Theory of operation. Three loops that do not wait for each other. One sleeps unt
 is due and is woken by an append that orphaned a session; what it begins goes on in tasks. One
 looks at rooms that wait for their first agent. One looks once a second at what nobody reports:
 people who come back, hosts that fell silent, agents that should be gone, rooms that LiveKit has
-forgotten, and ends that are due. All that is decided is decided in the store, guarded by the term,
-so that a second service would do no harm.
+forgotten, and ends that are due.
+
+Every service runs all three. Orphans, waiting rooms and rounds are claimed in the store, each by
+one service, and are due again if that one is gone. What is decided is guarded by the term, so that
+two rounds at once, of which the first has become slow, do no harm.
 """
 
 import asyncio
@@ -19,9 +22,11 @@ from unbroken.service.watch.ends import Ends
 from unbroken.service.watch.failover import Failover
 from unbroken.service.watch.first import FirstAgents
 from unbroken.service.watch.rounds import Rounds
+from unbroken.store.records import Round
 
 PULSE_S = 1.0
-ENDS_LOOKS = 5
+AGAIN_S = 0.9  # the next round; a timer may fire a little early, and not be asked again for a pulse
+ENDS_ROUNDS = 5
 PAUSE_S = 1.0  # after an error of ours that nobody expected
 
 log = structlog.get_logger()
@@ -33,7 +38,8 @@ class WatchLoop:
 
     def __init__(self, parts: ServiceParts) -> None:
         self._store, self._steadiness = parts.store, parts.steadiness
-        self._looks = 0
+        self._reconnect_s = parts.settings.reconnect_s
+        self._is_away = False  # LiveKit, when this service last asked
         self.failover = Failover(parts)
         self.first = FirstAgents(parts)
         self.rounds = Rounds(parts)
@@ -56,12 +62,38 @@ class WatchLoop:
         await asyncio.sleep(await self.first.step())
 
     async def _look(self) -> None:
-        self._steadiness.pulse()
-        self._looks += 1
-        if self._looks % ENDS_LOOKS == 0:
-            await self.ends.round()
-        await self.rounds.round()
+        await self.look()
         await asyncio.sleep(PULSE_S)
+
+    async def look(self) -> None:
+        """The round that is due, unless another service has it. Raises as `round`."""
+        self._steadiness.pulse()
+        if this := await self._begun():
+            await self.round(this)
+
+    async def _begun(self) -> Round | None:
+        """A service that LiveKit does not answer gives way to one that it may answer."""
+        late_s = PULSE_S if self._is_away else 0
+        return await self._store.watch.begin_round(
+            again_s=AGAIN_S, unsure_s=self._reconnect_s, late_s=late_s
+        )
+
+    async def round(self, this: Round) -> None:
+        """All that a round looks at. Raises ArchiveUnavailable, RoomServerUnavailable."""
+        try:
+            if this.number % ENDS_ROUNDS == 0:
+                await self.ends.round(this)
+            await self.rounds.round(this)
+        except RoomServerUnavailable as error:
+            await self._note_away(error)
+            raise
+        self._is_away = False
+
+    async def _note_away(self, error: RoomServerUnavailable) -> None:
+        if not self._is_away:
+            log.warning("LiveKit away, nothing is judged", error=str(error))
+        self._is_away = True
+        await self._store.watch.note_away()
 
     async def _pulse(self) -> None:
         """A look that LiveKit holds up is no pause of ours."""

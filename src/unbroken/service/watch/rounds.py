@@ -1,4 +1,4 @@
-"""Once a second: what the rooms on LiveKit say about sessions.
+"""Once a second, in one service of all: what the rooms on LiveKit say about sessions.
 
 People who came back to an orphan, holders that are gone with their host, agents of an older term
 that came back, rooms that a crash of LiveKit left without metadata.
@@ -12,12 +12,12 @@ from uuid import UUID
 import structlog
 
 from unbroken.dispatch import first_said
-from unbroken.errors import NotFound, RoomServerUnavailable
+from unbroken.errors import NotFound
 from unbroken.log.cause import EMPTY, HOST_LOST
 from unbroken.service.livekit_rooms import LiveRoom
 from unbroken.service.parts import ServiceParts
 from unbroken.service.room_metadata import conversation_of
-from unbroken.store.records import FIRST_ID, CallRoom, Watched
+from unbroken.store.records import FIRST_ID, CallRoom, Round, Watched
 
 NAMED_MAX = 500  # rooms that are asked for by name; if there are more, all are
 COUNTED_S = (
@@ -42,28 +42,16 @@ class Rounds:
         self._opening, self._env = parts.opening, parts.env
         self._steadiness = parts.steadiness
         self._reconnect_us = int(parts.settings.reconnect_s * 1_000_000)
-        self._failed_us: int | None = None  # when LiveKit last did not answer, since boot
-        self._is_away = False
-        self.count = 0
 
-    async def round(self) -> None:
+    async def round(self, this: Round) -> None:
         """Look once. Raises RoomServerUnavailable, ArchiveUnavailable; the next round goes on."""
-        self.count += 1
-        try:
-            await self._round()
-        except RoomServerUnavailable as error:
-            self.note_failure(error)
-            raise
-        self._is_away = False
-
-    async def _round(self) -> None:
         rooms = await self.rooms()
-        await self._welcome(rooms)
+        await self._welcome(rooms, this)
         async for silent in pages(self._silent):
-            await self._judge(silent, rooms)
-        if self.count % LIVE_PULSES == 0:
+            await self._judge(silent, rooms, this)
+        if this.number % LIVE_PULSES == 0:
             await self._mend(rooms)
-        await self._send_out()
+        await self._send_out(is_long=this.number % FORMER_PULSES == 0)
 
     async def rooms(self) -> dict[str, LiveRoom]:
         """The rooms that LiveKit has, by name: those of sessions, at least. Raises
@@ -78,22 +66,10 @@ class Rounds:
         listened_us = self._steadiness.listened_us()
         return await self._store.watch.list_silent(listened_us=listened_us, after=after)
 
-    @property
-    def is_unsure(self) -> bool:
-        """LiveKit was away a moment ago: who is missing in its rooms may be on the way back."""
-        failed = self._failed_us
-        return failed is not None and self._env.boot_us() - failed < self._reconnect_us
-
-    def note_failure(self, error: RoomServerUnavailable) -> None:
-        self._failed_us = self._env.boot_us()
-        if not self._is_away:
-            log.warning("LiveKit away, nothing is judged", error=str(error))
-        self._is_away = True
-
-    async def _welcome(self, rooms: dict[str, LiveRoom]) -> None:
+    async def _welcome(self, rooms: dict[str, LiveRoom], this: Round) -> None:
         """Orphans whose people are back are due; if others are there, these get an agent."""
         by_room: dict[str, list[Watched]] = {}
-        for session in await self._may_be_back(rooms):
+        for session in await self._may_be_back(rooms, this):
             by_room.setdefault(session.call.room_name, []).append(session)
         turns = asyncio.Semaphore(ASKED_AT_ONCE)
 
@@ -103,7 +79,7 @@ class Rounds:
 
         await asyncio.gather(*map(look, by_room))
 
-    async def _may_be_back(self, rooms: dict[str, LiveRoom]) -> list[Watched]:
+    async def _may_be_back(self, rooms: dict[str, LiveRoom], this: Round) -> list[Watched]:
         """Orphans in rooms with somebody in them. LiveKit counts late, so of those who were left a
         moment ago half are looked after in one round, half in the next, whatever it counts."""
         busy = [room.name for room in rooms.values() if room.participants]
@@ -111,7 +87,7 @@ class Rounds:
         for names in batched(busy, NAMED_MAX):
             found |= {w.session_id: w for w in await self._store.watch.list_waiting(names)}
         async for page in pages(self._emptied):
-            turn = [w for w in page if (w.session_id.int + self.count) % 2]
+            turn = [w for w in page if (w.session_id.int + this.number) % 2]
             found |= {w.session_id: w for w in turn if w.call.room_name in rooms}
         return list(found.values())
 
@@ -146,12 +122,12 @@ class Rounds:
         is_recent = since is not None and self._env.now_us() - since < EXPECTED_US
         return session.cause != EMPTY and is_recent
 
-    async def _judge(self, silent: list[Watched], rooms: dict[str, LiveRoom]) -> None:
+    async def _judge(self, silent: list[Watched], rooms: dict[str, LiveRoom], this: Round) -> None:
         """A holder is lost with its host when LiveKit has lost it too, or it does not answer."""
         there = [session for session in silent if is_there(session, rooms)]
         missing = [session for session in silent if session not in there]
         await self._store.watch.note_missing(missing, there)
-        if self.is_unsure:
+        if this.is_unsure:
             return
         turns = asyncio.Semaphore(JUDGED_AT_ONCE)
 
@@ -200,9 +176,8 @@ class Rounds:
         await self._store.watch.see_room(call, room.sid)
         log.info("room metadata restored", room=room.name, sid=room.sid, call_id=str(call.call_id))
 
-    async def _send_out(self) -> None:
+    async def _send_out(self, *, is_long: bool) -> None:
         """An agent that was taken for dead and thaws rejoins with its own token: not for long."""
-        is_long = self.count % FORMER_PULSES == 0
         former = await self._store.watch.list_former(within_s=None if is_long else FRESH_S)
         turns = asyncio.Semaphore(ASKED_AT_ONCE)
 

@@ -1,3 +1,6 @@
+-- name: note_away
+update store set away_at = :now;
+
 -- name: list_abandoned
 -- Orphaned and not taken for long.
 select s.session_id, s.term, s.holder, s.cause from sessions s

@@ -1,3 +1,12 @@
+-- name: begin_round
+-- One begins it, of all services; the next one is due also if that one is gone. Nothing is written while there is
+-- nothing to look at.
+update store set round = round + 1, round_due_at = :now + :again
+where one = (select one from store where round_due_at <= :now - :late for update skip locked)
+  and (exists (select 1 from sessions where phase = 'orphaned')
+       or exists (select 1 from sessions where phase in ('live', 'offered')))
+returning round as number, coalesce(away_at > :now - :unsure, false) as is_unsure;
+
 -- name: list_waiting
 -- Orphans for whom nothing is due, in the rooms of these :names.
 select s.session_id, s.term, s.holder, s.cause, s.orphaned_at, s.missing_since, s.agent_name, s.agent_identity,

@@ -24,6 +24,7 @@ update leases set until = until + :step, granted_at = granted_at + :step;
 update admissions set until = until + :step;
 update waiting set opened_at = opened_at + :step, due_at = due_at + :step, asked_at = asked_at + :step,
   since = since + :step;
+update store set round_due_at = round_due_at + :step, away_at = away_at + :step;
 
 -- name: bound_times
 -- At an opening nobody knows how the clock was set meanwhile: nothing that waits or holds may lie further ahead than
@@ -41,3 +42,4 @@ update leases set until = min(until, :now + ttl), granted_at = min(granted_at, :
 update admissions set until = min(until, :now + per);
 update waiting set opened_at = min(opened_at, :now), due_at = min(due_at, :now + :most),
   asked_at = min(asked_at, :now), since = min(since, :now);
+update store set round_due_at = min(round_due_at, :now), away_at = min(away_at, :now);

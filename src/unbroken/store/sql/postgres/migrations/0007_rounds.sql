@@ -1,0 +1,4 @@
+-- The watchers' rounds: how many there were, when the next one is due, and when LiveKit last did not answer in one.
+alter table store add column round bigint not null default 0;
+alter table store add column round_due_at bigint not null default 0;
+alter table store add column away_at bigint;
