@@ -13,6 +13,8 @@ ALL = {
     "list_columns": "of the schema",
     "get_store": "a table of one row",
     "touch_store": "a table of one row",
+    "begin_round": "a table of one row",
+    "note_away": "a table of one row",
     "begin_copy": "a table of one row",
     "end_copy": "a table of one row",
     "list_copied": "of the schema",

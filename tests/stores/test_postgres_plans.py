@@ -17,6 +17,8 @@ ALL = {
     "get_store": "a table of one row",
     "get_health": "a table of one row",
     "touch_store": "a table of one row",
+    "begin_round": "a table of one row",
+    "note_away": "a table of one row",
     "begin_copy": "a table of one row",
     "end_copy": "a table of one row",
     "list_copied": "of the schema",
