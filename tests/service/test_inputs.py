@@ -122,3 +122,35 @@ async def test_a_number_that_is_not_digits_only_is_refused(client, text):
 async def test_digits_are_a_number(client):
     for path in ("/conversations?limit=10", "/conversations?limit=010", "/state/room/r?limit=1000"):
         assert (await client.get(f"{API}{path}")).status_code == 200
+
+
+LEASE = {"id": str(uuid4()), "kind": "slot", "name": "menu", "ttl_s": 5}
+
+
+@pytest.mark.parametrize("number", ["1", "1_0", "1.0", True])
+@pytest.mark.parametrize(
+    ("path", "body", "key"),
+    [
+        ("/leases", LEASE, "ttl_s"),
+        ("/leases", LEASE, "limit"),
+        ("/leases", LEASE, "wait_s"),
+        ("/leases", LEASE | {"session_id": str(uuid4())}, "term"),
+        ("/limits/admit", {"name": "sms", "limit": 5, "per_s": 1}, "limit"),
+        ("/limits/admit", {"name": "sms", "limit": 5, "per_s": 1}, "per_s"),
+        ("/state/room/lobby/guests", {}, "by"),
+    ],
+)
+async def test_a_number_of_a_body_is_a_number(client, path, body, key, number):
+    answer = await send(client, path, body | {key: number})
+    assert is_refused(answer)
+    assert f"body.{key}" in answer.json()["detail"]
+
+
+async def test_the_contract_says_the_bounds_of_what_is_checked(client):
+    told = (await client.get("/openapi.json")).json()
+    title = told["components"]["schemas"]["RenamingIn"]["properties"]["title"]
+    assert (title["minLength"], title["maxLength"]) == (1, 80)
+    asked = told["paths"][f"{API}/conversations"]["get"]["parameters"]
+    schemas = {p["name"]: p["schema"] for p in asked}
+    assert (schemas["limit"]["minimum"], schemas["limit"]["maximum"]) == (1, 1_000)
+    assert schemas["q"]["anyOf"][0]["maxLength"] == 500

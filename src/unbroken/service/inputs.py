@@ -58,10 +58,10 @@ Name = Annotated[
     Field(min_length=1, max_length=names.NEW_CHARS_MAX, json_schema_extra=NAME_SCHEMA),
     AfterValidator(_named),
 ]
-Words = Annotated[str, Field(json_schema_extra=TEXT_SCHEMA), AfterValidator(_sayable)]
-Text = Annotated[Words, Field(max_length=TEXT_CHARS_MAX)]
+Sayable = AfterValidator(_sayable)  # behind all that is said of its length
+Text = Annotated[str, Field(max_length=TEXT_CHARS_MAX, json_schema_extra=TEXT_SCHEMA), Sayable]
 Facts = Annotated[dict[str, Any], AfterValidator(_plain)]  # whatever JSON an application has
-Whole = Annotated[int, BeforeValidator(_digits)]  # in a query
+Digits = BeforeValidator(_digits)  # of a whole number in a query
 
 
 class SummaryIn(BaseModel):

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import AliasChoices, BaseModel, Field
 
 from unbroken.service import shapes
-from unbroken.service.inputs import Facts, Name, Text, Whole
+from unbroken.service.inputs import Digits, Facts, Name, Text
 from unbroken.service.parts import Given
 from unbroken.store.records import Report
 from unbroken.store.text import as_json
@@ -90,7 +90,7 @@ async def log_error(report: ErrorIn, parts: Given) -> ReportedOut:
 
 @router.get("/errors", response_model=ErrorsOut)
 async def list_errors(
-    parts: Given, limit: Annotated[Whole, Query(ge=1, le=100)] = 20, after: str | None = None
+    parts: Given, limit: Annotated[int, Query(ge=1, le=100), Digits] = 20, after: str | None = None
 ) -> Response:
     """Newest first. Pass `next` back as `after` until it is null. Of one that the disk has damaged
     the type is `corrupt`."""

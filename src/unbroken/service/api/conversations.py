@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from unbroken.service import shapes
 from unbroken.service.api.turns import Turn, turns
-from unbroken.service.inputs import Facts, Name, SummaryIn, Text, Whole, Words
+from unbroken.service.inputs import TEXT_SCHEMA, Digits, Facts, Name, Sayable, SummaryIn, Text
 from unbroken.service.parts import Given
 from unbroken.store import records as domain
 from unbroken.store.port import GiveWay, giving_way
@@ -27,8 +27,12 @@ UTF8_BYTES_MAX = 4  # of a character
 router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
 log = structlog.get_logger()
 
-Limit = Annotated[Whole, Query(ge=1, le=ITEMS_MAX)]
-Question = Annotated[Words, Query(min_length=1, max_length=QUESTION_CHARS_MAX)]
+Limit = Annotated[int, Query(ge=1, le=ITEMS_MAX), Digits]
+Question = Annotated[
+    str,
+    Query(min_length=1, max_length=QUESTION_CHARS_MAX, json_schema_extra=TEXT_SCHEMA),
+    Sayable,
+]
 
 
 class ConversationsOut(BaseModel):
@@ -62,7 +66,11 @@ class TurnsOut(BaseModel):
 
 
 class RenamingIn(BaseModel):
-    title: Annotated[Words, Field(min_length=1, max_length=TITLE_CHARS_MAX)]
+    title: Annotated[
+        str,
+        Field(min_length=1, max_length=TITLE_CHARS_MAX, json_schema_extra=TEXT_SCHEMA),
+        Sayable,
+    ]
 
 
 class TurnIn(BaseModel):

@@ -30,9 +30,9 @@ from unbroken.service.while_asked import while_asked
 
 router = APIRouter(prefix="/api/v1/leases", tags=["leases"])
 
-Ttl = Annotated[float, Field(ge=TTL_S_MIN, le=TTL_S_MAX, allow_inf_nan=False)]
+Ttl = Annotated[float, Field(strict=True, ge=TTL_S_MIN, le=TTL_S_MAX, allow_inf_nan=False)]
 Key = Annotated[str, Field(max_length=NEW_CHARS_MAX)]
-Limit = Annotated[int, Field(ge=1, le=LIMIT_MAX)]
+Limit = Annotated[int, Field(strict=True, ge=1, le=LIMIT_MAX)]
 
 
 class LeaseIn(BaseModel):
@@ -45,9 +45,9 @@ class LeaseIn(BaseModel):
     key: Key = ""
     limit: Limit = 1
     ttl_s: Ttl
-    wait_s: float = Field(default=0, ge=0, le=WAIT_S_MAX, allow_inf_nan=False)
+    wait_s: float = Field(default=0, strict=True, ge=0, le=WAIT_S_MAX, allow_inf_nan=False)
     session_id: UUID | None = None
-    term: int | None = Field(default=None, ge=1, le=TERM_MAX)
+    term: int | None = Field(default=None, strict=True, ge=1, le=TERM_MAX)
     owner: Key = ""
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from unbroken.coordination.rate import PER_S_MAX, PER_S_MIN, window
 from unbroken.service.api.leases import Key, LeaseOut, Limit, lease_out
-from unbroken.service.inputs import Name, Whole
+from unbroken.service.inputs import Digits, Name
 from unbroken.service.parts import Given
 
 router = APIRouter(prefix="/api/v1/limits", tags=["limits"])
@@ -22,7 +22,7 @@ class AdmitIn(BaseModel):
     name: Name
     key: Key = ""
     limit: Limit
-    per_s: float = Field(ge=PER_S_MIN, le=PER_S_MAX, allow_inf_nan=False)
+    per_s: float = Field(strict=True, ge=PER_S_MIN, le=PER_S_MAX, allow_inf_nan=False)
 
 
 class AdmittedOut(BaseModel):
@@ -40,7 +40,7 @@ class HeldOut(BaseModel):
 async def list_held(
     parts: Given,
     after: UUID | None = None,
-    limit: Annotated[Whole, Query(ge=1, le=PAGE_MAX)] = PAGE_MAX,
+    limit: Annotated[int, Query(ge=1, le=PAGE_MAX), Digits] = PAGE_MAX,
 ) -> HeldOut:
     """Who holds which lock and which slot now."""
     found = await parts.leases.kept.list(limit=limit, after=after)

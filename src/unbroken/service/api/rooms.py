@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from unbroken.errors import Conflict, InvalidInput, NotFound
 from unbroken.service import shapes
 from unbroken.service.first_agent import SEEN_WITHIN_S, because
-from unbroken.service.inputs import Name, Whole
+from unbroken.service.inputs import Digits, Name
 from unbroken.service.livekit_rooms import LiveRoom
 from unbroken.service.parts import Given
 from unbroken.service.room_metadata import conversation_of
@@ -121,7 +121,7 @@ async def open_room(new: RoomIn, parts: Given) -> OpenRoomOut:
 @router.get("")
 async def list_rooms(
     parts: Given,
-    limit: Annotated[Whole, Query(ge=1, le=LISTED_MAX)] = 100,
+    limit: Annotated[int, Query(ge=1, le=LISTED_MAX), Digits] = 100,
     after: str | None = None,
 ) -> RoomsOut:
     """The rooms that LiveKit has now, by name. Pass `next` back as `after` until it is null."""

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from unbroken.archive.port import LogPlace, StoredEntry, TakeRequest
 from unbroken.errors import NotFound
 from unbroken.service import contract, shapes, wire
-from unbroken.service.inputs import SummaryIn, Whole
+from unbroken.service.inputs import Digits, SummaryIn
 from unbroken.service.parts import Given
 from unbroken.store.port import giving_way
 from unbroken.store.records import SideEntry
@@ -112,8 +112,8 @@ async def kill(session_id: UUID, parts: Given) -> dict[str, str]:
 async def list_entries(
     session_id: UUID,
     parts: Given,
-    after: Annotated[Whole, Query(ge=0, lt=1 << 63)] = 0,
-    limit: Annotated[Whole, Query(ge=1, le=1_000)] = 100,
+    after: Annotated[int, Query(ge=0, lt=1 << 63), Digits] = 0,
+    limit: Annotated[int, Query(ge=1, le=1_000), Digits] = 100,
 ) -> Response:
     """The log in order, from `after` on. Pass `next` back as `after` until it is null.
 
@@ -138,7 +138,7 @@ async def read_log(
     session_id: UUID,
     parts: Given,
     holder: UUID,
-    after: Annotated[Whole, Query(ge=1, lt=1 << 63)],
+    after: Annotated[int, Query(ge=1, lt=1 << 63), Digits],
     chain: Annotated[str, Query(pattern="^[0-9a-f]{64}$")],
 ) -> Response:
     """The log on behind what `take` gave to the holder (msgpack); `after` and `chain` are as the
@@ -152,7 +152,7 @@ async def list_side_entries(
     session_id: UUID,
     parts: Given,
     after: str | None = None,
-    limit: Annotated[Whole, Query(ge=1, le=1_000)] = 100,
+    limit: Annotated[int, Query(ge=1, le=1_000), Digits] = 100,
 ) -> Response:
     """What came after its term had ended: kept, shown, never replayed. Pass `next` back as
     `after` until it is null."""

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 import msgspec
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, StrictFloat, StrictInt
 
 from unbroken.coordination import events, values
 from unbroken.coordination.changes import NO_VERSION, StateChange
@@ -18,7 +18,7 @@ from unbroken.coordination.scope import StateOwner, check_key, check_owner
 from unbroken.errors import InvalidInput
 from unbroken.service import contract
 from unbroken.service.event_stream import EventStream
-from unbroken.service.inputs import Name, Whole, Words
+from unbroken.service.inputs import TEXT_SCHEMA, Digits, Name, Sayable
 from unbroken.service.parts import Given, ServiceParts
 
 router = APIRouter(prefix="/api/v1/state", tags=["state"])
@@ -77,7 +77,7 @@ async def _expected(if_match: IfMatch = None, if_none_match: IfNoneMatch = None)
 
 async def _fence(
     lock: Annotated[Name | None, Query(description="Whose `fence` it is.")] = None,
-    fence: Annotated[Whole | None, Query(ge=1, le=FENCE_MAX)] = None,
+    fence: Annotated[int | None, Query(ge=1, le=FENCE_MAX), Digits] = None,
 ) -> LockFence | None:
     if lock is not None and fence is not None:
         return LockFence(lock, fence)
@@ -87,7 +87,7 @@ async def _fence(
 
 
 async def _since(
-    since: Annotated[Whole | None, Query(ge=0, le=REVISION_MAX)] = None,
+    since: Annotated[int | None, Query(ge=0, le=REVISION_MAX), Digits] = None,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> int | None:
     return since if last_event_id is None else _number("Last-Event-ID", last_event_id)
@@ -98,7 +98,7 @@ Key: TypeAlias = Annotated[str, Depends(_key)]
 Expected: TypeAlias = Annotated[int | None, Depends(_expected)]
 Fenced: TypeAlias = Annotated[LockFence | None, Depends(_fence)]
 Position: TypeAlias = Annotated[int | None, Depends(_since)]
-KeyPart: TypeAlias = Annotated[Words, Query(max_length=256)]
+KeyPart: TypeAlias = Annotated[str, Query(max_length=256, json_schema_extra=TEXT_SCHEMA), Sayable]
 
 
 async def _guards(expected: Expected, fence: Fenced) -> dict[str, Any]:
@@ -109,7 +109,7 @@ Guards: TypeAlias = Annotated[dict[str, Any], Depends(_guards)]
 
 
 class AddIn(BaseModel):
-    by: int | float = Field(default=1, ge=-values.EXACT_MAX, le=values.EXACT_MAX)
+    by: StrictInt | StrictFloat = Field(default=1, ge=-values.EXACT_MAX, le=values.EXACT_MAX)
 
 
 class ErasedOut(BaseModel):
@@ -124,7 +124,7 @@ async def list_values(
     parts: Given,
     prefix: KeyPart = "",
     after: KeyPart = "",
-    limit: Annotated[Whole, Query(ge=1, le=1_000)] = 1_000,
+    limit: Annotated[int, Query(ge=1, le=1_000), Digits] = 1_000,
 ) -> Response:
     """Its values in the order of their keys."""
     bounds = {"limit": limit, "bytes_max": LIST_BYTES_MAX}
