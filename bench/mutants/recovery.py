@@ -37,7 +37,7 @@ MUTANTS = (
     Mutant(
         name="a preamble is said again",
         file="recovery/plan.py",
-        old="if is_said and not partial else ()",
+        old="if has_come_to and not partial else ()",
         new="if asides and not partial else ()",
         promise="Speech that was heard before a tool's call is not said again.",
         test=f"{FLYING}test_a_preamble_that_was_heard_is_not_said_again",
