@@ -64,7 +64,7 @@ MUTANTS = (
         old='tool.retry != "ask" and _is_ours(session, tool)',
         new="_is_ours(session, tool)",
         promise="A tool that may not be done again without a question is not.",
-        test=f"{FACTS}test_behind_what_was_said_in_its_turn_a_tool_is_called_as_it_was",
+        test=f"{FACTS}test_behind_what_its_turn_has_come_to_a_tool_is_called_as_it_was",
     ),
     Mutant(
         name="an aside gets into the context",
