@@ -79,9 +79,9 @@ MUTANTS = (
     ),
     Mutant(
         name="a new version's prompt is never exact again",
-        file="livekit/restore/restore.py",
-        old="                self._as_left.add(field)",
-        new="                pass",
+        file="livekit/state/switched.py",
+        old="        self._write_renewed(renewed)\n        if has in",
+        new="        if has in",
         promise="Exact is what the last holder had, whatever came before.",
         test="livekit/test_prompts.py::test_a_prompt_is_compared_with_the_last_holders",
     ),

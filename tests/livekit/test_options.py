@@ -322,7 +322,7 @@ async def test_what_the_log_has_otherwise_is_written_whole_at_once_and_counted(s
     assert after.report[field] == "exact"
 
 
-async def test_what_a_newer_version_brings_is_not_written_into_the_log(start):
+async def test_what_a_newer_version_brings_is_no_change_of_the_call(start):
     first = await start(tts=Speaks())
     first.session.tts.update_options(voice="bob")
     await first.say("hi")
@@ -344,7 +344,7 @@ def fails_at_first(read):
     return not_yet
 
 
-async def test_what_a_start_could_not_read_stays_in_the_log_as_it_was(start, monkeypatch):
+async def test_what_a_start_could_not_read_is_no_change_of_the_call(start, monkeypatch):
     first = await start(tts=Speaks())
     first.session.tts.update_options(voice="bob")
     await first.say("hi")
@@ -353,7 +353,7 @@ async def test_what_a_start_could_not_read_stays_in_the_log_as_it_was(start, mon
     await after.say("more")
     logged = after.logged()
     assert logged.options == {"tts.voice": "bob"}
-    assert logged.folded("instructions of Agent") == "x"
+    assert logged.folded("instructions of Agent") == "New."
     assert WRITTEN_WHOLE not in logged.notes
 
 

@@ -10,7 +10,8 @@ from livekit.agents.llm import ToolFlag, Toolset
 from tests.agents.scripted import ScriptedLLM
 from tests.livekit.holders import SETTLE_S, Holder
 from unbroken.livekit.state import instructions
-from unbroken.recovery.report import NOT_RECORDED
+from unbroken.livekit.state.whole import WRITTEN_WHOLE
+from unbroken.log.session import fold
 
 RULES = [
     ("register", {"tool": "register", "arguments": {}}),
@@ -135,11 +136,7 @@ async def test_a_new_versions_prompt_counts_and_the_report_says_so(killed, befor
     [
         (["Old.", "New.", "New."], ["degraded: those of this version", "exact"]),
         (["Old.", "New.", "Newer."], ["degraded: those of this version"] * 2),
-        # The log has the first one's only: nobody knows what the one between had said.
-        (
-            ["Old.", "New.", "Old."],
-            ["degraded: those of this version", f"degraded: {NOT_RECORDED}"],
-        ),
+        (["Old.", "New.", "Old.", "Old."], ["degraded: those of this version"] * 2 + ["exact"]),
         (["Old.", Instructions("Old."), "Old."], ["exact", "exact"]),
         ([Instructions("A.", audio="B.", text="B."), "A.\n\nB.", "A.\n\nB."], ["exact", "exact"]),
     ],
@@ -238,8 +235,52 @@ async def test_tools_that_were_taken_away_stay_away_and_added_ones_are_named(env
     assert [tool.id for tool in after.agent.tools] == ["slow"]
     assert after.report["tools of Agent"] == "degraded: this version has no tool listen"
     third = await after.successor(agent(look))
-    assert third.report["tools of Agent"] == (
-        "degraded: this version has no tool listen; new in this version: look"
-    )
-    for holder in (first, after, third):
+    assert [tool.id for tool in third.agent.tools] == ["slow", "look"]
+    assert third.report["tools of Agent"] == "degraded: new in this version: look"
+    fourth = await third.successor(agent(look))
+    assert [tool.id for tool in fourth.agent.tools] == ["slow", "look"]
+    assert fourth.report["tools of Agent"] == "exact"
+    for holder in (first, after, third, fourth):
+        await holder.close()
+
+
+async def test_tools_are_compared_with_those_of_the_last_holder(env, spool):
+    def agent(*tools):
+        return Agent(instructions="x", tools=[*tools])
+
+    new = "degraded: new in this version: look"
+    holder = await Holder.first(env, spool, agent(slow), RULES)
+    for tools, report in [
+        ([slow, look], new),
+        ([slow, look], "exact"),
+        ([slow], "degraded: this version has no tool look"),
+        ([slow], "exact"),
+        ([slow, look], new),
+    ]:
+        await holder.say("hi")
+        before, holder = holder, await holder.successor(agent(*tools))
+        assert holder.report["tools of Agent"] == report
+        await before.close()
+    await holder.agent.update_tools([slow])
+    await holder.say("hi")
+    after = await holder.successor(agent(slow, look))
+    assert [tool.id for tool in after.agent.tools] == ["slow"]
+    assert after.report["tools of Agent"] == "exact"
+    for one in (holder, after):
+        await one.close()
+
+
+async def test_what_a_newer_version_has_and_a_full_disk_lost_is_written_again(env, spool):
+    first = await Holder.first(env, spool, Agent(instructions="Old."), RULES)
+    await first.say("hi")
+    after = await first.successor(Agent(instructions="New.", tools=[slow]))
+    kinds = [kind for kind, _ in after.entries()[len(after.before) :]]
+    lost = kinds.index("options_changed")
+    after.live.ack.lose(lost + 1)
+    after.hooks.scan()
+    del (entries := after.entries())[len(after.before) + lost]
+    entered = fold(entries).entered["Agent"]
+    assert (entered.instructions, entered.tools) == ("New.", ("slow",))
+    assert fold(entries).notes[WRITTEN_WHOLE] == {"count": 1, "field": "instructions of Agent"}
+    for holder in (first, after):
         await holder.close()

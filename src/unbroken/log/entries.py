@@ -60,7 +60,11 @@ class AgentMade(Payload, frozen=True):
 
 
 class OptionsChanged(Payload, frozen=True):
+    """`renewed` are agents that a new version has otherwise than they had entered, with the
+    instructions and tools that nobody has changed in this call."""
+
     options: dict[str, JSON]
+    renewed: tuple[AgentEntered, ...] = ()
 
 
 class ParticipantJoined(Payload, frozen=True):

@@ -81,7 +81,7 @@ class Session:
         self.contexts: defaultdict[str, Context] = defaultdict(Context)
         self.agent: str | None = None
         self.made: dict[str, AgentMade] = {}  # by key, in the order in which they were seen
-        self.entered: dict[str, AgentEntered] = {}  # as they were the first time
+        self.entered: dict[str, AgentEntered] = {}  # the first time, or as a new version has them
         self.begun: dict[str, int] = {}  # whose `on_enter` was begun, the last time; when
         self.options: dict[str, Any] = {}
         self.userdata_log = Attributes()
@@ -207,8 +207,9 @@ class Session:
                 self._enter(agent, ran=ran)
             case AgentMade(agent=agent):
                 self.made.setdefault(agent, payload)
-            case OptionsChanged(options=options):
+            case OptionsChanged(options=options, renewed=renewed):
                 self.options |= options
+                self.entered |= {agent.agent: agent for agent in renewed}
             case UserdataChanged() | AttributesChanged():
                 self._change(payload)
             case ListenedTo():

@@ -1,6 +1,6 @@
 """The restore report: field by field how well a session came back, by comparison alone."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 import msgspec
@@ -22,17 +22,14 @@ class Expected(msgspec.Struct, frozen=True):
     doubts: dict[str, str]
 
 
-def expected(
-    session: Session, agents: set[str], *, as_left: Collection[str] = frozenset()
-) -> Expected:
-    """Of all fields, and of those agents' fields. Those of `as_left` were compared with the digest
-    itself: of them nothing is in doubt, whatever the log has."""
+def expected(session: Session, agents: set[str]) -> Expected:
+    """Of all fields, and of those agents' fields."""
     known = {*FIELDS, *session.digests}
     if session.userdata_log.type is None:
         known.discard("userdata")
     names = {name for name in known if not name.startswith(OF_AN_AGENT)}
     names = names.union(*map(session.fields_of, agents))
-    doubts = dict.fromkeys((session.differing & names) - set(as_left), NOT_RECORDED)
+    doubts = dict.fromkeys(session.differing & names, NOT_RECORDED)
     doubts |= dict.fromkeys(names - session.digests.keys(), NOT_COMPARED)
     return Expected({name: digest.of(session.folded(name)) for name in sorted(names)}, doubts)
 

@@ -43,7 +43,7 @@ from unbroken.livekit.state import (
 )
 from unbroken.livekit.state.factories import AgentFactories, AgentFactory, factories_of
 from unbroken.livekit.state.objects import Target
-from unbroken.log import digest, entries, mark
+from unbroken.log import entries, mark
 from unbroken.log.attributes import Attributes
 from unbroken.log.session import CONTEXT_OF, Session
 from unbroken.recovery import plan
@@ -93,7 +93,6 @@ class Restored:
         self._ours: Ours | None = {}  # as long as code is run again
         self._tasks: dict[str, str] = {}
         self._compared: dict[str, str | None] = {}
-        self._as_left: set[str] = set()  # what the last holder had, whatever the log has
 
     @property
     def report(self) -> dict[str, str]:
@@ -148,7 +147,7 @@ class Restored:
         self._put_back_options(session)
         keys = {*self._made, self.session.agent or self._hooks.key_of(current)}
         keys |= {place.running.key for place in self._again.places if place.running}
-        self._put_into = session, expected(self.session, keys, as_left=self._as_left)
+        self._put_into = session, expected(self.session, keys)
         return current
 
     def _current(self) -> Agent:
@@ -228,12 +227,7 @@ class Restored:
         if field in self.session.options:
             await instructions.put_back(agent, self.session.options[field])
         elif entered := self.session.entered.get(key):
-            now = instructions.read(agent)
-            if digest.of(now) == self.session.digests.get(field):
-                self._as_left.add(field)  # a version of its own, too
-                self._judged[field] = None
-            else:
-                self._judged[field] = instructions.newer(now, entered.instructions)
+            self._judged[field] = instructions.newer(instructions.read(agent), entered.instructions)
 
     async def _put_back_tools(self, key: str, agent: Agent) -> None:
         field = tools.OF + key

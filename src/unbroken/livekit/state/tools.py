@@ -26,6 +26,12 @@ async def put_back(agent: Agent, began: Iterable[str], last: Iterable[str]) -> N
         await agent.update_tools([*kept, *built])
 
 
+def began_anew(began: Iterable[str], last: Iterable[str], has: Iterable[str]) -> tuple[str, ...]:
+    """What an agent of a new version, which has these tools now, began with: these, and those
+    that the running call had taken away."""
+    return tuple(sorted({*has} | ({*began} - {*last})))
+
+
 def differences(agent: Agent, last: Iterable[str]) -> str | None:
     """What the agent had and has not, and the other way round; None: nothing."""
     had, has = set(last), set(read(agent))
