@@ -1,5 +1,6 @@
 """What the log says the live objects are: digests by field, of what was read at a boundary."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ from unbroken.livekit.state.recorder import Recorders
 from unbroken.livekit.state.switched import Switched
 from unbroken.log import digest
 from unbroken.log.entries import JSON, Digested
+
+log = logging.getLogger(__name__)
 
 
 class Claims:
@@ -69,9 +72,17 @@ class Claims:
         self._options.mend(self._read)
         now = fields.Now(self._session, agents, current, saved, self._options.refused)
         read = fields.of_options(self._read, now)
-        live = fields.digests(now, read | state | others | self._lists.digests(agents))
+        live = fields.digests(now, read | state | others | self._of_lists(agents))
         if are_owed:
             self._losses = self._live.lost
         if news := {k: v for k, v in live.items() if are_owed or saved.is_news(k, v)}:
             self._live.record(Digested(news))
         self._seen, self._appended = seen, self._live.journal.appended
+
+    def _of_lists(self, agents: Mapping[str, Agent]) -> dict[str, str]:
+        """None if one cannot be read: then each is read by itself."""
+        try:
+            return self._lists.digests(agents)
+        except Exception:
+            log.exception("state not read", extra={"field": "history"})
+            return {}

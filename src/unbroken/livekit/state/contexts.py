@@ -30,9 +30,9 @@ async def put_back(
 
 
 def decoded(encoded: Sequence[Item]) -> tuple[list[ChatItem], str | None]:
-    """The items, and how many of them this version of LiveKit does not know."""
+    """The items, and how many of them this version of LiveKit does not know, or are not whole."""
     try:
-        return items.decode(encoded), None
+        return items.decode(encoded), _lacking(encoded)
     except ValueError:
         pass
     found: list[ChatItem] = []
@@ -42,3 +42,8 @@ def decoded(encoded: Sequence[Item]) -> tuple[list[ChatItem], str | None]:
         except ValueError:
             continue
     return found, f"{len(encoded) - len(found)} items of an unknown form"
+
+
+def _lacking(encoded: Sequence[Item]) -> str | None:
+    lacking = sum(map(items.lacks, encoded))
+    return f"{lacking} items without objects of another process" if lacking else None
