@@ -20,6 +20,9 @@ CONFIG = """\
 # names the ETag.
 [checks.positive_data_acceptance]
 expected-statuses = ["2xx", 304, 401, 404, 409, 412, 422, 423, 429]
+# 413: a text beyond its bound may be beyond the bound of the body, too.
+[checks.negative_data_rejection]
+expected-statuses = [400, 401, 403, 404, 405, 406, 409, 413, 415, 422, 428, 429, "5xx"]
 """
 
 
