@@ -52,6 +52,14 @@ async def test_another_body_under_the_same_key_is_refused(client):
     ]
 
 
+async def test_paths_that_differ_only_as_they_are_sent_are_two(client):
+    """The key `c` of the room `a/b`, and the key `b/c` of the room `a`."""
+    for path in ("/state/room/a%2Fb/c", "/state/room/a/b%2Fc"):
+        for _ in range(2):
+            await post(client, path, {"by": 1}, headers=KEYED)
+        assert (await client.get(f"{API}{path}")).json()["value"] == 1
+
+
 async def test_those_that_are_sent_at_once_are_one(client):
     send = (post(client, "/analytics/log-error", ERROR, 201, headers=KEYED) for _ in range(9))
     assert len({report["id"] for report in await asyncio.gather(*send)}) == 1

@@ -79,7 +79,7 @@ class Gate:
         elif path == API or path.startswith(API + "/"):
             scheme, _, given = headers.get("authorization", "").partition(" ")
             right = hmac.compare_digest(given.strip().encode("latin-1"), self._key)
-            is_right = right or self._tokens.opens(given.strip(), method, _raw(scope))
+            is_right = right or self._tokens.opens(given.strip(), method, sent_path(scope))
             if scheme.lower() != "bearer" or not is_right:
                 raise Unauthorized("this service asks for its API key: Authorization: Bearer KEY")
 
@@ -96,8 +96,8 @@ def _headers(scope: Scope) -> dict[str, str]:
     return found
 
 
-def _raw(scope: Scope) -> str:
-    """The path as it was sent."""
+def sent_path(scope: Scope) -> str:
+    """The path as it was sent: `a%2Fb` and `a/b` are two."""
     raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
     return raw.partition(b"?")[0].decode("latin-1")
 

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from unbroken.errors import InvalidInput
+from unbroken.service.auth import sent_path
 from unbroken.service.parts import parts_of
 from unbroken.store.records import Answered
 
@@ -38,12 +39,12 @@ class Idempotency:
             await self._app(scope, receive, send)
             return
         body = await (request := Request(scope, receive)).body()  # before: it may take long to come
-        async with parts_of(request).one_at_a_time(f"POST {scope['path']} {key}"):
+        async with parts_of(request).one_at_a_time(f"POST {sent_path(scope)} {key}"):
             await self._once(key, request, body, send)
 
     async def _once(self, key: str, request: Request, body: bytes, send: Send) -> None:
         scope, receive = request.scope, request.receive
-        path, requests = scope["path"], parts_of(request).store.requests
+        path, requests = sent_path(scope), parts_of(request).store.requests
         fingerprint = await asyncio.to_thread(_fingerprint, request, body)
         begun = await requests.begin(path, key, fingerprint)
         if begun.fingerprint != fingerprint:
