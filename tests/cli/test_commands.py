@@ -101,6 +101,18 @@ def test_a_keeper_whose_settings_are_wrong_says_so_in_a_sentence(tmp_path):
     assert "Traceback" not in told
 
 
+@pytest.mark.parametrize(
+    "url", ["nope", "http://", "ftp://x", "http://[::1", "http://x:99999", ","]
+)
+def test_a_keeper_for_which_there_can_be_no_service_does_not_begin(tmp_path, url):
+    environ = {"UNBROKEN_SPOOL": str(tmp_path / "spool"), "UNBROKEN_ARCHIVE": url}
+    code, told = said("keep", "--forever", environ=environ)
+    assert code == 1
+    assert "its URL begins with http:// or https://" in told
+    assert "Traceback" not in told
+    assert not (tmp_path / "spool").exists()
+
+
 @pytest.mark.parametrize(("module", "extra"), [("typer", "cli"), ("fastapi", "service")])
 def test_what_an_extra_brings_is_asked_for_by_its_command(module, extra):
     code = (

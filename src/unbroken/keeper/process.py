@@ -11,6 +11,7 @@ import logging
 import signal
 from collections.abc import Callable
 
+from unbroken.archive.addresses import checked
 from unbroken.archive.destination import ARCHIVE
 from unbroken.archive.http import RemoteArchive
 from unbroken.env import Env, Host
@@ -42,7 +43,7 @@ async def keep(
     One that stays never becomes idle, and where there is another keeper it follows that one.
     `ready` is called as soon as the spool has a keeper.
     """
-    archive = archive or ARCHIVE
+    archive = checked(archive or ARCHIVE)
     since = env.variable("UNBROKEN_KEEPER_SINCE") or ""
     settings = KeeperSettings.of(archive, key, int(since) if since.isdecimal() else env.boot_us())
     options = Options(
