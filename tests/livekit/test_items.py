@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from livekit.agents import Agent
 from livekit.agents.llm import ChatMessage, FunctionCall
@@ -44,6 +45,16 @@ def test_it_comes_back_with_its_types(extra):
 def test_what_json_says_by_itself_is_itself():
     extra = {"b": [1, {"c": None}], "a": "x"}
     assert list(items.encode(call(**extra))["extra"].items()) == list(extra.items())
+
+
+@pytest.mark.parametrize("extra", [{"a": {"b": [1]}}, {"a": {"b": [1]}, "sign": b"\xff"}], ids=str)
+def test_what_is_written_does_not_change_with_the_item(extra):
+    item = call(**extra)
+    before = msgspec.json.encode(items.encode(item))
+    encoded = items.encode(item)
+    item.extra["a"]["b"].append(2)
+    item.extra["new"] = True
+    assert msgspec.json.encode(encoded) == before
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from unbroken import typed
 from unbroken.live.tracked import Codec
 from unbroken.log.entries import JSON, Item
-from unbroken.log.plain import is_plain
+from unbroken.log.plain import plain
 
 FIXED = frozenset((str, int, float, bool, type(None)))  # no value of these can be changed
 
@@ -69,8 +69,9 @@ def _as_livekit(item: ChatItem) -> Item:
 
 
 def _written(extra: dict[str, Any]) -> JSON:
-    if is_plain(extra) and not _is_typed(extra):
-        return extra
+    copied = plain(extra)
+    if copied == extra and not _is_typed(extra):
+        return copied
     try:
         return typed.encode(extra)
     except typed.TooMuch:
