@@ -29,12 +29,12 @@ def read(metadata: str) -> dict[str, Any]:
         return {}
     if not isinstance(found, dict):
         return {}
-    return {key: value for key, value in found.items() if _is_fit({key: value})}
+    return {key: value for key, value in found.items() if is_plain({key: value})}
 
 
 def check(change: dict[str, Any], metadata: str) -> None:
     """Raise InvalidInput for what no agent could read, and for keys that are ours."""
-    if not _is_fit(change):
+    if not is_plain(change):
         raise InvalidInput("metadata is JSON without NaN and lone surrogates, 100 levels deep")
     known = read(metadata)
     if KEY in change or (
@@ -55,10 +55,6 @@ def merged(metadata: str, change: dict[str, Any]) -> tuple[dict[str, Any], str]:
     if len(_text(found)) > BYTES_MAX:
         raise TooLarge(f"a room's metadata has at most {BYTES_MAX} bytes")
     return found, _text(found).decode()
-
-
-def _is_fit(value: dict[str, Any]) -> bool:
-    return is_plain(value)
 
 
 def _text(value: Any) -> bytes:

@@ -180,6 +180,7 @@ def _agents_mode(agent: Agent) -> JSON:
 
 def _agent_detects_turns(agent: Agent, mode: Any) -> None:
     if mode is None or not mode.startswith(OBJECT):
+        # LiveKit's setter is typed narrower than its getter, which gives NOT_GIVEN, too.
         agent.turn_detection = NOT_GIVEN if mode == OF_THE_SESSION else mode  # type: ignore[assignment]
 
 
